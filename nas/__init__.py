@@ -1,0 +1,1 @@
+"""The architecture search under a runtime budget."""

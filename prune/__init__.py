@@ -1,0 +1,1 @@
+"""Pruning that makes a network really faster."""

@@ -1,0 +1,155 @@
+"""Networks on disk: a description and tensors. Never a pickled module."""
+
+import datetime
+import importlib
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sr.deployment import deploy
+from sr.errors import InputError
+from sr.files import replacing
+
+FORMAT = "paretosr-1"
+SCALE = 4
+
+# Which module builds a family, by name: `sr` stands below the packages that define networks and imports none of them.
+# Each has `build_family(config) -> nn.Module` and raises ValueError where the config breaks a law.
+BUILDERS = {
+    "searched": "search_spaces.network",
+    "baseline": "baselines",
+    "pruned": "prune.surgery",
+}
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a network is: a family of `BUILDERS` and a config of JSON values; `build` makes the module."""
+
+    family: str
+    config: Mapping[str, Any]
+
+    def build(self) -> nn.Module:
+        """Build the untrained network, in training form; raises InputError where the description breaks a law."""
+        if self.family not in BUILDERS:
+            raise InputError(f"the family of a network is one of {', '.join(BUILDERS)}, got {self.family!r}")
+        try:
+            network = importlib.import_module(BUILDERS[self.family]).build_family(self.config)
+        except (ValueError, TypeError, KeyError) as error:
+            raise InputError(f"this is no {self.family} network: {error}") from error
+        assert isinstance(network, nn.Module)
+        return network
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A network on disk.
+
+    deployed: whether `tensors` are those of `deploy(description.build())` instead of the training form.
+    recipe: how it was trained; provenance: versions, data and date; both JSON values.
+    """
+
+    description: Description
+    tensors: Mapping[str, Tensor]
+    deployed: bool = False
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def build(self) -> nn.Module:
+        """Build the network with its tensors, in eval mode; raises InputError where they do not fit."""
+        network = self.description.build()
+        if self.deployed:
+            network = deploy(network)
+        try:
+            network.load_state_dict(self.tensors)
+        except RuntimeError as error:
+            raise InputError(f"its tensors are not those of its description: {one_line(error)}") from error
+        return network.eval()
+
+
+def save(path: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint, complete or not at all; refuses tensors that hold NaN or infinity (ValueError)."""
+    for name, tensor in checkpoint.tensors.items():
+        if not torch.isfinite(tensor).all():
+            raise ValueError(f"a checkpoint holds finite numbers, but {name} holds NaN or infinity")
+    content = {
+        "format": FORMAT,
+        "scale": SCALE,
+        "input_range": [0.0, 1.0],
+        "family": checkpoint.description.family,
+        "config": dict(checkpoint.description.config),
+        "deployed": checkpoint.deployed,
+        "tensors": {name: tensor.detach().cpu().contiguous() for name, tensor in checkpoint.tensors.items()},
+        "recipe": dict(checkpoint.recipe),
+        "provenance": provenance() | dict(checkpoint.provenance),
+    }
+    with replacing(path) as temporary:
+        torch.save(content, temporary)
+
+
+def load(path: Path) -> Checkpoint:
+    """Read a checkpoint without running anything that it holds; InputError in one line where it is none of ours."""
+    if not path.is_file():
+        raise InputError(f"no checkpoint at {path}")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # noqa: BLE001 - torch.load raises half a dozen types for a file that is not a checkpoint
+        raise InputError(
+            f"{path} is no checkpoint of tensors and plain values (truncated, or a pickle of something else); "
+            f"nothing in it was run"
+        ) from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise InputError(f"{path} is not a {FORMAT} checkpoint; foreign weights come in by python -m baselines.convert")
+    check_content(path, content)
+    return Checkpoint(
+        description=Description(content["family"], content["config"]),
+        tensors=content["tensors"],
+        deployed=content["deployed"],
+        recipe=content["recipe"],
+        provenance=content["provenance"],
+    )
+
+
+def check_content(path: Path, content: dict[str, Any]) -> None:
+    """Raise InputError where a field is missing, of a wrong type, or a tensor is not finite."""
+    types = {"family": str, "config": dict, "deployed": bool, "tensors": dict, "recipe": dict, "provenance": dict}
+    for name, kind in types.items():
+        if not isinstance(content.get(name), kind):
+            raise InputError(f"{path}: the field {name!r} must be a {kind.__name__}, got {type(content.get(name))}")
+    if content.get("scale") != SCALE:
+        raise InputError(f"{path}: the scale must be {SCALE}, got {content.get('scale')!r}")
+    for name, tensor in content["tensors"].items():
+        if not isinstance(tensor, Tensor) or not torch.isfinite(tensor).all():
+            raise InputError(f"{path}: {name} must be a tensor of finite numbers")
+
+
+def load_network(path: Path) -> nn.Module:
+    """Build the network that a checkpoint holds, whatever its family, in eval mode on the CPU.
+
+    It takes (n, 3, h, w) in [0, 1] and gives (n, 3, 4h, 4w).
+    """
+    checkpoint = load(path)
+    try:
+        return checkpoint.build()
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def provenance() -> dict[str, str]:
+    """Return the versions and the date that a file made now should carry."""
+    return {
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "python": platform.python_version(),
+        "torch": str(torch.__version__),
+    }
+
+
+def one_line(error: BaseException, limit: int = 300) -> str:
+    """Return an error's message on one line, cut to `limit` characters."""
+    text = " ".join(str(error).split())
+    return text if len(text) <= limit else text[:limit] + "..."

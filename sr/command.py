@@ -1,0 +1,80 @@
+"""What every command shares: its flags, its exit codes, and how it fails."""
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from sr.errors import InputError
+
+DONE, BAD_INPUT, NOTHING_MEETS_BUDGET, INTERRUPTED = 0, 2, 3, 130
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line and exit code 2, and whose help ends in an example."""
+
+    def __init__(self, *, prog: str, description: str, example: str) -> None:
+        super().__init__(
+            prog=prog,
+            description=description,
+            epilog=f"example:\n  {example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+
+    def error(self, message: str) -> None:  # type: ignore[override]
+        """Raise InputError instead of printing the usage."""
+        raise InputError(f"{message}; see {self.prog} --help")
+
+    def add_shared(self, *names: str, out: str | None = None) -> None:
+        """Add those of the flags that commands share: out, data, val, device, seed, json."""
+        flags: dict[str, Callable[[], object]] = {
+            "out": lambda: self.add_argument("--out", type=Path, metavar="DIR", default=out and Path(out),
+                                             help="folder for the results" + (f" (default {out})" if out else "")),
+            "data": lambda: self.add_argument("--data", type=Path, metavar="DIR",
+                                              help="HR pictures to train on (default: photographs inside scikit-image)"),
+            "val": lambda: self.add_argument("--val", type=Path, metavar="DIR",
+                                             help="HR pictures to validate on, HR/ and LRx4/ pairs, or DIV2K"),
+            "device": lambda: self.add_argument("--device", type=device, default="auto", metavar="auto|cpu|cuda[:N]",
+                                                help="where networks run (default auto: the GPU where there is one)"),
+            "seed": lambda: self.add_argument("--seed", type=int, default=0, metavar="N", help="default 0"),
+            "json": lambda: self.add_argument("--json", type=Path, metavar="FILE", help="also write the figures here"),
+        }  # fmt: skip
+        for name in names:
+            flags[name]()
+
+
+def device(text: str) -> torch.device:
+    """Turn auto, cpu, cuda or cuda:N into a device that is there; raises InputError where it is not."""
+    if text == "auto":
+        return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
+    try:
+        chosen = torch.device(text)
+    except RuntimeError as error:
+        raise InputError(f"--device must be auto, cpu, cuda or cuda:N, got {text!r}") from error
+    if chosen.type not in ("cpu", "cuda"):
+        raise InputError(f"--device must be auto, cpu, cuda or cuda:N, got {text!r}")
+    if chosen.type == "cuda":
+        there = torch.cuda.device_count()
+        if (chosen.index or 0) >= there:
+            raise InputError(f"--device {text}: this machine has {there} CUDA devices; use --device cpu or auto")
+        return torch.device("cuda", chosen.index or 0)
+    return chosen
+
+
+def run(main: Callable[[list[str] | None], int], argv: list[str] | None = None) -> int:
+    """Run a command's `main` and turn what goes wrong into one line and the exit code that says what it was."""
+    try:
+        return main(argv)
+    except InputError as error:
+        say(f"error: {error}", to_stderr=True)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        say("interrupted", to_stderr=True)
+        return INTERRUPTED
+
+
+def say(text: str, *, to_stderr: bool = False) -> None:
+    """Print a line at once, also where the output is a file."""
+    print(text, file=sys.stderr if to_stderr else sys.stdout, flush=True)
