@@ -23,7 +23,6 @@ SCALE = 4
 BUILDERS = {
     "searched": "search_spaces.network",
     "baseline": "baselines",
-    "pruned": "prune.surgery",
 }
 
 
