@@ -1,1 +1,1 @@
-"""The x4 super-resolution task and the yardstick: pictures, training, measuring, export. Knows no particular network."""
+"""The x4 task and the yardstick: pictures, training, measuring, export. Knows no particular network."""

@@ -97,7 +97,7 @@ def load(path: Path) -> Checkpoint:
         raise InputError(f"no checkpoint at {path}")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # noqa: BLE001 - torch.load raises half a dozen types for a file that is not a checkpoint
+    except Exception as error:
         raise InputError(
             f"{path} is no checkpoint of tensors and plain values (truncated, or a pickle of something else); "
             f"nothing in it was run"

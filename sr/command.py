@@ -33,7 +33,7 @@ class Parser(argparse.ArgumentParser):
             "out": lambda: self.add_argument("--out", type=Path, metavar="DIR", default=out and Path(out),
                                              help="folder for the results" + (f" (default {out})" if out else "")),
             "data": lambda: self.add_argument("--data", type=Path, metavar="DIR",
-                                              help="HR pictures to train on (default: photographs inside scikit-image)"),
+                                              help="HR pictures to train on (default: those inside scikit-image)"),
             "val": lambda: self.add_argument("--val", type=Path, metavar="DIR",
                                              help="HR pictures to validate on, HR/ and LRx4/ pairs, or DIV2K"),
             "device": lambda: self.add_argument("--device", type=device, default="auto", metavar="auto|cpu|cuda[:N]",

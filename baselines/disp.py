@@ -1,0 +1,54 @@
+"""DISP, an entry of NTIRE 2026."""
+
+from torch import Tensor, nn
+
+from baselines.rescale import upsampler
+
+OFFICIAL_KEYS = {
+    "conv_1.": "head.",
+    "conv_2.": "trunk.",
+    "eval_conv.": "",
+    "c3_r.": "c4_r.",
+    "_extern_conv_block.0.": "c3_r.",
+}
+
+
+class PlainBlock(nn.Module):
+    """Four 3x3 convolutions, each activated, beside the identity; no attention."""
+
+    def __init__(self, num_feat: int) -> None:
+        super().__init__()
+        self.c1_r = nn.Conv2d(num_feat, num_feat, 3, padding=1)
+        self.c2_r = nn.Conv2d(num_feat, num_feat, 3, padding=1)
+        self.c3_r = nn.Conv2d(num_feat, num_feat, 3, padding=1)
+        self.c4_r = nn.Conv2d(num_feat, num_feat, 3, padding=1)
+        self.act = nn.SiLU()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (n, num_feat, h, w) to the same shape."""
+        features = x
+        for conv in (self.c1_r, self.c2_r, self.c3_r, self.c4_r):
+            features = self.act(conv(features))
+        return x + features
+
+
+class DISP(nn.Module):
+    """Plain residual network, deployed form; function and counts equal the official ones.
+
+    Input range of the original: [0, 1].
+
+    Source: team 18 of the NTIRE 2026 challenge on efficient super-resolution, CVPR Workshops 2026 (arXiv 2604.03198).
+    """
+
+    def __init__(self, num_feat: int = 32, num_block: int = 4) -> None:
+        super().__init__()
+        self.head = nn.Conv2d(3, num_feat, 3, padding=1)
+        self.blocks = nn.Sequential(*(PlainBlock(num_feat) for _ in range(num_block)))
+        self.trunk = nn.Conv2d(num_feat, num_feat, 1)
+        self.upsampler = upsampler(num_feat)
+
+    def forward(self, lr: Tensor) -> Tensor:
+        """Map (n, 3, h, w) in [0, 1] to (n, 3, 4h, 4w)."""
+        shallow = self.head(lr)
+        sr: Tensor = self.upsampler(shallow + self.trunk(self.blocks(shallow)))
+        return sr

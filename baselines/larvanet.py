@@ -1,0 +1,107 @@
+"""LarvaNet, the entry of MCML-Yonsei."""
+
+import torch
+from torch import Tensor, nn
+
+from baselines.rescale import RGB_RANGE, SCALE, enlarged
+
+OFFICIAL_KEYS = {
+    "head.feature_extraction.": "head.",
+    **{f"body_{index}.leg.recon_block.": f"legs.{index}." for index in range(4)},
+    **{f"body_{index}.res_blocks.": f"bodies.{index}.blocks." for index in range(4)},
+    ".body.0.": ".conv1.",
+    ".body.2.": ".conv2.",
+    "tail.recon_block.": "tail.",
+    "tail.merge_conv.": "merge.",
+}
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions beside the identity, with a counted activation between them."""
+
+    def __init__(self, num_feat: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(num_feat, num_feat, 3, padding=1)
+        self.conv2 = nn.Conv2d(num_feat, num_feat, 3, padding=1)
+        self.act = nn.ReLU()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (n, num_feat, h, w) to the same shape."""
+        out: Tensor = x + self.conv2(self.act(self.conv1(x)))
+        return out
+
+
+class Body(nn.Module):
+    """Residual blocks beside the identity."""
+
+    def __init__(self, num_feat: int, num_block: int) -> None:
+        super().__init__()
+        self.blocks = nn.Sequential(*(ResidualBlock(num_feat) for _ in range(num_block)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (n, num_feat, h, w) to the same shape."""
+        out: Tensor = x + self.blocks(x)
+        return out
+
+
+class LarvaNet(nn.Module):
+    """Multi-exit residual network; function and counts equal the official ones.
+
+    Input range of the original: [0, 255]. legs: the training form, whose `exits` are trained together; False is the
+    deployed form, whose parameters the challenge counted (its 68 convolutions include the 8 of the legs, not run).
+
+    Source: Jeon, Choi, Kim, Lee, "LarvaNet: Hierarchical Super-Resolution via Multi-exit Architecture", ECCV
+    Workshops 2020.
+    """
+
+    def __init__(self, num_feat: int = 48, num_body: int = 4, num_block: int = 7, *, legs: bool = False) -> None:
+        super().__init__()
+        self.head = nn.Conv2d(3, num_feat, 3, padding=1)
+        self.bodies = nn.ModuleList(Body(num_feat, num_block) for _ in range(num_body))
+        self.merge = nn.Conv2d(num_body * num_feat, num_feat, 3, padding=1)
+        self.tail = reconstruction(num_feat)
+        self.legs = nn.ModuleList(reconstruction(num_feat) for _ in range(num_body if legs else 0))
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d) and module.bias is not None:
+                nn.init.kaiming_normal_(module.weight)
+                module.weight.data.mul_(0.1)
+                nn.init.zeros_(module.bias)
+
+    def forward(self, lr: Tensor) -> Tensor:
+        """Map (n, 3, h, w) in [0, 1] to (n, 3, 4h, 4w)."""
+        sr: Tensor = upscaled(lr) + self.tail(self.merge(torch.cat(self.features(lr), dim=1)))
+        return sr / RGB_RANGE
+
+    def exits(self, lr: Tensor) -> list[Tensor]:
+        """Return what each leg makes of (n, 3, h, w), then what `forward` does, all (n, 3, 4h, 4w) and [0, 1].
+
+        The training form's loss is the mean of their L1 distances; without legs there is one, that of `forward`.
+        """
+        features = self.features(lr)
+        residuals = [leg(feature) for leg, feature in zip(self.legs, features, strict=False)]
+        residuals.append(self.tail(self.merge(torch.cat(features, dim=1))))
+        base = upscaled(lr)
+        return [(base + residual) / RGB_RANGE for residual in residuals]
+
+    def features(self, lr: Tensor) -> list[Tensor]:
+        """Return each body's output, (n, num_feat, h, w)."""
+        feature, outputs = self.head(lr * RGB_RANGE), []
+        for body in self.bodies:
+            feature = body(feature)
+            outputs.append(feature)
+        return outputs
+
+
+def reconstruction(num_feat: int) -> nn.Sequential:
+    """Return the layers that turn features (n, num_feat, h, w) into a residual picture (n, 3, 4h, 4w)."""
+    return nn.Sequential(
+        nn.Conv2d(num_feat, num_feat, 3, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(num_feat, 3 * SCALE**2, 3, padding=1),
+        nn.PixelShuffle(SCALE),
+    )
+
+
+def upscaled(lr: Tensor) -> Tensor:
+    """Return (n, 3, h, w) in [0, 1] bicubically enlarged, in [0, 255]."""
+    return enlarged(lr * RGB_RANGE, "bicubic")

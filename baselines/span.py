@@ -1,0 +1,63 @@
+"""SPAN, the winner of NTIRE 2024."""
+
+import torch
+from torch import Tensor, nn
+
+from baselines.rescale import RGB_RANGE, mean_colour, upsampler
+
+OFFICIAL_KEYS = {
+    "conv_1.eval_conv.": "head.",
+    "conv_2.eval_conv.": "trunk.",
+    "conv_cat.": "fuse.",
+    ".eval_conv.": ".",
+    **{f"block_{number}.": f"blocks.{number - 1}." for number in range(1, 7)},
+}
+
+
+class ParameterFreeBlock(nn.Module):
+    """Three 3x3 convolutions beside the identity, weighed by an odd function of their own output (SPAB)."""
+
+    def __init__(self, num_feat: int) -> None:
+        super().__init__()
+        self.c1_r = nn.Conv2d(num_feat, num_feat, 3, padding=1)
+        self.c2_r = nn.Conv2d(num_feat, num_feat, 3, padding=1)
+        self.c3_r = nn.Conv2d(num_feat, num_feat, 3, padding=1)
+        self.act = nn.SiLU()
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the block's output and its first convolution's, activated, both shaped as (n, num_feat, h, w)."""
+        first = self.act(self.c1_r(x))
+        residual = self.c3_r(self.act(self.c2_r(first)))
+        return (x + residual) * (torch.sigmoid(residual) - 0.5), first
+
+
+class SPAN(nn.Module):
+    """Swift parameter-free attention network, deployed form; function and counts equal the official ones.
+
+    NTIRE 2024's width by default; the paper's are 48 and 52. Input range of the original: [0, 1], mean colour
+    subtracted, times 255. Its 3x3 convolutions were trained as a chain of 1x1, 3x3 and 1x1 beside a 1x1.
+
+    Source: Wan, Yu, Wu, Chen, et al., "Swift Parameter-free Attention Network for Efficient Super-Resolution", CVPR
+    Workshops 2024.
+    """
+
+    mean: Tensor
+
+    def __init__(self, num_feat: int = 28, num_block: int = 6) -> None:
+        super().__init__()
+        self.head = nn.Conv2d(3, num_feat, 3, padding=1)
+        self.blocks = nn.ModuleList(ParameterFreeBlock(num_feat) for _ in range(num_block))
+        self.trunk = nn.Conv2d(num_feat, num_feat, 3, padding=1)
+        self.fuse = nn.Conv2d(4 * num_feat, num_feat, 1)
+        self.upsampler = upsampler(num_feat)
+        self.register_buffer("mean", mean_colour(), persistent=False)
+
+    def forward(self, lr: Tensor) -> Tensor:
+        """Map (n, 3, h, w) in [0, 1] to (n, 3, 4h, 4w)."""
+        shallow = self.head((lr - self.mean) * RGB_RANGE)
+        early, inner = self.blocks[0](shallow)
+        features = early
+        for block in self.blocks[1:]:
+            features, inner = block(features)
+        sr: Tensor = self.upsampler(self.fuse(torch.cat((shallow, self.trunk(features), early, inner), dim=1)))
+        return sr

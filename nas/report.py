@@ -1,0 +1,155 @@
+"""What a search leaves to read: tables of its trials and of the front, the page, the closing lines."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from nas.confirm import Chosen
+from nas.trial import Trial, front_of
+from sr.figures import pareto_figure, pareto_page, write_png
+from sr.files import replacing
+from sr.measurement import Measurement
+from sr.page import Kind, Point
+
+COLUMNS = (
+    "number", "state", "psnr", "psnr_y", "runtime_ms", "runtime_p10", "runtime_p90", "runs", "reliable", "reference_ms",
+    "activations", "multi_adds", "challenge_flops", "params", "convs", "memory", "memory_format", "seconds",
+    "duplicate_of", "reason", "key", "architecture",
+)  # fmt: skip
+
+
+def write_tables(out: Path, trials: Sequence[Trial]) -> None:
+    """Write trials.csv (all, by number) and front.csv (best PSNR first)."""
+    for name, chosen in (
+        ("trials.csv", sorted(trials, key=lambda trial: trial.number)),
+        ("front.csv", front_of(trials)),
+    ):
+        table = pd.DataFrame([row(trial) for trial in chosen], columns=list(COLUMNS))
+        with replacing(out / name) as temporary:
+            table.to_csv(temporary, index=False)
+
+
+def row(trial: Trial) -> dict[str, Any]:
+    """Return a trial's line of the tables; what was not measured is absent."""
+    line: dict[str, Any] = {
+        "number": trial.number,
+        "state": trial.state,
+        "seconds": round(trial.seconds, 2),
+        "duplicate_of": trial.duplicate_of,
+        "reason": trial.reason,
+        "key": trial.architecture.key,
+        "architecture": trial.architecture.summary,
+    }
+    measured = trial.measurement
+    if measured is None:
+        return line
+    runtime, complexity = measured.runtime, measured.complexity
+    line |= {
+        "runtime_ms": round(runtime.median_ms, 3),
+        "runtime_p10": round(runtime.p10_ms, 3),
+        "runtime_p90": round(runtime.p90_ms, 3),
+        "runs": runtime.runs,
+        "reliable": runtime.reliable,
+        "reference_ms": round(measured.reference_ms, 3),
+        "memory_format": runtime.memory_format,
+        "activations": complexity.activations,
+        "multi_adds": complexity.multi_adds,
+        "challenge_flops": complexity.challenge_flops,
+        "params": complexity.params,
+        "convs": complexity.convs,
+        "memory": measured.memory,
+    }
+    if measured.quality is not None:
+        line |= {"psnr": round(measured.quality.psnr, 4), "psnr_y": round(measured.quality.psnr_y, 4)}
+    return line
+
+
+def write_page(out: Path, trials: Sequence[Trial], chosen: Chosen, budget_ms: float, closing: Sequence[str]) -> None:
+    """Write pareto.html, and pareto.png where a browser is there to draw it.
+
+    All PSNR are those of the short trainings on the same validation crops, the chosen network's too: only equal
+    trainings can stand on one plot.
+    """
+    front = {trial.number for trial in front_of(trials)}
+    points = [
+        point(f"#{trial.number}", trial.measurement, kind_of(trial, front, chosen), trial.architecture.summary)
+        for trial in trials
+        if trial.measurement is not None and trial.duplicate_of is None
+    ]
+    points += [point(name, measured, "reference", "hand-designed") for name, measured in chosen.references.items()]
+    title = f"x4 super-resolution within {budget_ms:g} ms"
+    pareto_page(out / "pareto.html", title=title, points=points, budget_ms=budget_ms, closing=closing)
+    write_png(pareto_figure(points, budget_ms), out / "pareto.png")
+
+
+def kind_of(trial: Trial, front: set[int], chosen: Chosen) -> Kind:
+    """Return how a trial is drawn."""
+    if trial.number == chosen.trial.number:
+        return "chosen"
+    if trial.state == "infeasible":
+        return "infeasible"
+    return "front" if trial.number in front else "candidate"
+
+
+def point(label: str, measured: Measurement, kind: Kind, detail: str) -> Point:
+    """Return a measurement as a point of the page."""
+    runtime, complexity = measured.runtime, measured.complexity
+    return Point(
+        label=label,
+        psnr=None if measured.quality is None else measured.quality.psnr,
+        runtime_ms=runtime.median_ms,
+        runtime_p10=runtime.p10_ms,
+        runtime_p90=runtime.p90_ms,
+        activations=complexity.activations,
+        multi_adds=complexity.multi_adds,
+        params=complexity.params,
+        kind=kind,
+        detail=detail,
+    )
+
+
+def closing_lines(trials: Sequence[Trial], chosen: Chosen, budget_ms: float) -> list[str]:
+    """Say what was chosen, its runtime against the budget, its PSNR against bicubic, and what was tried."""
+    runtime, quality = chosen.measurement.runtime, chosen.measurement.quality
+    assert quality is not None
+    complexity, place = chosen.measurement.complexity, chosen.measurement.conditions
+    verdict = "within" if chosen.measurement.within(budget_ms) else "OVER"
+    steady = "" if runtime.reliable else " The device is not steady: the spread stayed wide after three attempts."
+    gain = quality.psnr - chosen.bicubic.psnr
+    height, width = place.lr_size
+    return [
+        f"Chosen: trial {chosen.trial.number}, {chosen.trial.architecture.summary}; {complexity.params:,} parameters, "
+        f"{complexity.multi_adds / 1e9:.2f} G multi-adds, {complexity.activations / 1e6:.2f} M activations.",
+        f"Runtime: {runtime.median_ms:.1f} ms (p10 {runtime.p10_ms:.1f}, p90 {runtime.p90_ms:.1f}, {runtime.runs} runs)"
+        f" for {width}x{height} LR, {verdict} the budget of {budget_ms:g} ms, on {place.device}, "
+        f"{place.threads} threads, {place.dtype}, {runtime.memory_format}.{steady}",
+        f"Quality after {chosen.recipe.steps:,} steps: PSNR {quality.psnr:.2f} dB, {gain:+.2f} against bicubic's "
+        f"{chosen.bicubic.psnr:.2f}; on Y {quality.psnr_y:.2f} against {chosen.bicubic.psnr_y:.2f} "
+        f"({quality.pictures} validation pictures).",
+        *rivals(chosen),
+        tally(trials),
+    ]
+
+
+def rivals(chosen: Chosen) -> list[str]:
+    """Say how the hand-designed networks' runtimes compare, measured in the same rounds."""
+    ours = chosen.beside.runtime.median_ms
+    compared = [
+        f"{name} {measured.runtime.median_ms:.0f} ms ({measured.runtime.median_ms / ours:.1f}x)"
+        for name, measured in chosen.references.items()
+    ]
+    return [f"In the same rounds: chosen {ours:.1f} ms, {', '.join(compared)}."] if compared else []
+
+
+def tally(trials: Sequence[Trial]) -> str:
+    """Say how many candidates were tried, and what became of them."""
+    once = [trial for trial in trials if trial.duplicate_of is None]
+    counts = {state: sum(trial.state == state for trial in once) for state in ("trained", "infeasible", "failed")}
+    repeated = len(trials) - len(once)
+    return (
+        f"Candidates: {len(once)} tried, {counts['trained']} trained, {counts['infeasible']} over the budget and never "
+        f"trained, {counts['failed']} failed; {repeated} repeated proposals answered from the record; "
+        f"{len(front_of(trials))} on the front."
+    )

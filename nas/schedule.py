@@ -1,0 +1,59 @@
+"""How the time of a search is shared out, and when the proposing ends."""
+
+import math
+import re
+import time
+from dataclasses import dataclass, field
+
+from sr.errors import InputError
+
+DEFAULT_SECONDS = 600.0
+# Kept free, where the limit allows it, for measuring the finalists beside their rivals, validating and exporting.
+FINISH_SECONDS = 75.0
+# Of the rest, what goes into candidates; the chosen network's long training gets what remains.
+SEARCH_SHARE = 0.55
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A search's limits: seconds in all (infinite: none) and trials in all (None: as many as the time allows)."""
+
+    seconds: float
+    trials: int | None
+    began: float = field(default_factory=time.monotonic)
+
+    @property
+    def trial_steps(self) -> int:
+        """Training steps of a candidate: with four times the time, twice the steps and twice the candidates."""
+        minutes = (self.seconds if math.isfinite(self.seconds) else DEFAULT_SECONDS) / 60
+        return max(20, round(200 * math.sqrt(minutes)))
+
+    @property
+    def working_seconds(self) -> float:
+        """Seconds for candidates and the long training together."""
+        return max(0.5 * self.seconds, self.seconds - FINISH_SECONDS)
+
+    @property
+    def search_left(self) -> float:
+        """Seconds left for proposing."""
+        return self.began + SEARCH_SHARE * self.working_seconds - time.monotonic()
+
+    def training_seconds(self) -> float:
+        """Seconds that the chosen network may train from now on: its share, and what the search did not use."""
+        share = (1 - SEARCH_SHARE) * self.working_seconds
+        return share + max(0.0, self.search_left)
+
+    def goes_on(self, done: int, typical_seconds: float) -> bool:
+        """Tell whether another trial of `typical_seconds` fits after `done` trials."""
+        if self.trials is not None and done >= self.trials:
+            return False
+        return self.search_left > typical_seconds
+
+
+def parse_duration(text: str) -> float:
+    """Return the seconds of 90, 90s, 10m or 1.5h; raises InputError for anything else."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text.strip())
+    seconds = float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]] if match else 0.0
+    if seconds <= 0:
+        raise InputError(f"--time-limit is a duration over zero such as 90s, 10m or 1.5h, got {text!r}")
+    return seconds

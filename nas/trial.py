@@ -1,0 +1,79 @@
+"""What became of one proposed architecture."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from search_spaces.architecture import Architecture
+from sr.measurement import Measurement
+from sr.pareto import front
+
+State = Literal["trained", "infeasible", "failed"]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A finished candidate.
+
+    state: `trained` (measurement with quality), `infeasible` (measurement without: over the budget, never trained) or
+    `failed`, with its reason. duplicate_of: the number of the trial whose equal network was evaluated, else None; its
+    outcome was copied.
+    """
+
+    number: int
+    architecture: Architecture
+    state: State
+    measurement: Measurement | None
+    reason: str = ""
+    seconds: float = 0.0
+    duplicate_of: int | None = None
+
+    @property
+    def objectives(self) -> tuple[float, float, float]:
+        """(-PSNR, runtime_ms, activations) of a trained candidate, each to be minimised."""
+        assert self.measurement is not None
+        assert self.measurement.quality is not None
+        measured = self.measurement
+        return -self.psnr, measured.runtime.median_ms, float(measured.complexity.activations)
+
+    @property
+    def psnr(self) -> float:
+        """PSNR in dB after the short training of a trained candidate."""
+        assert self.measurement is not None
+        assert self.measurement.quality is not None
+        return self.measurement.quality.psnr
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON values from which `from_json` makes an equal trial."""
+        return {
+            "number": self.number,
+            "architecture": self.architecture.to_json(),
+            "state": self.state,
+            "measurement": None if self.measurement is None else self.measurement.to_json(),
+            "reason": self.reason,
+            "seconds": self.seconds,
+            "duplicate_of": self.duplicate_of,
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "Trial":
+        """Make the trial that `to_json` described."""
+        measured = values["measurement"]
+        return cls(
+            **{
+                **values,
+                "architecture": Architecture.from_json(values["architecture"]),
+                "measurement": None if measured is None else Measurement.from_json(measured),
+            }
+        )
+
+
+def trained_once(trials: Iterable[Trial]) -> list[Trial]:
+    """Return the trained candidates, each network once."""
+    return [trial for trial in trials if trial.state == "trained" and trial.duplicate_of is None]
+
+
+def front_of(trials: Iterable[Trial]) -> list[Trial]:
+    """Return the trained candidates that none dominates in PSNR, runtime and activations, best PSNR first."""
+    candidates = {trial.number: trial for trial in trained_once(trials)}
+    return [candidates[number] for number in front({key: trial.objectives for key, trial in candidates.items()})]

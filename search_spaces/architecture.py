@@ -1,0 +1,96 @@
+"""What a searched network is: a small frozen description that round-trips through JSON."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from search_spaces.blocks import BLOCKS
+
+UPSAMPLERS = ("two_step", "one_step", "nearest_conv")
+IMAGE_SKIPS = ("none", "nearest", "bilinear", "bicubic")
+AGGREGATIONS = ("none", "long_skip", "concat")
+NORMS = ("none", "batch")
+
+
+@dataclass(frozen=True)
+class Block:
+    """One position of the trunk; kind is a key of `search_spaces.blocks.BLOCKS`."""
+
+    kind: str
+
+    def __post_init__(self) -> None:
+        if self.kind not in BLOCKS:
+            raise ValueError(f"a block's kind is one of {', '.join(BLOCKS)}, got {self.kind!r}")
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """MSRResNet's skeleton with a choice at every place: head, blocks, aggregation, upsampler, image skip.
+
+    num_feat: channels of the trunk, a multiple of 4 from 8 to 64. blocks: 1 to 32 positions, `identity` for an empty
+    one. Raises ValueError where a value breaks its law.
+    """
+
+    num_feat: int
+    blocks: tuple[Block, ...]
+    upsampler: str = "one_step"
+    image_skip: str = "nearest"
+    aggregation: str = "none"
+    norm: str = "none"
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.num_feat, int) or not 8 <= self.num_feat <= 64 or self.num_feat % 4:
+            raise ValueError(f"num_feat is a multiple of 4 from 8 to 64, got {self.num_feat!r}")
+        if not 1 <= len(self.blocks) <= 32:
+            raise ValueError(f"an architecture has 1 to 32 positions, got {len(self.blocks)}")
+        for name, allowed in CHOICES.items():
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name} is one of {', '.join(allowed)}, got {getattr(self, name)!r}")
+
+    @property
+    def canonical(self) -> "Architecture":
+        """The architecture without its empty positions: what is built and what tells two candidates apart."""
+        kept = tuple(block for block in self.blocks if block.kind != "identity")
+        return replace(self, blocks=kept or (Block("identity"),))
+
+    @property
+    def key(self) -> str:
+        """A hash that equal networks share, stable across processes and versions."""
+        text = json.dumps(self.canonical.to_json(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
+    def summary(self) -> str:
+        """One line for tables and plots, such as `16ch 4x residual_relu + 2x conv, one_step, nearest skip`."""
+        runs: list[list[Any]] = []
+        for block in self.canonical.blocks:
+            if runs and runs[-1][0] == block.kind:
+                runs[-1][1] += 1
+            else:
+                runs.append([block.kind, 1])
+        trunk = " + ".join(f"{count}x {kind}" for kind, count in runs)
+        extras = [f"{self.image_skip} skip", self.aggregation, f"{self.norm} norm"]
+        shown = [extra for extra in extras if not extra.startswith("none")]
+        return ", ".join([f"{self.num_feat}ch {trunk}", self.upsampler, *shown])
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON values; `from_json` is its exact inverse."""
+        return {
+            "num_feat": self.num_feat,
+            "blocks": [block.kind for block in self.blocks],
+            **{name: getattr(self, name) for name in CHOICES},
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "Architecture":
+        """Make an architecture from JSON values; raises ValueError where fields are missing or unknown."""
+        wanted = {"num_feat", "blocks", *CHOICES}
+        if set(values) != wanted:
+            raise ValueError(f"an architecture has the fields {sorted(wanted)}, got {sorted(values)}")
+        blocks = tuple(Block(kind) for kind in values["blocks"])
+        return cls(values["num_feat"], blocks, **{name: values[name] for name in CHOICES})
+
+
+CHOICES = {"upsampler": UPSAMPLERS, "image_skip": IMAGE_SKIPS, "aggregation": AGGREGATIONS, "norm": NORMS}

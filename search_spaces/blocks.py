@@ -1,0 +1,183 @@
+"""The blocks that a search places: each maps (n, c, h, w) to the same shape and knows nothing of its neighbours.
+
+A block is made by `BLOCKS[kind](num_feat, norm)`; norm is a key of `NORMALISED`. Adding one is a class, a line in
+`BLOCKS` and a test. Activations that the challenge's counter saw as modules are modules here, the others functional.
+"""
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from search_spaces.reparam import BranchedConv3x3, ConvNorm
+
+LEAKY_SLOPE = 0.1
+
+
+def conv(
+    in_channels: int,
+    out_channels: int,
+    kernel: int | tuple[int, int],
+    norm: str = "none",
+    *,
+    groups: int = 1,
+    bias: bool = True,
+) -> nn.Module:
+    """Return a same-padded convolution, followed by what `norm` says."""
+    height, width = (kernel, kernel) if isinstance(kernel, int) else kernel
+    plain = nn.Conv2d(
+        in_channels, out_channels, (height, width), padding=(height // 2, width // 2), groups=groups, bias=bias
+    )
+    return NORMALISED[norm](plain)
+
+
+NORMALISED: dict[str, Callable[[nn.Conv2d], nn.Module]] = {"none": lambda plain: plain, "batch": ConvNorm}
+
+
+class Residual(nn.Module):
+    """MSRResNet's block: conv3x3, activation, conv3x3, plus the input; `leaky` takes leaky ReLU for ReLU."""
+
+    def __init__(self, num_feat: int, norm: str, *, leaky: bool) -> None:
+        super().__init__()
+        self.conv1 = conv(num_feat, num_feat, 3, norm)
+        self.conv2 = conv(num_feat, num_feat, 3, norm)
+        self.act = nn.LeakyReLU(LEAKY_SLOPE, inplace=True) if leaky else None
+
+    def forward(self, feature: Tensor) -> Tensor:
+        """Map (n, c, h, w) to the same shape."""
+        hidden = self.conv1(feature)
+        hidden = self.act(hidden) if self.act is not None else F.relu(hidden, inplace=True)
+        return self.conv2(hidden).add_(feature)  # type: ignore[no-any-return]
+
+
+class InvertedResidual(nn.Module):
+    """MobileNetV2's block (Sandler et al., CVPR 2018): expand 1x1, depthwise 3x3, project 1x1, plus the input."""
+
+    def __init__(self, num_feat: int, norm: str, *, expand_ratio: int) -> None:
+        super().__init__()
+        hidden = expand_ratio * num_feat
+        bias = norm == "none"  # batch norm brings its own
+        self.expand = conv(num_feat, hidden, 1, norm, bias=bias)
+        self.depthwise = conv(hidden, hidden, 3, norm, groups=hidden, bias=bias)
+        self.project = conv(hidden, num_feat, 1, norm, bias=bias)
+        self.act = nn.ReLU6(inplace=True)
+
+    def forward(self, feature: Tensor) -> Tensor:
+        """Map (n, c, h, w) to the same shape."""
+        hidden = self.act(self.depthwise(self.act(self.expand(feature))))
+        return self.project(hidden).add_(feature)  # type: ignore[no-any-return]
+
+
+class SqueezeExcite(nn.Module):
+    """Weighs channels by what their means say (Hu et al., CVPR 2018), with MobileNetV3's hard sigmoid."""
+
+    def __init__(self, channels: int, reduction: int = 4) -> None:
+        super().__init__()
+        self.reduce = nn.Conv2d(channels, channels // reduction, 1)
+        self.restore = nn.Conv2d(channels // reduction, channels, 1)
+
+    def forward(self, feature: Tensor) -> Tensor:
+        """Map (n, c, h, w) to the same shape."""
+        weight = self.restore(F.relu(self.reduce(feature.mean((2, 3), keepdim=True))))
+        return feature * F.hardsigmoid(weight)
+
+
+class MobileNetV3(nn.Module):
+    """MobileNetV3's block (Howard et al., ICCV 2019).
+
+    Expand 1x1, h-swish, depthwise 3x3, squeeze-excite, h-swish, project 1x1, plus the input. Expansion 2, as
+    SAM_SR_LITE took for super-resolution in the challenge.
+    """
+
+    def __init__(self, num_feat: int, norm: str) -> None:
+        super().__init__()
+        hidden = 2 * num_feat
+        self.expand = conv(num_feat, hidden, 1, norm)
+        self.depthwise = conv(hidden, hidden, 3, norm, groups=hidden)
+        self.squeeze_excite = SqueezeExcite(hidden)
+        self.project = conv(hidden, num_feat, 1, norm)
+
+    def forward(self, feature: Tensor) -> Tensor:
+        """Map (n, c, h, w) to the same shape."""
+        hidden = self.squeeze_excite(self.depthwise(F.hardswish(self.expand(feature))))
+        return self.project(F.hardswish(hidden)).add_(feature)  # type: ignore[no-any-return]
+
+
+class Idle(nn.Module):
+    """The IdleBlock (Xu et al., arXiv 1911.08609): half of the channels pass untouched, half go through an MBConv x3.
+
+    The processed half comes first in the output, so that consecutive blocks work on alternating halves.
+    """
+
+    def __init__(self, num_feat: int, norm: str) -> None:
+        super().__init__()
+        self.active = InvertedResidual(num_feat // 2, norm, expand_ratio=3)
+
+    def forward(self, feature: Tensor) -> Tensor:
+        """Map (n, c, h, w) to the same shape."""
+        idle, worked = feature.chunk(2, dim=1)
+        return torch.cat([self.active(worked), idle], dim=1)
+
+
+class AsymmetricResidual(nn.Module):
+    """conv 1x5, leaky ReLU, conv 5x1, plus the input: the field of two 3x3 at 10/18 of their weights."""
+
+    def __init__(self, channels: int, norm: str) -> None:
+        super().__init__()
+        self.row = conv(channels, channels, (1, 5), norm)
+        self.column = conv(channels, channels, (5, 1), norm)
+        self.act = nn.LeakyReLU(LEAKY_SLOPE, inplace=True)
+
+    def forward(self, feature: Tensor) -> Tensor:
+        """Map (n, c, h, w) to the same shape."""
+        return self.column(self.act(self.row(feature))).add_(feature)  # type: ignore[no-any-return]
+
+
+class MultiScaleIdle(nn.Module):
+    """IdleSR's block: asymmetric residuals on all, three quarters and half of the channels; what is left out idles.
+
+    A reconstruction from the AIM 2020 report, which draws no layer table.
+    """
+
+    def __init__(self, num_feat: int, norm: str) -> None:
+        super().__init__()
+        self.quarter = num_feat // 4
+        self.stages = nn.ModuleList(AsymmetricResidual(num_feat - idle * self.quarter, norm) for idle in range(3))
+
+    def forward(self, feature: Tensor) -> Tensor:
+        """Map (n, c, h, w) to the same shape."""
+        kept = []
+        for stage in self.stages[:-1]:
+            feature = stage(feature)
+            kept.append(feature[:, : self.quarter])
+            feature = feature[:, self.quarter :]
+        return torch.cat([*kept, self.stages[-1](feature)], dim=1)
+
+
+class BranchedConv(nn.Module):
+    """One 3x3 convolution, trained as five branches that fold into it, and a leaky ReLU."""
+
+    def __init__(self, num_feat: int, norm: str) -> None:
+        super().__init__()
+        if norm != "none":
+            raise ValueError(f"a branched_conv has no batch norm, got norm {norm!r}")
+        self.conv = BranchedConv3x3(num_feat, num_feat, identity=True)
+        self.act = nn.LeakyReLU(LEAKY_SLOPE, inplace=True)
+
+    def forward(self, feature: Tensor) -> Tensor:
+        """Map (n, c, h, w) to the same shape."""
+        return self.act(self.conv(feature))  # type: ignore[no-any-return]
+
+
+BLOCKS: dict[str, Callable[[int, str], nn.Module]] = {
+    "residual_relu": lambda num_feat, norm: Residual(num_feat, norm, leaky=False),
+    "residual_leaky": lambda num_feat, norm: Residual(num_feat, norm, leaky=True),
+    "inverted_x3": lambda num_feat, norm: InvertedResidual(num_feat, norm, expand_ratio=3),
+    "inverted_x6": lambda num_feat, norm: InvertedResidual(num_feat, norm, expand_ratio=6),
+    "mobilenetv3": MobileNetV3,
+    "idle": Idle,
+    "multiscale_idle": MultiScaleIdle,
+    "branched_conv": BranchedConv,
+    "identity": lambda num_feat, norm: nn.Identity(),  # noqa: ARG005 - the signature is every block's
+}

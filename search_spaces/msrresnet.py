@@ -1,0 +1,39 @@
+"""The default space: MSRResNet's skeleton from a few thousand parameters to the challenge's baseline."""
+
+from search_spaces.architecture import AGGREGATIONS, IMAGE_SKIPS, UPSAMPLERS, Architecture, Block
+from search_spaces.blocks import BLOCKS
+from search_spaces.space import SearchSpace
+
+
+def repeated(num_feat: int, kind: str, count: int, **fields: str) -> Architecture:
+    """Return the architecture of `count` equal blocks."""
+    return Architecture(num_feat, (Block(kind),) * count, **fields)
+
+
+# The challenge's baseline, by Table 1 of the report: 1,517,571 parameters, 166.36 G, 292.55 M, 37 convolutions.
+MSRRESNET = repeated(64, "residual_relu", 16, upsampler="two_step", image_skip="bilinear")
+
+MSRRESNET_SPACE = SearchSpace(
+    name="msrresnet",
+    positions=16,
+    kinds=tuple(BLOCKS),
+    num_feat=(8, 12, 16, 20, 24, 28, 32, 40, 48, 56, 64),
+    upsampler=UPSAMPLERS,
+    image_skip=IMAGE_SKIPS,
+    aggregation=AGGREGATIONS,
+    # A ladder over widths, depths and kinds: wherever the budget lies, some of these lie just below it.
+    seeds=(
+        repeated(16, "residual_leaky", 2),
+        repeated(8, "residual_leaky", 3),
+        repeated(16, "branched_conv", 4),
+        repeated(16, "residual_leaky", 4),
+        repeated(16, "branched_conv", 8),
+        repeated(32, "branched_conv", 4),
+        repeated(16, "inverted_x3", 4),
+        repeated(32, "residual_leaky", 4, aggregation="long_skip"),
+        repeated(32, "residual_leaky", 8, aggregation="long_skip"),
+        repeated(48, "residual_leaky", 8, aggregation="long_skip"),
+        repeated(64, "residual_leaky", 16, aggregation="long_skip"),
+        MSRRESNET,
+    ),
+)

@@ -1,0 +1,300 @@
+"""Pareto figures and the page that holds them; the only importer of plotly."""
+
+import html
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import plotly.graph_objects as go
+import plotly.io
+
+from sr.errors import InputError
+from sr.files import replacing, write_text
+from sr.page import FONT, SYMBOLS, WORDS, Kind, Point, digits, document, front_table, hover, rank_correlation, section
+
+__all__ = ["Kind", "Point", "activations_figure", "pareto_figure", "pareto_page", "runtime_figure", "write_png"]
+
+# Okabe and Ito's palette: told apart also by colour-blind eyes.
+BLUE, VERMILION, GREEN, INK, GREY, PALE = "#0072B2", "#D55E00", "#009E73", "#222222", "#8C8C8C", "#BDBDBD"
+MARKERS: dict[Kind, dict[str, Any]] = {
+    "infeasible": {"symbol": "cross-thin", "size": 7, "color": PALE, "line": {"width": 1.5, "color": PALE}},
+    "candidate": {"symbol": "circle", "size": 7, "color": GREY},
+    "reference": {"symbol": "diamond", "size": 11, "color": VERMILION, "line": {"width": 1, "color": "white"}},
+    "front": {"symbol": "circle", "size": 10, "color": BLUE, "line": {"width": 1, "color": "white"}},
+    "chosen": {"symbol": "star", "size": 20, "color": GREEN, "line": {"width": 1, "color": "white"}},
+}  # in the order in which they are drawn: what matters most comes last and lies on top
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A quantity to plot: the field of Point that holds it, its name, its unit and one unit's size."""
+
+    field: str
+    name: str
+    unit: str
+    size: float = 1.0
+
+    @property
+    def title(self) -> str:
+        """Return what stands beside the axis."""
+        return f"{self.name} ({self.unit})"
+
+    def of(self, point: Point) -> float:
+        """Return the value to draw."""
+        return float(getattr(point, self.field)) / self.size
+
+
+RUNTIME = Axis("runtime_ms", "runtime", "ms")
+PSNR = Axis("psnr", "PSNR", "dB")
+ACTIVATIONS = Axis("activations", "activations", "M", 1e6)
+# A reference network this many times beyond all others is told of at the edge instead of drawn.
+FAR = 3.0
+
+
+def pareto_figure(points: Sequence[Point], budget_ms: float | None, *, height: int = 460) -> go.Figure:
+    """Draw PSNR against runtime with p10-p90 bars, the front as steps, the chosen network and the budget."""
+    figure = chart([point for point in points if point.psnr is not None], RUNTIME, PSNR, height=height)
+    if budget_ms is not None:
+        draw_budget(figure, budget_ms)
+    return figure
+
+
+def activations_figure(points: Sequence[Point], *, height: int = 340) -> go.Figure:
+    """Draw PSNR against activations, the count that predicts runtime best."""
+    return chart([point for point in points if point.psnr is not None], ACTIVATIONS, PSNR, height=height)
+
+
+def runtime_figure(points: Sequence[Point], *, height: int = 340) -> go.Figure:
+    """Draw runtime against activations of everything measured, both logarithmic."""
+    figure = chart(points, ACTIVATIONS, RUNTIME, height=height)
+    figure.update_yaxes(**log_axis([point.runtime_ms for point in points]))
+    return figure
+
+
+def chart(points: Sequence[Point], x: Axis, y: Axis, *, height: int) -> go.Figure:
+    """Draw `points` by kind with a logarithmic x, direct labels, and the front's steps where y is the PSNR.
+
+    Reference networks far from all others would squeeze a linear y into a corner: the edge names them instead.
+    """
+    drawable = [point for point in points if x.of(point) > 0]
+    near, far = part_far(drawable, x) if y is PSNR else (drawable, [])
+    if not near:
+        raise InputError("a figure takes at least one network with a runtime and a PSNR, got none")
+    figure = go.Figure()
+    if y is PSNR:
+        figure.add_trace(front_steps(near, x))
+    for kind in MARKERS:
+        same = [point for point in near if point.kind == kind]
+        if same:
+            figure.add_trace(scatter(same, kind, x, y))
+    figure.update_layout(
+        height=height,
+        font={"family": FONT, "size": 13, "color": INK},
+        paper_bgcolor="white",
+        plot_bgcolor="white",
+        margin={"l": 62, "r": 20, "t": 28, "b": 50},
+        showlegend=False,
+        hoverlabel={"bgcolor": "white", "font": {"family": FONT, "size": 13}},
+    )
+    line = {"gridcolor": "#ECECEC", "zeroline": False, "linecolor": "#999999", "ticks": "outside"}
+    figure.update_xaxes(title=x.title, **line, **log_axis([x.of(point) for point in near]))
+    figure.update_yaxes(title=y.title, **line)
+    for point in near:
+        add_label(figure, point, x, y)
+    for row, point in enumerate(far):
+        add_edge_note(figure, point, x, row)
+    return figure
+
+
+def part_far(points: Sequence[Point], x: Axis) -> tuple[list[Point], list[Point]]:
+    """Part `points` into those to draw and the reference networks that lie over FAR times outside all others."""
+    own = [x.of(point) for point in points if point.kind != "reference"] or [x.of(point) for point in points]
+    low, high = min(own, default=0) / FAR, max(own, default=0) * FAR
+    far = [point for point in points if not low <= x.of(point) <= high]
+    return [point for point in points if point not in far], far
+
+
+def scatter(points: Sequence[Point], kind: Kind, x: Axis, y: Axis) -> go.Scatter:
+    """Return the markers of one kind, with the spread of the runtime where x is the runtime."""
+    bars = {}
+    if x is RUNTIME:
+        bars["error_x"] = {
+            "type": "data",
+            "symmetric": False,
+            "array": [point.runtime_p90 - point.runtime_ms for point in points],
+            "arrayminus": [point.runtime_ms - point.runtime_p10 for point in points],
+            "color": MARKERS[kind]["color"],
+            "thickness": 1,
+            "width": 3,
+        }
+    return go.Scatter(
+        x=[x.of(point) for point in points],
+        y=[y.of(point) for point in points],
+        mode="markers",
+        name=WORDS[kind],
+        marker=MARKERS[kind],
+        hovertext=[hover(point) for point in points],
+        hoverinfo="text",
+        **bars,
+    )
+
+
+def front_steps(points: Sequence[Point], x: Axis) -> go.Scatter:
+    """Return the step line under which every network of the front lies: the best PSNR to be had up to each x."""
+    corners: list[tuple[float, float]] = []
+    for point in sorted((p for p in points if p.kind in ("front", "chosen")), key=x.of):
+        if not corners or PSNR.of(point) > corners[-1][1]:
+            corners.append((x.of(point), PSNR.of(point)))
+    return go.Scatter(
+        x=[corner[0] for corner in corners],
+        y=[corner[1] for corner in corners],
+        mode="lines",
+        line={"shape": "hv", "color": BLUE, "width": 2},
+        hoverinfo="skip",
+    )
+
+
+def add_label(figure: go.Figure, point: Point, x: Axis, y: Axis) -> None:
+    """Name the chosen network above its marker, where a front is empty, and a reference network below."""
+    if point.kind not in ("chosen", "reference"):
+        return
+    name, chosen = html.escape(point.label), point.kind == "chosen"
+    low, high = figure.layout.xaxis.range
+    left = chosen or math.log10(x.of(point)) > low + 0.7 * (high - low)
+    figure.add_annotation(
+        x=math.log10(x.of(point)),
+        y=math.log10(y.of(point)) if y is RUNTIME else y.of(point),
+        text=f"<b>{name}</b>" if chosen else name,
+        showarrow=False,
+        xanchor="right" if left else "left",
+        yanchor="bottom" if chosen else "top",
+        xshift=-6 if left else 5,
+        yshift=5 if chosen else -3,
+        font={"color": GREEN if chosen else VERMILION},
+    )
+
+
+def add_edge_note(figure: go.Figure, point: Point, x: Axis, row: int) -> None:
+    """Tell, in line `row`, of a network beyond the edge, in the corners that a front leaves free."""
+    right = math.log10(x.of(point)) > figure.layout.xaxis.range[1]
+    text = f"{html.escape(point.label)}: {PSNR.of(point):.2f} dB at {digits(x.of(point))} {x.unit}"
+    figure.add_annotation(
+        xref="paper",
+        yref="paper",
+        x=0.995 if right else 0.005,
+        y=0.01 if right else 0.99,
+        yshift=18 * row if right else -18 * row,
+        text=f"{text} \N{RIGHTWARDS ARROW}" if right else f"\N{LEFTWARDS ARROW} {text}",
+        showarrow=False,
+        xanchor="right" if right else "left",
+        yanchor="bottom" if right else "top",
+        font={"color": VERMILION},
+    )
+
+
+def draw_budget(figure: go.Figure, budget_ms: float) -> None:
+    """Draw the budget as a dashed line and shade what exceeds it; widen the x axis where the line lies outside."""
+    low, high = figure.layout.xaxis.range
+    at = math.log10(budget_ms)
+    low, high = min(low, at - 0.05), max(high, at + 0.1)
+    figure.update_xaxes(range=[low, high])
+    figure.add_shape(
+        type="rect", xref="x", yref="paper", x0=budget_ms, x1=10**high, y0=0, y1=1,
+        fillcolor=VERMILION, opacity=0.06, line_width=0, layer="below",
+    )  # fmt: skip
+    dashes = {"color": VERMILION, "width": 1.5, "dash": "dash"}
+    figure.add_shape(type="line", yref="paper", x0=budget_ms, x1=budget_ms, y0=0, y1=1, line=dashes, layer="below")
+    figure.add_annotation(
+        x=at, xref="x", y=1, yref="paper", text=f"budget {budget_ms:g} ms", showarrow=False,
+        xanchor="center", yanchor="bottom", font={"color": VERMILION},
+    )  # fmt: skip
+
+
+def log_axis(values: Sequence[float]) -> dict[str, Any]:
+    """Return the settings of a logarithmic axis around `values` (> 0) with ticks at 1, 2 and 5 of each decade."""
+    low, high = math.log10(min(values)), math.log10(max(values))
+    margin = max(0.05, 0.06 * (high - low))
+    low, high = low - margin, high + margin
+    decades = range(math.floor(low), math.ceil(high) + 1)
+    # Ticks of our own: plotly's label the minor ones by a bare "2" and "5", which is misread.
+    ticks = [mantissa * 10.0**decade for decade in decades for mantissa in tick_mantissas(high - low)]
+    return {"type": "log", "range": [low, high], "tickvals": ticks, "ticktext": [f"{tick:,g}" for tick in ticks]}
+
+
+def tick_mantissas(decades: float) -> tuple[float, ...]:
+    """Return which multiples of a power of ten to tick on an axis that spans so many decades."""
+    if decades < 0.7:
+        return (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9)
+    return (1, 2, 3, 5, 7) if decades < 1.2 else (1, 2, 5) if decades < 4 else (1,)
+
+
+def write_png(figure: go.Figure, path: Path, width: int = 1000, height: int = 600) -> bool:
+    """Write a figure as a PNG of `width` x `height` pixels; False where no kaleido or no Chrome is there to draw it."""
+    try:
+        import kaleido
+        from choreographer.errors import ChromeNotFoundError
+    except ImportError:
+        return False
+    try:
+        # Without mathjax=False it would fetch MathJax from the network.
+        picture = kaleido.calc_fig_sync(
+            figure,
+            opts={"format": "png", "width": width, "height": height},
+            kopts={"mathjax": False, "timeout": 60},
+        )
+    except ChromeNotFoundError:
+        return False
+    with replacing(path) as temporary:
+        temporary.write_bytes(picture)
+    return True
+
+
+def pareto_page(
+    path: Path,
+    *,
+    title: str,
+    points: Sequence[Point],
+    budget_ms: float | None,
+    closing: Sequence[str],
+    table: Sequence[Point] | None = None,
+) -> None:
+    """Write one self-contained HTML page: the closing lines, three charts and a table.
+
+    table: its rows; default the front, the chosen and the reference networks of `points`, fastest first.
+    Raises InputError where no point has a PSNR.
+    """
+    if table is None:
+        table = sorted((p for p in points if p.kind in ("front", "chosen", "reference")), key=RUNTIME.of)
+    rho = rank_correlation([p.activations for p in points], [p.runtime_ms for p in points])
+    measured = f"All {len(points)} networks measured; {rho}."
+    written = "Elements that the convolutions write, in millions."
+    body = (
+        section("PSNR against runtime", key(points), embedded(pareto_figure(points, budget_ms), first=True))
+        + '<div class="pair">'
+        + section("PSNR against activations", written, embedded(activations_figure(points)))
+        + section("What predicts runtime", measured, embedded(runtime_figure(points)))
+        + "</div>"
+        + section("The front and the reference networks", "", front_table(table))
+    )
+    write_text(path, document(title, closing, body))
+
+
+def key(points: Sequence[Point]) -> str:
+    """Return what the symbols mean, as HTML, for those kinds that have a PSNR to draw."""
+    drawn = {point.kind for point in points if point.psnr is not None}
+    words = [
+        f'<span><b style="color:{MARKERS[kind]["color"]}">{SYMBOLS[kind]}</b> {WORDS[kind]}</span>'
+        for kind in reversed(MARKERS)
+        if kind in drawn
+    ]
+    return "".join(words) + "<span>bars: 10th to 90th percentile</span>"
+
+
+def embedded(figure: go.Figure, *, first: bool = False) -> str:
+    """Return a figure as a piece of HTML; the first one of a page brings plotly.js along."""
+    config = {"displayModeBar": False, "responsive": True}
+    tall = f"{figure.layout.height}px"
+    piece = plotly.io.to_html(figure, full_html=False, include_plotlyjs=first, config=config, default_height=tall)
+    return str(piece)

@@ -1,0 +1,280 @@
+"""Training: a frozen recipe, and a fit that goes on after a kill as if nothing had happened."""
+
+import contextlib
+import copy
+import hashlib
+import math
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from sr.data import Pairs
+from sr.errors import InputError
+from sr.files import replacing
+from sr.latency import MEMORY_FORMATS
+from sr.lease import training_on
+from sr.progress import Progress
+
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained.
+
+    batch, patch: LR patches of patch x patch pixels. schedule: the learning rate after `warmup_steps`: `cosine` falls
+    to `minimum_learning_rate`, `step` halves after every fifth of the steps, `constant` stays. ema_decay, clip_norm,
+    warmup_steps, weight_decay: 0 for none. precision and memory_format: `fastest` times them on the device before the
+    first step. Raises ValueError where a value breaks its law.
+    """
+
+    steps: int
+    batch: int = 16
+    patch: int = 32
+    loss: Literal["l1", "charbonnier", "l2"] = "l1"
+    optimiser: Literal["adam", "adamw"] = "adam"
+    learning_rate: float = 2e-3
+    minimum_learning_rate: float = 1e-6
+    schedule: Literal["cosine", "step", "constant"] = "cosine"
+    warmup_steps: int = 50
+    weight_decay: float = 0.0
+    ema_decay: float = 0.0
+    clip_norm: float = 1.0
+    seed: int = 0
+    precision: str = "fastest"
+    memory_format: str = "fastest"
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch", "patch"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        allowed: dict[str, Collection[str]] = {
+            "loss": LOSSES,
+            "optimiser": OPTIMISERS,
+            "schedule": ("cosine", "step", "constant"),
+            "precision": ("fastest", *PRECISIONS),
+            "memory_format": ("fastest", *MEMORY_FORMATS),
+        }
+        for name, values in allowed.items():
+            if getattr(self, name) not in values:
+                raise ValueError(f"{name} is one of {', '.join(values)}, got {getattr(self, name)!r}")
+
+    def learning_rate_at(self, step: int) -> float:
+        """Return the learning rate of a step, counted from 0."""
+        if step < self.warmup_steps:
+            return self.learning_rate * (step + 1) / self.warmup_steps
+        share = (step - self.warmup_steps) / max(1, self.steps - self.warmup_steps)
+        if self.schedule == "cosine":
+            low = self.minimum_learning_rate
+            return low + (self.learning_rate - low) * (1 + math.cos(math.pi * share)) / 2
+        return self.learning_rate * (0.5 ** math.floor(5 * share) if self.schedule == "step" else 1.0)
+
+
+class TrainingFailedError(Exception):
+    """A training that cannot go on, with the reason: a loss that is not finite, or no memory left."""
+
+
+def charbonnier(sr: Tensor, hr: Tensor) -> Tensor:
+    """Return the mean of sqrt(d^2 + 1e-6) (Charbonnier et al., ICIP 1994)."""
+    return ((sr - hr).square() + 1e-6).sqrt().mean()
+
+
+LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"l1": F.l1_loss, "charbonnier": charbonnier, "l2": F.mse_loss}
+OPTIMISERS: dict[str, type[torch.optim.Adam]] = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
+
+
+class Trainer:
+    """A network, its optimiser and its average on a device; `step` is a pure function of them and the step's number.
+
+    Patches are drawn from the recipe's seed and the step's number: a resumed run sees what an uninterrupted one sees.
+    """
+
+    def __init__(self, network: nn.Module, recipe: Recipe, pairs: Pairs, device: torch.device) -> None:
+        if "fastest" in (recipe.precision, recipe.memory_format):
+            raise ValueError("a trainer needs a recipe whose precision and memory format are settled; see settle()")
+        self.recipe, self.pairs, self.device = recipe, pairs, device
+        self.network = network.to(device).train()
+        self.network.to(memory_format=MEMORY_FORMATS[recipe.memory_format])  # type: ignore[call-overload]
+        optimiser = OPTIMISERS[recipe.optimiser]
+        self.optimiser = optimiser(
+            self.network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
+        )
+        average = get_ema_multi_avg_fn(recipe.ema_decay)
+        self.average = AveragedModel(network, multi_avg_fn=average, use_buffers=True) if recipe.ema_decay else None
+        self.steps_done = 0
+
+    def step(self) -> Tensor:
+        """Take one step and return its loss, a scalar on the device, unchecked: a check would wait for the device."""
+        recipe = self.recipe
+        lr, hr = self.pairs.patches(recipe.batch, recipe.patch, generator(recipe.seed, self.steps_done))
+        for group in self.optimiser.param_groups:
+            group["lr"] = recipe.learning_rate_at(self.steps_done)
+        autocast = torch.autocast(
+            self.device.type, PRECISIONS[recipe.precision], enabled=recipe.precision != "float32", cache_enabled=True
+        )
+        with autocast:
+            sr = self.network(lr.contiguous(memory_format=MEMORY_FORMATS[recipe.memory_format]))
+        loss: Tensor = LOSSES[recipe.loss](sr.float(), hr)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        if recipe.clip_norm:
+            nn.utils.clip_grad_norm_(self.network.parameters(), recipe.clip_norm)
+        self.optimiser.step()
+        if self.average is not None:
+            self.average.update_parameters(self.network)
+        self.steps_done += 1
+        return loss.detach()
+
+    def trained(self) -> nn.Module:
+        """Return the network to use: the average where there is one, in eval mode."""
+        network = self.network if self.average is None else self.average.module
+        return network.eval()
+
+    def state(self) -> dict[str, Any]:
+        """Return all that the next step depends on, as tensors and plain values."""
+        return {
+            "recipe": asdict(self.recipe),
+            "steps_done": self.steps_done,
+            "network": self.network.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "average": None if self.average is None else self.average.state_dict(),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a `state`; raises InputError where it is of another network."""
+        try:
+            self.network.load_state_dict(state["network"])
+        except RuntimeError as error:
+            raise InputError("the training state is of another network; remove it to start anew") from error
+        self.optimiser.load_state_dict(state["optimiser"])
+        if self.average is not None:
+            self.average.load_state_dict(state["average"])
+        self.steps_done = state["steps_done"]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A trained network in eval mode, and what its training was: recipe as settled, mean loss of the last steps."""
+
+    network: nn.Module
+    recipe: Recipe
+    loss: float
+    seconds: float
+
+
+def fit(
+    network: nn.Module,
+    recipe: Recipe,
+    pairs: Pairs,
+    device: torch.device,
+    *,
+    state: Path | None = None,
+    label: str = "training",
+    quiet: bool = False,
+) -> Fitted:
+    """Train `network` in place on pairs that lie on `device`.
+
+    state: where the training writes itself twice a minute and goes on from; on the CPU the result is bit for bit that
+    of an uninterrupted run. Raises TrainingFailedError where the loss is not finite or the memory does not suffice.
+    """
+    saved = load_state(state, recipe) if state is not None else None
+    with failures():
+        settled = Recipe(**saved["recipe"]) if saved else settle(network, recipe, pairs, device)[0]
+        trainer = Trainer(network, settled, pairs, device)
+        if saved:
+            trainer.restore(saved)
+        began = time.monotonic()
+        loss = run(trainer, state, Progress(label, recipe.steps, start=trainer.steps_done, quiet=quiet))
+    return Fitted(trainer.trained(), settled, loss, time.monotonic() - began)
+
+
+def run(trainer: Trainer, state: Path | None, progress: Progress, save_seconds: float = 30.0) -> float:
+    """Take the remaining steps in chunks; between them others may measure, and the training is saved."""
+    chunk_steps, loss, saved_at = 20, torch.tensor(math.nan), time.monotonic()
+    with progress:
+        while (left := trainer.recipe.steps - trainer.steps_done) > 0:
+            with training_on(trainer.device):
+                count = min(chunk_steps, left)
+                loss = torch.stack([trainer.step() for _ in range(count)]).mean()
+                if not torch.isfinite(loss):
+                    raise TrainingFailedError(f"the loss is {loss.item()} before step {trainer.steps_done}")
+            progress.step(count, f"loss {loss.item():.4f}")
+            if state is not None and time.monotonic() - saved_at >= save_seconds:
+                save_state(state, trainer)
+                saved_at = time.monotonic()
+    return float(loss)
+
+
+def save_state(path: Path, trainer: Trainer) -> None:
+    """Write the state of a training, complete or not at all."""
+    with replacing(path) as temporary:
+        torch.save(trainer.state(), temporary)
+
+
+def load_state(path: Path, recipe: Recipe) -> dict[str, Any] | None:
+    """Return the saved state of a training with this recipe, or None where there is none; else InputError."""
+    if not path.exists():
+        return None
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        settled = Recipe(**state["recipe"])
+    except Exception as error:
+        raise InputError(f"{path} is no state of a training; remove it to start anew") from error
+    if replace(settled, precision=recipe.precision, memory_format=recipe.memory_format) != recipe:
+        raise InputError(f"{path} is the state of a training with another recipe; remove it to start anew")
+    return state
+
+
+def settle(network: nn.Module, recipe: Recipe, pairs: Pairs, device: torch.device) -> tuple[Recipe, float]:
+    """Return the recipe with the fastest precision and memory format, and its seconds per step.
+
+    Each combination that the recipe leaves open takes a few steps on a copy of the network.
+    """
+    precisions = [recipe.precision] if recipe.precision != "fastest" else available_precisions(device)
+    formats = [recipe.memory_format] if recipe.memory_format != "fastest" else list(MEMORY_FORMATS)
+    options = [replace(recipe, precision=p, memory_format=m) for p in precisions for m in formats]
+    with training_on(device):
+        seconds = {option: seconds_per_step(network, option, pairs, device) for option in options}
+    fastest = min(options, key=seconds.__getitem__)
+    return fastest, seconds[fastest]
+
+
+def available_precisions(device: torch.device) -> list[str]:
+    """Return the precisions in which `device` can train without loss scaling."""
+    if device.type == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False):
+        return ["float32"]
+    return list(PRECISIONS)
+
+
+def seconds_per_step(network: nn.Module, recipe: Recipe, pairs: Pairs, device: torch.device) -> float:
+    """Return the time of a step after a first one, the faster of two; `network` is left as it is."""
+    trainer = Trainer(copy.deepcopy(network), recipe, pairs, device)
+    trainer.step()
+    times = []
+    for _ in range(2):
+        began = time.perf_counter()
+        trainer.step().item()
+        times.append(time.perf_counter() - began)
+    return min(times)
+
+
+def generator(seed: int, step: int) -> torch.Generator:
+    """Return a generator that depends on the seed and the step alone."""
+    digest = hashlib.sha256(f"{seed}/{step}".encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "little") >> 1)
+
+
+@contextlib.contextmanager
+def failures() -> Iterator[None]:
+    """Turn CUDA's lack of memory into a failed training."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise TrainingFailedError("the device has too little memory for this network, batch and patch") from error

@@ -1,0 +1,212 @@
+"""The contract that every baseline meets, and the counts that the challenge published."""
+
+import functools
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from baselines import BASELINES, build, build_family
+from baselines.published import PRINTED_UNIT, row
+from sr.complexity import Complexity, count
+from sr.deployment import deploy
+from sr.errors import InputError
+
+# params, challenge FLOPs, activations, convolution calls for one 256x256 picture, as the official counter gives them.
+COUNTS = {
+    "msrresnet": (1_517_571, 166_362_873_856, 292_552_704, 37),
+    "imdn": (893_936, 58_531_512_320, 154_140_672, 43),
+    "imdn_paper": (715_176, 46_598_720_536, 122_683_800, 46),
+    "rfdn": (433_448, 27_102_622_560, 112_034_240, 64),
+    "fimdn": (687_056, 44_983_910_400, 118_489_088, 33),
+    "pan": (272_419, 32_190_758_912, 270_532_608, 121),
+    "latticenet": (776_968, 49_678_991_488, 132_319_360, 104),
+    "gcsr": (599_880, 39_360_987_136, 170_065_920, 90),
+}
+# The same to the digits that were published for them: millions, 1e9, millions, calls.
+ROUNDED_COUNTS = {
+    "maffsrn": (0.441706, 27.1161, 212.2427, 159),
+    "larvanet": (1.289808, 84.4313, 188.7437, 60),
+    "rlfn": (0.317218, 19.70, 80.05, 39),
+    "efdn": (0.276192, 16.73, 111.12, 65),
+    "span": (0.150688, 9.83, 41.68, 22),
+    "disp": (0.163792, 10.69, 40.89, 19),
+    "spanv2": (0.139104, 9.13, 51.38, 22),
+}
+# Rows of Table 1 whose network is known exactly, and what Table 1 calls them.
+EXACT_ROWS = {
+    "msrresnet": "MSRResNet",
+    "imdn": "IMDN",
+    "rfdn": "RFDN",
+    "fimdn": "FIMDN",
+    "pan": "PAN",
+    "latticenet": "LatticeNet",
+    "gcsr": "GCSR",
+    "maffsrn": "MAFFSRN",
+    "larvanet": "LarvaNet",
+}
+
+
+def small(name: str) -> nn.Module:
+    """Build the smallest form of a baseline that still has all its parts."""
+    smaller = {"maffsrn": {"num_group": 1}, "efdn": {}, "larvanet": {"num_block": 1}}
+    return build(name, **smaller.get(name, {"num_block": 2})).eval()
+
+
+@functools.cache
+def on_meta(name: str) -> nn.Module:
+    """Return the small form without any storage: shapes alone."""
+    return small(name).to("meta")
+
+
+@functools.cache
+def counted_as_published(name: str) -> Complexity:
+    """Count a baseline at its full size for one 256x256 picture, weight norm not folded."""
+    return count(build(name), fold=False)
+
+
+def test_every_network_has_expected_counts():
+    assert set(COUNTS) | set(ROUNDED_COUNTS) == set(BASELINES)
+
+
+@pytest.mark.parametrize("name", COUNTS)
+def test_counts_are_the_official_integers(name):
+    counted = counted_as_published(name)
+    assert (counted.params, counted.challenge_flops, counted.activations, counted.convs) == COUNTS[name]
+
+
+@pytest.mark.parametrize("name", ROUNDED_COUNTS)
+def test_counts_are_the_official_ones_to_the_printed_digits(name):
+    counted = counted_as_published(name)
+    params, flops, activations, convs = ROUNDED_COUNTS[name]
+    assert counted.params / 1e6 == pytest.approx(params, abs=5e-7)
+    assert counted.challenge_flops / 1e9 == pytest.approx(flops, abs=5.1e-3)
+    assert counted.activations / 1e6 == pytest.approx(activations, abs=5.1e-3)
+    assert counted.convs == convs
+
+
+@pytest.mark.parametrize(("name", "system"), EXACT_ROWS.items())
+def test_counts_agree_with_table_1(name, system):
+    counted, published = counted_as_published(name), row(system)
+    figures = {
+        "params_m": counted.params / 1e6,
+        "flops_g": counted.challenge_flops / 1e9,
+        "activations_m": counted.activations / 1e6,
+    }
+    for column, figure in figures.items():
+        assert published.status(column) == "published"
+        assert figure == pytest.approx(published.value(column), abs=PRINTED_UNIT[column]), column
+    # LarvaNet's published number has the 8 convolutions of the legs, which the deployed network does not run.
+    assert counted.convs == published.convs - (8 if name == "larvanet" else 0)
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_shape_purity_and_independence_of_the_batch(name):
+    network = small(name)
+    lr = torch.rand(2, 3, 17, 22)
+    kept = lr.clone()
+    with torch.inference_mode():
+        sr = network(lr)
+        alone = network(lr[:1])
+    assert sr.shape == (2, 3, 68, 88)
+    assert torch.isfinite(sr).all()
+    assert torch.equal(lr, kept)
+    torch.testing.assert_close(sr[:1], alone, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_runs_on_meta_and_at_the_smallest_side(name):
+    assert build(name).to("meta")(torch.empty(1, 3, 15, 19, device="meta")).shape == (1, 3, 60, 76)
+
+
+@given(name=st.sampled_from(sorted(BASELINES)), n=st.integers(1, 3), h=st.integers(15, 300), w=st.integers(15, 300))
+@settings(deadline=None, max_examples=60)
+def test_every_size_is_enlarged_four_times(name, n, h, w):
+    network = on_meta(name)
+    assert network(torch.empty(n, 3, h, w, device="meta")).shape == (n, 3, 4 * h, 4 * w)
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_every_parameter_learns(name):
+    network = small(name).train()
+    network(torch.rand(1, 3, 32, 32)).square().mean().backward()
+    for key, parameter in network.named_parameters():
+        if parameter.requires_grad:
+            assert parameter.grad is not None, key
+            assert torch.isfinite(parameter.grad).all(), key
+
+
+@pytest.mark.parametrize("name", ["imdn_paper", "latticenet"])
+def test_flat_pictures_have_finite_gradients(name):
+    network = small(name).train()
+    network(torch.zeros(1, 3, 16, 16)).mean().backward()
+    assert all(torch.isfinite(each.grad).all() for each in network.parameters() if each.grad is not None)
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_exports_with_free_height_and_width(name):
+    network = small(name)
+    # From 21 on: below, pools leave one pixel, which the exporter takes for a case of its own.
+    free = {2: torch.export.Dim("h", min=21, max=2048), 3: torch.export.Dim("w", min=21, max=2048)}
+    program = torch.export.export(network, (torch.rand(1, 3, 32, 40),), dynamic_shapes=(free,), strict=False)
+    lr = torch.rand(1, 3, 23, 37)
+    with torch.inference_mode():
+        torch.testing.assert_close(program.module()(lr), network(lr), rtol=1e-4, atol=1e-4)
+
+
+def test_maffsrn_folds_its_weight_norm():
+    network = small("maffsrn")
+    with torch.no_grad():
+        for key, parameter in network.named_parameters():
+            if key.endswith("weight_g"):
+                parameter.mul_(1 + torch.rand_like(parameter))
+    folded = deploy(network)
+    assert not any(key.endswith(("weight_g", "weight_v")) for key in folded.state_dict())
+    lr = torch.rand(1, 3, 20, 20)
+    with torch.inference_mode():
+        torch.testing.assert_close(folded(lr), network(lr), rtol=1e-5, atol=1e-5)
+
+
+def test_larvanet_exits_end_with_what_forward_returns():
+    network = build("larvanet", num_block=1, legs=True).eval()
+    lr = torch.rand(1, 3, 16, 16)
+    with torch.inference_mode():
+        exits = network.exits(lr)
+        assert len(exits) == 5
+        assert torch.equal(exits[-1], network(lr))
+        assert len(build("larvanet", num_block=1).exits(lr)) == 1
+
+
+def test_larvanet_has_the_published_convolutions_with_its_legs():
+    network = build("larvanet", legs=True)
+    assert sum(isinstance(module, nn.Conv2d) for module in network.modules()) == row("LarvaNet").convs
+    assert sum(parameter.numel() for parameter in network.parameters()) == 1_456_080
+
+
+def test_mean_shift_is_frozen():
+    network = build("latticenet", num_block=1)
+    frozen = {key for key, parameter in network.named_parameters() if not parameter.requires_grad}
+    assert frozen == {"sub_mean.weight", "sub_mean.bias", "add_mean.weight", "add_mean.bias"}
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"name": "edsr"}, "one of msrresnet, .* got 'edsr'"),
+        ({}, "has a name"),
+        ({"name": "rfdn", "width": 3}, "num_feat, num_block; got 'width'"),
+        ({"name": "rfdn", "num_feat": "50"}, "num_feat must be of type int, got '50'"),
+        ({"name": "rfdn", "num_feat": 0}, "at least 1, got 0"),
+        ({"name": "gcsr", "num_feat": 30}, "multiple of 4, got 30"),
+        ({"name": "larvanet", "legs": 1}, "legs must be of type bool, got 1"),
+    ],
+)
+def test_bad_descriptions_are_refused(config, message):
+    with pytest.raises(InputError, match=message):
+        build_family(config)
+
+
+def test_a_description_sets_the_constructor():
+    assert build_family({"name": "rlfn", "num_feat": 20}).head.out_channels == 20
