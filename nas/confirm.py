@@ -14,12 +14,12 @@ from nas.trial import Trial, trained_once
 from search_spaces.network import build
 from sr.checkpoint import Checkpoint, Description, save
 from sr.complexity import count
-from sr.data import Pairs
-from sr.deployment import deploy
+from sr.deployment import deploy, in_dtype
 from sr.export import export_onnx
 from sr.files import write_json
 from sr.latency import Protocol, Runtime, conditions, measure_runtimes
 from sr.measurement import Measurement
+from sr.pairs import Pairs
 from sr.quality import Quality, bicubic_quality, evaluate
 from sr.training import Recipe, fit, settle
 
@@ -29,36 +29,52 @@ RIVALS = ("msrresnet", "imdn", "rfdn")
 
 
 @dataclass(frozen=True)
-class Chosen:
-    """The network that a search ends with.
-
-    trial: as searched. beside: measured in the same rounds as `references`, the hand-designed networks by name.
-    measurement: runtime of the trained network and its quality on all validation pictures. bicubic: theirs.
-    """
+class Finalist:
+    """A trial measured again: `beside` in the same rounds as `rivals`, the hand-designed networks by name."""
 
     trial: Trial
     beside: Measurement
-    references: Mapping[str, Measurement]
+    rivals: Mapping[str, Measurement]
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The network that a search ends with.
+
+    measurement: runtime of the trained network and its quality on all validation pictures. bicubic: theirs.
+    """
+
+    finalist: Finalist
     recipe: Recipe
     measurement: Measurement
     bicubic: Quality
 
+    @property
+    def trial(self) -> Trial:
+        """The trial that was chosen."""
+        return self.finalist.trial
 
-def pick(trials: Sequence[Trial], setup: Setup) -> tuple[Trial, Measurement, dict[str, Measurement]] | None:
-    """Return the trial with the best PSNR that is within the budget when measured again; None where none is.
 
-    With it come that measurement and those of the rivals: finalists are measured a few at a time, all in the same
-    rounds.
-    """
+def pick(trials: Sequence[Trial], setup: Setup) -> Finalist | None:
+    """Return the trial with the best PSNR that is within the budget when measured again; None where none is."""
     ranked = sorted(trained_once(trials), key=lambda trial: -trial.psnr)
     for start in range(0, len(ranked), FINALISTS):
-        finalists = {f"#{trial.number}": trial for trial in ranked[start : start + FINALISTS]}
-        networks = {name: build(trial.architecture) for name, trial in finalists.items()}
-        measured = measure_beside(networks, setup)
-        for name, trial in finalists.items():
-            if measured[name].within(setup.budget_ms):
-                return trial, measured[name], {rival: measured[rival] for rival in RIVALS if rival in measured}
+        for finalist in measure_again(ranked[start : start + FINALISTS], setup):
+            if finalist.beside.within(setup.budget_ms):
+                return finalist
     return None
+
+
+def again(trials: Sequence[Trial], number: int, setup: Setup) -> Finalist:
+    """Return the trial of that number, chosen before, measured again."""
+    return measure_again([trial for trial in trials if trial.number == number], setup)[0]
+
+
+def measure_again(trials: Sequence[Trial], setup: Setup) -> list[Finalist]:
+    """Measure trials, all in the same rounds and beside the rivals."""
+    measured = measure_beside({f"#{trial.number}": build(trial.architecture) for trial in trials}, setup)
+    rivals = {name: measured[name] for name in RIVALS if name in measured}
+    return [Finalist(trial, measured[f"#{trial.number}"], rivals) for trial in trials]
 
 
 def measure_beside(networks: Mapping[str, nn.Module], setup: Setup) -> dict[str, Measurement]:
@@ -86,44 +102,49 @@ def timed(networks: Mapping[str, nn.Module], setup: Setup, protocol: Protocol) -
 
 def final_recipe(trial: Trial, setup: Setup, seconds: float, steps: int | None) -> Recipe:
     """Return the recipe of the long training: `steps`, or as many as fit into `seconds` on this device."""
-    recipe = replace(setup.recipe, steps=steps or setup.recipe.steps)
-    settled, seconds_per_step = settle(build(trial.architecture), recipe, setup.train, setup.device)
-    if steps is None and math.isfinite(seconds):
-        return replace(settled, steps=max(setup.recipe.steps, int(seconds / seconds_per_step)))
-    return settled if steps is not None else replace(settled, steps=10 * setup.recipe.steps)
+    settled, seconds_per_step = settle(build(trial.architecture), setup.recipe, setup.train, setup.device)
+    if steps is not None:
+        return replace(settled, steps=steps)
+    if math.isinf(seconds):
+        return replace(settled, steps=10 * setup.recipe.steps)
+    return replace(settled, steps=max(setup.recipe.steps, int(seconds / seconds_per_step)))
 
 
-def train_and_ship(
-    trial: Trial, beside: Measurement, references: Mapping[str, Measurement],
-    recipe: Recipe, setup: Setup, val: Pairs, folder: Path,
-) -> Chosen:  # fmt: skip
+def train_and_ship(finalist: Finalist, recipe: Recipe, setup: Setup, val: Pairs, folder: Path) -> Chosen:
     """Train the chosen network, going on from `folder`/training.state where one is, measure it, and write it out.
 
     Leaves network.pth (deployed form), architecture.json, measurement.json and network.onnx in `folder`.
     """
+    architecture = finalist.trial.architecture
     torch.manual_seed(recipe.seed)
     state = folder / "training.state"
-    fitted = fit(build(trial.architecture), recipe, setup.train, setup.device, state=state, label="training the chosen")
-    quality = evaluate(fitted.network, val, setup.device)
+    fitted = fit(build(architecture), recipe, setup.train, setup.device, state=state, label="training the chosen")
+    network = deploy(fitted.network)
+    quality = evaluate(in_dtype(network, setup.dtype), val, setup.device)
     bicubic = bicubic_quality(val, setup.device)
-    network = deploy(fitted.network).cpu()
-    protocol = Protocol(seconds=3.0, minimum_runs=50, hopeless_ms=4 * setup.budget_ms)
-    runtimes = timed({"chosen": network, REFERENCE: build(setup.reference)}, setup, protocol)
-    measurement = Measurement(
-        complexity=count(network, setup.lr_size),
-        runtime=runtimes["chosen"],
-        conditions=conditions(setup.device, setup.lr_size, setup.dtype),
-        reference_ms=runtimes[REFERENCE].median_ms,
-        quality=quality,
-    )
-    description = Description("searched", trial.architecture.to_json())
-    save(
-        folder / "network.pth",
-        Checkpoint(description, network.state_dict(), deployed=True, recipe=asdict(fitted.recipe),
-                   provenance={"data": f"{len(setup.train)} training pictures", "trial": str(trial.number)}),
-    )  # fmt: skip
-    write_json(folder / "architecture.json", trial.architecture.to_json())
+    measurement = replace(measure_trained(network, setup), quality=quality)
+    save(folder / "network.pth", as_checkpoint(network.cpu(), finalist.trial, fitted.recipe, setup))
+    write_json(folder / "architecture.json", architecture.to_json())
     write_json(folder / "measurement.json", measurement.to_json() | {"bicubic": asdict(bicubic)})
     export_onnx(network, folder / "network.onnx")
     state.unlink(missing_ok=True)
-    return Chosen(trial, beside, references, fitted.recipe, measurement, bicubic)
+    return Chosen(finalist, fitted.recipe, measurement, bicubic)
+
+
+def measure_trained(network: nn.Module, setup: Setup) -> Measurement:
+    """Measure the trained network for longer than any candidate: this is the runtime that is reported."""
+    protocol = Protocol(seconds=3.0, minimum_runs=50, hopeless_ms=4 * setup.budget_ms)
+    runtimes = timed({"chosen": network, REFERENCE: build(setup.reference)}, setup, protocol)
+    place = conditions(setup.device, setup.lr_size, setup.dtype)
+    return Measurement(count(network, setup.lr_size), runtimes["chosen"], place, runtimes[REFERENCE].median_ms)
+
+
+def as_checkpoint(network: nn.Module, trial: Trial, recipe: Recipe, setup: Setup) -> Checkpoint:
+    """Describe the deployed network for the disk."""
+    return Checkpoint(
+        Description("searched", trial.architecture.to_json()),
+        network.state_dict(),
+        deployed=True,
+        recipe=asdict(recipe),
+        provenance={"data": f"{len(setup.train)} training pictures", "trial": trial.number},
+    )

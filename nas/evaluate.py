@@ -7,15 +7,19 @@ import torch
 
 from nas.trial import State, Trial
 from search_spaces.architecture import Architecture
+from search_spaces.msrresnet import repeated
 from search_spaces.network import build
 from sr.complexity import LrSize, count
-from sr.data import Pairs
+from sr.deployment import in_dtype
 from sr.latency import Protocol, conditions, measure_runtimes
 from sr.measurement import Measurement
+from sr.pairs import Pairs
 from sr.quality import evaluate
 from sr.training import Recipe, TrainingFailedError, fit
 
 REFERENCE = "reference"
+# Timed beside every candidate of every space: small enough to cost little, large enough to time well.
+REFERENCE_NETWORK = repeated(16, "residual_leaky", 2)
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,7 @@ def evaluate_candidate(number: int, architecture: Architecture, setup: Setup) ->
         if not measurement.within(setup.budget_ms):
             return ended("infeasible", measurement, over_budget(measurement, setup.budget_ms))
         fitted = fit(network, setup.recipe, setup.train, setup.device, quiet=True)
-        quality = evaluate(fitted.network, setup.val, setup.device, with_ssim=False)
+        quality = evaluate(in_dtype(fitted.network, setup.dtype), setup.val, setup.device, with_ssim=False)
     except TrainingFailedError as error:
         return ended("failed", measurement, str(error))
     except torch.OutOfMemoryError:
@@ -61,7 +65,7 @@ def evaluate_candidate(number: int, architecture: Architecture, setup: Setup) ->
 
 def measure_cost(architecture: Architecture, setup: Setup) -> Measurement:
     """Return counts and runtime of an architecture beside the reference, without quality."""
-    protocol = Protocol(hopeless_ms=1.5 * setup.budget_ms)
+    protocol = Protocol(seconds=0.5, hopeless_ms=1.5 * setup.budget_ms)
     networks = {"candidate": build(architecture), REFERENCE: build(setup.reference)}
     runtimes = measure_runtimes(networks, setup.device, lr_size=setup.lr_size, dtype=setup.dtype, protocol=protocol)
     return Measurement(

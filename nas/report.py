@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from nas.confirm import Chosen
+from nas.evaluate import Setup
 from nas.trial import Trial, front_of
 from sr.figures import pareto_figure, pareto_page, write_png
 from sr.files import replacing
@@ -69,8 +70,8 @@ def row(trial: Trial) -> dict[str, Any]:
 def write_page(out: Path, trials: Sequence[Trial], chosen: Chosen, budget_ms: float, closing: Sequence[str]) -> None:
     """Write pareto.html, and pareto.png where a browser is there to draw it.
 
-    All PSNR are those of the short trainings on the same validation crops, the chosen network's too: only equal
-    trainings can stand on one plot.
+    All PSNR are those of the short trainings on the same validation crops, the chosen network's too: only what was
+    trained alike can stand on one plot.
     """
     front = {trial.number for trial in front_of(trials)}
     points = [
@@ -78,7 +79,7 @@ def write_page(out: Path, trials: Sequence[Trial], chosen: Chosen, budget_ms: fl
         for trial in trials
         if trial.measurement is not None and trial.duplicate_of is None
     ]
-    points += [point(name, measured, "reference", "hand-designed") for name, measured in chosen.references.items()]
+    points += [point(name, measured, "reference", "hand-designed") for name, measured in chosen.finalist.rivals.items()]
     title = f"x4 super-resolution within {budget_ms:g} ms"
     pareto_page(out / "pareto.html", title=title, points=points, budget_ms=budget_ms, closing=closing)
     write_png(pareto_figure(points, budget_ms), out / "pareto.png")
@@ -110,8 +111,9 @@ def point(label: str, measured: Measurement, kind: Kind, detail: str) -> Point:
     )
 
 
-def closing_lines(trials: Sequence[Trial], chosen: Chosen, budget_ms: float) -> list[str]:
+def closing_lines(trials: Sequence[Trial], chosen: Chosen, setup: Setup) -> list[str]:
     """Say what was chosen, its runtime against the budget, its PSNR against bicubic, and what was tried."""
+    budget_ms = setup.budget_ms
     runtime, quality = chosen.measurement.runtime, chosen.measurement.quality
     assert quality is not None
     complexity, place = chosen.measurement.complexity, chosen.measurement.conditions
@@ -130,15 +132,17 @@ def closing_lines(trials: Sequence[Trial], chosen: Chosen, budget_ms: float) -> 
         f"({quality.pictures} validation pictures).",
         *rivals(chosen),
         tally(trials),
+        f"The plots show the PSNR of every candidate, the chosen one too, after the same {setup.recipe.steps:,} steps, "
+        f"on crops of {len(setup.val)} validation pictures.",
     ]
 
 
 def rivals(chosen: Chosen) -> list[str]:
     """Say how the hand-designed networks' runtimes compare, measured in the same rounds."""
-    ours = chosen.beside.runtime.median_ms
+    ours = chosen.finalist.beside.runtime.median_ms
     compared = [
         f"{name} {measured.runtime.median_ms:.0f} ms ({measured.runtime.median_ms / ours:.1f}x)"
-        for name, measured in chosen.references.items()
+        for name, measured in chosen.finalist.rivals.items()
     ]
     return [f"In the same rounds: chosen {ours:.1f} ms, {', '.join(compared)}."] if compared else []
 

@@ -2,37 +2,35 @@
 
 import argparse
 import math
-import statistics
 import sys
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
-import torch
-
-from nas.confirm import Chosen, final_recipe, pick, train_and_ship
+from nas.confirm import Chosen, again, final_recipe, pick, train_and_ship
 from nas.engine import Engine
-from nas.evaluate import Setup, evaluate_candidate, measure_cost
+from nas.evaluate import REFERENCE_NETWORK, Setup, measure_cost
+from nas.loop import propose
 from nas.optuna_engine import OptunaEngine, has_study
 from nas.report import closing_lines, write_page, write_tables
 from nas.schedule import DEFAULT_SECONDS, Schedule, parse_duration
-from nas.trial import Trial, front_of
+from nas.trial import Trial
 from search_spaces import SPACES
-from search_spaces.architecture import Architecture
 from search_spaces.network import build
 from search_spaces.space import SearchSpace
-from sr.command import DONE, INTERRUPTED, NOTHING_MEETS_BUDGET, Parser, run, say
-from sr.data import Pairs, load_pairs, same_pictures
+from sr.command import DONE, INTERRUPTED, NOTHING_MEETS_BUDGET, Parser, device, run, say
+from sr.data import load_pairs
+from sr.deployment import DTYPES
 from sr.errors import InputError
 from sr.files import write_json, write_text
-from sr.latency import DTYPES, conditions
+from sr.latency import conditions
+from sr.pairs import Pairs, on_device, same_pictures
 from sr.progress import duration
 from sr.training import Recipe, settle
 
 # Short trainings are judged on the centres of a few pictures: enough to rank, in a fraction of the time.
 CROP_SIDE, CROPS = 96, 20
-# So many proposals in a row that were all evaluated before: the space, or what the sampler sees of it, is exhausted.
-STALE_PROPOSALS = 200
+# Batch and LR patch: in the minutes that a CPU search has, many small steps go further than few large ones.
+SMALL_STEPS, LARGE_STEPS = (8, 24), (32, 48)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -41,7 +39,7 @@ def main(argv: list[str] | None = None) -> int:
     space = SPACES[args.space]
     schedule = Schedule(time_limit(args), args.trials)
     train, val = load_data(args)
-    setup = make_setup(args, space, schedule, train, val)
+    setup = make_setup(args, schedule, train, val)
     introduce(setup, space, train, val)
     if args.dry_run:
         return estimate(setup, schedule)
@@ -81,14 +79,18 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--train-steps", type=int, metavar="N", help="steps of the chosen network (default by the time)"
     )
-    parser.add_argument("--batch", type=int, default=16, metavar="N", help="default 16")
-    parser.add_argument("--patch", type=int, default=32, metavar="N", help="side of the LR patches (default 32)")
+    parser.add_argument("--batch", type=int, metavar="N", help="patches a step (default 8 on a CPU, 32 on a GPU)")
+    parser.add_argument("--patch", type=int, metavar="N", help="side of the LR patches (default 24, on a GPU 48)")
     parser.add_argument("--study", default="search", metavar="NAME", help="name in the storage (default search)")
     parser.add_argument("--storage", metavar="URL", help="database URL or journal path (default: a journal in --out)")
     parser.add_argument("--resume", action="store_true", help="go on with a study that is there")
     parser.add_argument("--dry-run", action="store_true", help="say what it would cost, and write nothing")
     parser.add_shared("out", "data", "val", "device", "seed", "json", out="runs/search")
     args = parser.parse_args(argv)
+    args.device = device(str(args.device))
+    batch, patch = SMALL_STEPS if args.device.type == "cpu" else LARGE_STEPS
+    args.batch = batch if args.batch is None else args.batch
+    args.patch = patch if args.patch is None else args.patch
     args.budget_ms = positive_number(args.budget_ms)
     args.lr_size = parse_size(args.lr_size)
     for name in ("trials", "trial_steps", "train_steps", "batch", "patch"):
@@ -141,20 +143,18 @@ def load_data(args: argparse.Namespace) -> tuple[Pairs, Pairs]:
     return train, val
 
 
-def make_setup(
-    args: argparse.Namespace, space: SearchSpace, schedule: Schedule, train: Pairs, val: Pairs
-) -> Setup:  # fmt: skip
+def make_setup(args: argparse.Namespace, schedule: Schedule, train: Pairs, val: Pairs) -> Setup:
     """Put together what all candidates share."""
     recipe = Recipe(steps=args.trial_steps or schedule.trial_steps, batch=args.batch, patch=args.patch, seed=args.seed)
     return Setup(
         budget_ms=args.budget_ms,
-        device=args.device if isinstance(args.device, torch.device) else torch.device(args.device),
+        device=args.device,
         lr_size=args.lr_size,
         dtype=args.dtype,
         recipe=recipe,
-        train=train.to(args.device),
+        train=on_device(train, args.device),
         val=val.centre_crops(CROP_SIDE, CROPS).to(args.device),
-        reference=space.seeds[0],
+        reference=REFERENCE_NETWORK,
     )
 
 
@@ -211,70 +211,24 @@ def check_settings(kept: dict[str, Any], wanted: dict[str, Any]) -> None:
             )
 
 
-def propose(engine: Engine, setup: Setup, schedule: Schedule, out: Path) -> None:
-    """Ask, evaluate and tell until the trials or the time for them are used up."""
-    engine.remember(engine.settings | {"phase": "search"})
-    known = {trial.architecture.key: trial for trial in engine.trials if trial.duplicate_of is None}
-    stale = 0
-    while schedule.goes_on(len(engine.trials), typical_seconds(engine.trials)) and stale < STALE_PROPOSALS:
-        number, architecture = engine.ask()
-        try:
-            trial = repeat_or_evaluate(number, architecture, known, setup)
-        except BaseException:
-            engine.abandon(number)
-            raise
-        engine.tell(trial)
-        write_tables(out, engine.trials)
-        stale = stale + 1 if trial.duplicate_of is not None else 0
-        if trial.duplicate_of is None:
-            known[architecture.key] = trial
-            say(trial_line(trial, engine.trials, schedule))
-
-
-def repeat_or_evaluate(number: int, architecture: Architecture, known: dict[str, Trial], setup: Setup) -> Trial:
-    """Return the known outcome of an equal network, else evaluate it."""
-    before = known.get(architecture.key)
-    if before is None:
-        return evaluate_candidate(number, architecture, setup)
-    return Trial(number, architecture, before.state, before.measurement, before.reason, 0.0, before.number)
-
-
-def typical_seconds(trials: list[Trial]) -> float:
-    """Return the median length of a trained candidate's trial."""
-    lengths = [trial.seconds for trial in trials if trial.state == "trained" and trial.duplicate_of is None]
-    return statistics.median(lengths) if lengths else 0.0
-
-
-def trial_line(trial: Trial, trials: list[Trial], schedule: Schedule) -> str:
-    """Say what became of a trial, and how the search stands."""
-    if trial.state == "trained" and trial.measurement is not None:
-        runtime = trial.measurement.runtime
-        outcome = f"{trial.psnr:.2f} dB, {runtime.median_ms:.1f} ms (p90 {runtime.p90_ms:.1f})"
-    else:
-        outcome = f"{trial.state}: {trial.reason}"
-    left = f", {duration(max(0, schedule.search_left))} left to search" if math.isfinite(schedule.seconds) else ""
-    best = max((other.psnr for other in trials if other.state == "trained"), default=math.nan)
-    standing = f"[best {best:.2f} dB, front {len(front_of(trials))}{left}]"
-    return f"trial {trial.number}: {outcome}; {trial.architecture.summary} {standing}"
-
-
 def finish(engine: Engine, setup: Setup, schedule: Schedule, val: Pairs, args: argparse.Namespace) -> int:
     """Choose, train and ship, and say so; exit code 3 where nothing is within the budget."""
-    trials = engine.trials
+    trials, settings = engine.trials, engine.settings
     write_tables(args.out, trials)
-    chosen = pick(trials, setup)
-    if chosen is None:
-        return nothing_within(trials, setup.budget_ms)
-    trial, beside, references = chosen
-    settings = engine.settings
-    if settings["phase"] == "training" and settings["chosen"] in [each.number for each in trials]:
-        trial = next(each for each in trials if each.number == settings["chosen"])
+    if settings["phase"] == "training":
+        finalist = again(trials, settings["chosen"], setup)
         recipe = Recipe(**settings["final_recipe"])
     else:
-        recipe = final_recipe(trial, setup, schedule.training_seconds(), args.train_steps)
-    engine.remember(settings | {"phase": "training", "chosen": trial.number, "final_recipe": asdict(recipe)})
+        found = pick(trials, setup)
+        if found is None:
+            return nothing_within(trials, setup.budget_ms)
+        finalist = found
+        recipe = final_recipe(finalist.trial, setup, schedule.training_seconds(), args.train_steps)
+        chosen = {"phase": "training", "chosen": finalist.trial.number, "final_recipe": asdict(recipe)}
+        engine.remember(settings | chosen)
+    trial = finalist.trial
     say(f"chosen: trial {trial.number}, {trial.architecture.summary}; training it for {recipe.steps:,} steps")
-    shipped = train_and_ship(trial, beside, references, recipe, setup, val, args.out / "chosen")
+    shipped = train_and_ship(finalist, recipe, setup, val, args.out / "chosen")
     engine.remember(engine.settings | {"phase": "done"})
     report(shipped, trials, setup, args)
     return DONE if shipped.measurement.within(setup.budget_ms) else NOTHING_MEETS_BUDGET
@@ -282,7 +236,7 @@ def finish(engine: Engine, setup: Setup, schedule: Schedule, val: Pairs, args: a
 
 def report(shipped: Chosen, trials: list[Trial], setup: Setup, args: argparse.Namespace) -> None:
     """Write the page and say the closing lines."""
-    lines = closing_lines(trials, shipped, setup.budget_ms)
+    lines = closing_lines(trials, shipped, setup)
     write_text(args.out / "closing.txt", "\n".join(lines) + "\n")
     write_page(args.out, trials, shipped, setup.budget_ms, lines)
     if args.json:

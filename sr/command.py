@@ -70,6 +70,10 @@ def run(main: Callable[[list[str] | None], int], argv: list[str] | None = None) 
     except InputError as error:
         say(f"error: {error}", to_stderr=True)
         return BAD_INPUT
+    except OSError as error:
+        # A full disk or a vanished folder, wherever it strikes.
+        say(f"error: {error.filename or 'the system'}: {error.strerror or error}", to_stderr=True)
+        return BAD_INPUT
     except KeyboardInterrupt:
         say("interrupted", to_stderr=True)
         return INTERRUPTED

@@ -22,9 +22,7 @@ from sr.command import DONE, Parser, run, say
 from sr.degradation import SCALE, crop_to_multiple, downscale
 from sr.errors import InputError
 from sr.images import picture_paths, picture_size, read_picture, to_8_bit
-from sr.pairs import Packed, Pairs, packed, same_pictures
-
-__all__ = ["Packed", "Pairs", "Part", "load_pairs", "main", "same_pictures"]
+from sr.pairs import Pairs, packed
 
 Part = Literal["train", "val"]
 Report = Callable[[str], None]

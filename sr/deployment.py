@@ -3,7 +3,10 @@
 import copy
 from typing import Protocol, cast
 
-from torch import nn
+import torch
+from torch import Tensor, nn
+
+DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
 
 def deploy(network: nn.Module) -> nn.Module:
@@ -31,3 +34,21 @@ def folded(module: nn.Module) -> nn.Module:
     for name, child in module.named_children():
         setattr(module, name, folded(child))
     return module
+
+
+class InDtype(nn.Module):
+    """Runs a network in another dtype: float32 pictures in and out, as its quality there is judged."""
+
+    def __init__(self, network: nn.Module, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.network = copy.deepcopy(network).to(dtype)
+        self.dtype = dtype
+
+    def forward(self, lr: Tensor) -> Tensor:
+        """Map (n, 3, h, w) to (n, 3, 4h, 4w), both float32."""
+        return self.network(lr.to(self.dtype)).float()  # type: ignore[no-any-return]
+
+
+def in_dtype(network: nn.Module, dtype: str) -> nn.Module:
+    """Return `network` itself for float32, else a copy that computes in `dtype`."""
+    return network if dtype == "float32" else InDtype(network, DTYPES[dtype])

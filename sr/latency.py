@@ -13,11 +13,10 @@ import torch
 from torch import nn
 
 from sr.complexity import LrSize
-from sr.deployment import deploy
+from sr.deployment import DTYPES, deploy
 from sr.lease import measuring_on, wait_until_quiet
 
 MEMORY_FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
-DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
 # (p90 - p10) / median above which a measurement is taken again, and unreliable if it stays so.
 WIDE_SPREAD = 0.25

@@ -104,6 +104,15 @@ class Pairs:
         return Pairs(names, pack([lr for lr, _ in crops]), pack([hr for _, hr in crops]))
 
 
+def on_device(pairs: Pairs, device: torch.device) -> Pairs:
+    """Return the pairs on `device` where they fill at most half of its free memory, else as they are."""
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        if pairs.lr.values.nbytes + pairs.hr.values.nbytes > free // 2:
+            return pairs
+    return pairs.to(device)
+
+
 def patch_pixels(side: Packed, picture: Tensor, corner: tuple[Tensor, Tensor], symmetry: Tensor, size: int) -> Tensor:
     """Return the numbers (b, size, size) of the pixels of b patches in `side.values`, on its device.
 

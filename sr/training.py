@@ -15,11 +15,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from sr.data import Pairs
 from sr.errors import InputError
 from sr.files import replacing
 from sr.latency import MEMORY_FORMATS
 from sr.lease import training_on
+from sr.pairs import Pairs
 from sr.progress import Progress
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -113,7 +113,8 @@ class Trainer:
     def step(self) -> Tensor:
         """Take one step and return its loss, a scalar on the device, unchecked: a check would wait for the device."""
         recipe = self.recipe
-        lr, hr = self.pairs.patches(recipe.batch, recipe.patch, generator(recipe.seed, self.steps_done))
+        drawn = self.pairs.patches(recipe.batch, recipe.patch, generator(recipe.seed, self.steps_done))
+        lr, hr = (patches.to(self.device, non_blocking=True) for patches in drawn)
         for group in self.optimiser.param_groups:
             group["lr"] = recipe.learning_rate_at(self.steps_done)
         autocast = torch.autocast(
@@ -179,7 +180,7 @@ def fit(
     label: str = "training",
     quiet: bool = False,
 ) -> Fitted:
-    """Train `network` in place on pairs that lie on `device`.
+    """Train `network` in place; fastest where the pairs lie on `device`.
 
     state: where the training writes itself twice a minute and goes on from; on the CPU the result is bit for bit that
     of an uninterrupted run. Raises TrainingFailedError where the loss is not finite or the memory does not suffice.

@@ -8,9 +8,10 @@ import torch
 from PIL import Image
 
 from sr.command import BAD_INPUT, run
-from sr.data import EMBEDDED, load_pairs, main, same_pictures
+from sr.data import EMBEDDED, load_pairs, main
 from sr.degradation import downscale
 from sr.errors import InputError
+from sr.pairs import same_pictures
 
 
 def save(path: Path, height: int, width: int, seed: int = 0) -> np.ndarray:
