@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 import baselines
-from nas.evaluate import REFERENCE, Setup
+from nas.evaluate import REFERENCE, Setup, fits
 from nas.trial import Trial, trained_once
 from search_spaces.network import build
 from sr.checkpoint import Checkpoint, Description, save
@@ -78,21 +78,19 @@ def measure_again(trials: Sequence[Trial], setup: Setup) -> list[Finalist]:
 
 
 def measure_beside(networks: Mapping[str, nn.Module], setup: Setup) -> dict[str, Measurement]:
-    """Measure networks in the same rounds as the reference and the rivals, without these where memory is too small."""
-    rivals: dict[str, nn.Module] = {name: baselines.build(name) for name in RIVALS}
+    """Measure networks in the same rounds as the reference and those rivals that the memory can hold."""
     everything = {**networks, REFERENCE: build(setup.reference)}
-    protocol = Protocol(seconds=2.0, minimum_runs=30, hopeless_ms=2 * setup.budget_ms)
-    try:
-        runtimes = timed({**everything, **rivals}, setup, protocol)
-        everything |= rivals
-    except torch.OutOfMemoryError:
-        runtimes = timed(everything, setup, protocol)
+    complexities = {name: count(network, setup.lr_size) for name, network in everything.items()}
+    for name in RIVALS:
+        rival = baselines.build(name)
+        complexity = count(rival, setup.lr_size)
+        if fits(complexity, setup.device):
+            everything[name], complexities[name] = rival, complexity
+    protocol = Protocol(seconds=1.0, minimum_runs=30, hopeless_ms=2 * setup.budget_ms)
+    runtimes = timed(everything, setup, protocol)
     place = conditions(setup.device, setup.lr_size, setup.dtype)
     reference_ms = runtimes[REFERENCE].median_ms
-    return {
-        name: Measurement(count(network, setup.lr_size), runtimes[name], place, reference_ms)
-        for name, network in everything.items()
-    }
+    return {name: Measurement(complexities[name], runtimes[name], place, reference_ms) for name in everything}
 
 
 def timed(networks: Mapping[str, nn.Module], setup: Setup, protocol: Protocol) -> dict[str, Runtime]:
@@ -133,7 +131,7 @@ def train_and_ship(finalist: Finalist, recipe: Recipe, setup: Setup, val: Pairs,
 
 def measure_trained(network: nn.Module, setup: Setup) -> Measurement:
     """Measure the trained network for longer than any candidate: this is the runtime that is reported."""
-    protocol = Protocol(seconds=3.0, minimum_runs=50, hopeless_ms=4 * setup.budget_ms)
+    protocol = Protocol(seconds=2.0, minimum_runs=50, hopeless_ms=4 * setup.budget_ms)
     runtimes = timed({"chosen": network, REFERENCE: build(setup.reference)}, setup, protocol)
     place = conditions(setup.device, setup.lr_size, setup.dtype)
     return Measurement(count(network, setup.lr_size), runtimes["chosen"], place, runtimes[REFERENCE].median_ms)

@@ -9,10 +9,11 @@ from nas.trial import State, Trial
 from search_spaces.architecture import Architecture
 from search_spaces.msrresnet import repeated
 from search_spaces.network import build
-from sr.complexity import LrSize, count
+from sr.complexity import Complexity, LrSize, count
 from sr.deployment import in_dtype
 from sr.latency import Protocol, conditions, measure_runtimes
 from sr.measurement import Measurement
+from sr.memory import free_bytes
 from sr.pairs import Pairs
 from sr.quality import evaluate
 from sr.training import Recipe, TrainingFailedError, fit
@@ -50,8 +51,11 @@ def evaluate_candidate(number: int, architecture: Architecture, setup: Setup) ->
     torch.manual_seed(setup.recipe.seed)
     network = build(architecture)
     measurement = None
+    complexity = count(network, setup.lr_size)
+    if not fits(complexity, setup.device):
+        return ended("failed", None, f"a forward needs {complexity.memory / 1e9:.1f} GB, more than the device has left")
     try:
-        measurement = measure_cost(architecture, setup)
+        measurement = measure_cost(architecture, complexity, setup)
         if not measurement.within(setup.budget_ms):
             return ended("infeasible", measurement, over_budget(measurement, setup.budget_ms))
         fitted = fit(network, setup.recipe, setup.train, setup.device, quiet=True)
@@ -63,13 +67,18 @@ def evaluate_candidate(number: int, architecture: Architecture, setup: Setup) ->
     return ended("trained", replace(measurement, quality=quality))
 
 
-def measure_cost(architecture: Architecture, setup: Setup) -> Measurement:
-    """Return counts and runtime of an architecture beside the reference, without quality."""
+def fits(complexity: Complexity, device: torch.device) -> bool:
+    """Tell whether a forward is likely to find memory; on a CPU the system would kill the process instead."""
+    return complexity.memory < free_bytes(device)
+
+
+def measure_cost(architecture: Architecture, complexity: Complexity, setup: Setup) -> Measurement:
+    """Return the runtime of an architecture beside the reference, with its counts and without quality."""
     protocol = Protocol(seconds=0.5, hopeless_ms=1.5 * setup.budget_ms)
     networks = {"candidate": build(architecture), REFERENCE: build(setup.reference)}
     runtimes = measure_runtimes(networks, setup.device, lr_size=setup.lr_size, dtype=setup.dtype, protocol=protocol)
     return Measurement(
-        complexity=count(networks["candidate"], setup.lr_size),
+        complexity=complexity,
         runtime=runtimes["candidate"],
         conditions=conditions(setup.device, setup.lr_size, setup.dtype),
         reference_ms=runtimes[REFERENCE].median_ms,

@@ -104,16 +104,20 @@ class OptunaEngine:
     def tell(self, trial: Trial) -> None:
         """Record the outcome: infeasible as pruned with its constraint, so that the sampler learns from it."""
         asked = self.asked.pop(trial.number)
-        asked.set_user_attr(TRIAL, trial.to_json())
         if trial.measurement is not None:
             # Set once and just before the tell: Optuna ignores a second value of a constraint.
             asked.set_constraint("runtime", trial.measurement.runtime.p90_ms - self.budget_ms)
+        asked.set_user_attr(TRIAL, trial.to_json())
+        self.close(trial)
+        self.told.append(trial)
+
+    def close(self, trial: Trial) -> None:
+        """Give Optuna the outcome of a trial that the record already holds."""
         if trial.state == "trained":
             negative_psnr, runtime_ms, activations = trial.objectives
-            self.study.tell(asked, [-negative_psnr, runtime_ms, activations])
+            self.study.tell(trial.number, [-negative_psnr, runtime_ms, activations])
         else:
-            self.study.tell(asked, state=TrialState.PRUNED if trial.state == "infeasible" else TrialState.FAIL)
-        self.told.append(trial)
+            self.study.tell(trial.number, state=TrialState.PRUNED if trial.state == "infeasible" else TrialState.FAIL)
 
     def abandon(self, number: int) -> None:
         """Close the trial as failed and queue its architecture."""
@@ -127,10 +131,16 @@ class OptunaEngine:
         Optuna's own retry would copy the constraint of the lost trial, and journals have no heartbeat.
         """
         for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-            if is_lost(trial.user_attrs.get(WORKER)):
-                self.study.tell(trial.number, state=TrialState.FAIL)
-                if len(trial.params) == len(self.space.choices):
-                    self.study.enqueue_trial(trial.params)
+            if not is_lost(trial.user_attrs.get(WORKER)):
+                continue
+            if TRIAL in trial.user_attrs:
+                self.close(Trial.from_json(trial.user_attrs[TRIAL]))
+                continue
+            self.study.tell(trial.number, state=TrialState.FAIL)
+            # From the queue where the process died before it took all of them.
+            picks = trial.system_attrs.get("fixed_params") or trial.params
+            if len(picks) == len(self.space.choices):
+                self.study.enqueue_trial(picks)
 
 
 def open_storage(storage: str) -> BaseStorage:
@@ -140,7 +150,7 @@ def open_storage(storage: str) -> BaseStorage:
             return RDBStorage(storage)
         Path(storage).parent.mkdir(parents=True, exist_ok=True)
         return JournalStorage(JournalFileBackend(storage))
-    except (OSError, ImportError, ValueError, optuna.exceptions.OptunaError) as error:
+    except Exception as error:
         detail = str(error).splitlines()[0]
         raise InputError(f"cannot open the storage {storage}: {detail}; give the path of a journal or a URL") from error
 

@@ -18,6 +18,7 @@ from search_spaces import SPACES
 from search_spaces.network import build
 from search_spaces.space import SearchSpace
 from sr.command import DONE, INTERRUPTED, NOTHING_MEETS_BUDGET, Parser, device, run, say
+from sr.complexity import count
 from sr.data import load_pairs
 from sr.deployment import DTYPES
 from sr.errors import InputError
@@ -266,7 +267,7 @@ def nothing_within(trials: list[Trial], budget_ms: float) -> int:
 
 def estimate(setup: Setup, schedule: Schedule) -> int:
     """Measure one small candidate and say what the search would cost; writes nothing."""
-    cost = measure_cost(setup.reference, setup)
+    cost = measure_cost(setup.reference, count(build(setup.reference), setup.lr_size), setup)
     _, seconds_per_step = settle(build(setup.reference), setup.recipe, setup.train, setup.device)
     trial_seconds = setup.recipe.steps * seconds_per_step
     runtime = cost.runtime

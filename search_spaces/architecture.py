@@ -21,7 +21,7 @@ class Block:
     kind: str
 
     def __post_init__(self) -> None:
-        if self.kind not in BLOCKS:
+        if not isinstance(self.kind, str) or self.kind not in BLOCKS:
             raise ValueError(f"a block's kind is one of {', '.join(BLOCKS)}, got {self.kind!r}")
 
 
@@ -85,10 +85,12 @@ class Architecture:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "Architecture":
-        """Make an architecture from JSON values; raises ValueError where fields are missing or unknown."""
+        """Make an architecture from JSON values; raises ValueError where fields are missing, unknown or wrong."""
         wanted = {"num_feat", "blocks", *CHOICES}
         if set(values) != wanted:
             raise ValueError(f"an architecture has the fields {sorted(wanted)}, got {sorted(values)}")
+        if not isinstance(values["blocks"], list):
+            raise ValueError(f"blocks is a list of kinds, got {values['blocks']!r}")  # noqa: TRY004 - as every law's
         blocks = tuple(Block(kind) for kind in values["blocks"])
         return cls(values["num_feat"], blocks, **{name: values[name] for name in CHOICES})
 

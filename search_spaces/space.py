@@ -101,8 +101,8 @@ class SearchSpace:
     def sample(self, rng: random.Random) -> dict[str, Value]:
         """Draw picks: the number of blocks evenly, then everything else."""
         picks = {name: rng.choice(values) for name, values in self.choices.items()}
-        if "identity" in self.kinds:
-            kinds = [kind for kind in self.kinds if kind != "identity"]
+        kinds = [kind for kind in self.kinds if kind != "identity"]
+        if "identity" in self.kinds and kinds:
             depth = rng.randint(1, self.positions)
             for index in range(self.positions):
                 picks[position_name(index)] = rng.choice(kinds) if index < depth else "identity"

@@ -2,6 +2,7 @@
 
 import datetime
 import importlib
+import io
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 
 from sr.deployment import deploy
 from sr.errors import InputError
-from sr.files import replacing
+from sr.files import write_bytes
 
 FORMAT = "paretosr-1"
 SCALE = 4
@@ -83,12 +84,19 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
         "family": checkpoint.description.family,
         "config": dict(checkpoint.description.config),
         "deployed": checkpoint.deployed,
-        "tensors": {name: tensor.detach().cpu().contiguous() for name, tensor in checkpoint.tensors.items()},
+        "tensors": {name: alone(tensor) for name, tensor in checkpoint.tensors.items()},
         "recipe": dict(checkpoint.recipe),
         "provenance": provenance() | dict(checkpoint.provenance),
     }
-    with replacing(path) as temporary:
-        torch.save(content, temporary)
+    # Through memory: where the disk is full torch.save itself raises a RuntimeError that does not say so.
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    write_bytes(path, buffer.getvalue())
+
+
+def alone(tensor: Tensor) -> Tensor:
+    """Return a copy on the CPU with a storage of its own: torch.save writes the whole storage that a view looks at."""
+    return tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
 
 
 def load(path: Path) -> Checkpoint:
@@ -123,8 +131,15 @@ def check_content(path: Path, content: dict[str, Any]) -> None:
     if content.get("scale") != SCALE:
         raise InputError(f"{path}: the scale must be {SCALE}, got {content.get('scale')!r}")
     for name, tensor in content["tensors"].items():
-        if not isinstance(tensor, Tensor) or not torch.isfinite(tensor).all():
-            raise InputError(f"{path}: {name} must be a tensor of finite numbers")
+        if not isinstance(name, str) or not plain_and_finite(tensor):
+            raise InputError(f"{path}: {name} must be a name and its value a plain tensor of finite numbers")
+
+
+def plain_and_finite(value: object) -> bool:
+    """Tell whether `value` is a dense tensor with a content, all of it finite."""
+    if not isinstance(value, Tensor) or value.layout != torch.strided or value.is_meta:
+        return False
+    return bool(torch.isfinite(value).all())
 
 
 def load_network(path: Path) -> nn.Module:

@@ -22,6 +22,7 @@ from sr.command import DONE, Parser, run, say
 from sr.degradation import SCALE, crop_to_multiple, downscale
 from sr.errors import InputError
 from sr.images import picture_paths, picture_size, read_picture, to_8_bit
+from sr.memory import free_bytes
 from sr.pairs import Pairs, packed
 
 Part = Literal["train", "val"]
@@ -43,8 +44,6 @@ EMBEDDED: dict[Part, tuple[str, ...]] = {
 DIV2K_PARTS: dict[Part, str] = {"train": "train", "val": "valid"}
 DECODING_THREADS = 4
 DECODED_AT_ONCE = 32
-# Where the system does not tell how much memory is free.
-ASSUMED_FREE_MEMORY = 4 * 2**30
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ def load_pairs(
     `report`; with nothing left it is an InputError. Over memory_limit bytes (default: half of what is free) the
     pixels lie in a temporary file that is mapped into memory.
     """
-    limit = free_memory() // 2 if memory_limit is None else memory_limit
+    limit = free_bytes() // 2 if memory_limit is None else memory_limit
     pairs = decode_all(sources(folder, part, report), max(1, minimum_lr_side), report, limit)
     if pairs is None:
         side = SCALE * max(1, minimum_lr_side)
@@ -190,14 +189,6 @@ def allocate(count: int, *, mapped: bool) -> Tensor:
     with contextlib.suppress(PermissionError):
         Path(name).unlink()
     return values
-
-
-def free_memory() -> int:
-    """Return the bytes of memory that are free, or ASSUMED_FREE_MEMORY where the system does not say."""
-    try:
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):
-        return ASSUMED_FREE_MEMORY
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -15,8 +15,9 @@ def deploy(network: nn.Module) -> nn.Module:
     A foldable module computes in training what the folded one computes alone: parallel branches that sum to one
     convolution, weight norm, batch norm behind a convolution. The function of the network is unchanged.
     """
-    deployed = copy.deepcopy(network).eval()
-    return folded(deployed)
+    deployed = folded(copy.deepcopy(network).eval())
+    # Again: what a fold makes is new, and so in training mode.
+    return deployed.eval()
 
 
 class Foldable(Protocol):

@@ -71,18 +71,27 @@ class Protocol:
     maximum_runs: int = 200
     hopeless_ms: float = float("inf")
     memory_format: str = "fastest"
-    quiet_seconds: float = 20.0
+    quiet_seconds: float = 5.0
 
 
 def conditions(device: torch.device, lr_size: LrSize, dtype: str) -> Conditions:
     """Return the fingerprint of `device` and of what a runtime on it depends on."""
     if device.type == "cuda":
         properties = torch.cuda.get_device_properties(device)
-        name, driver = properties.name, f"CUDA {torch.version.cuda}, cuDNN {torch.backends.cudnn.version()}"
+        cuda = f"CUDA {torch.version.cuda}, cuDNN {torch.backends.cudnn.version()}"
+        name, driver = properties.name, f"{nvidia_driver()}, {cuda}"
     else:
         name, driver = processor_name(), f"oneDNN {'on' if torch.backends.mkldnn.is_available() else 'off'}"
     versions = f"torch {torch.__version__}, Python {platform.python_version()}, {platform.system()}"
     return Conditions(name, driver, versions, torch.get_num_threads(), lr_size, dtype)
+
+
+def nvidia_driver() -> str:
+    """Return the version of the NVIDIA driver where the system tells it."""
+    version = Path("/proc/driver/nvidia/version")
+    words = version.read_text(encoding="utf-8").split("\n")[0].split() if version.is_file() else []
+    numbers = [word for word in words if word[0].isdigit() and "." in word]
+    return f"driver {numbers[0] if numbers else 'unknown'}"
 
 
 def processor_name() -> str:
@@ -224,10 +233,13 @@ class Runner:
         if self.device.type != "cuda":
             return 0
         torch.cuda.synchronize(self.device)
+        own = sum(held.nbytes for held in (*self.network.parameters(), *self.network.buffers(), self.lr))
+        # What else this process keeps there: the other networks of the rounds, pictures to train on.
+        others = torch.cuda.memory_allocated(self.device) - own
         torch.cuda.reset_peak_memory_stats(self.device)
         self.network(self.lr)
         torch.cuda.synchronize(self.device)
-        return torch.cuda.max_memory_allocated(self.device)
+        return torch.cuda.max_memory_allocated(self.device) - others
 
 
 def percentile(values: list[float], share: float) -> float:

@@ -53,7 +53,9 @@ def locked(device: torch.device, name: str, flags: portalocker.LockFlags) -> Ite
 
 def lock_file(device: torch.device, name: str) -> IO[str]:
     """Open the lock file `name` of `device`, making it where needed."""
-    folder = Path(tempfile.gettempdir()) / f"paretosr-{getpass.getuser()}"
+    # The number where there is one: in a container it may have no name.
+    user = os.getuid() if hasattr(os, "getuid") else getpass.getuser()
+    folder = Path(tempfile.gettempdir()) / f"paretosr-{user}"
     folder.mkdir(mode=0o700, exist_ok=True)
     return (folder / f"{device_key(device)}.{name}").open("a")
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from sr.degradation import SCALE
+from sr.memory import free_bytes
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,10 +107,8 @@ class Pairs:
 
 def on_device(pairs: Pairs, device: torch.device) -> Pairs:
     """Return the pairs on `device` where they fill at most half of its free memory, else as they are."""
-    if device.type == "cuda":
-        free, _ = torch.cuda.mem_get_info(device)
-        if pairs.lr.values.nbytes + pairs.hr.values.nbytes > free // 2:
-            return pairs
+    if device.type != "cpu" and pairs.lr.values.nbytes + pairs.hr.values.nbytes > free_bytes(device) // 2:
+        return pairs
     return pairs.to(device)
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import copy
 import hashlib
+import io
 import math
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -16,12 +17,13 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from sr.errors import InputError
-from sr.files import replacing
+from sr.files import write_bytes
 from sr.latency import MEMORY_FORMATS
 from sr.lease import training_on
 from sr.pairs import Pairs
 from sr.progress import Progress
 
+AT_LEAST_0 = ("learning_rate", "minimum_learning_rate", "warmup_steps", "weight_decay", "ema_decay", "clip_norm")
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
@@ -55,6 +57,11 @@ class Recipe:
         for name in ("steps", "batch", "patch"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        for name in AT_LEAST_0:
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"{name} must be at least 0 and finite, got {getattr(self, name)}")
+        if self.ema_decay >= 1:
+            raise ValueError(f"ema_decay must be less than 1, got {self.ema_decay}")
         allowed: dict[str, Collection[str]] = {
             "loss": LOSSES,
             "optimiser": OPTIMISERS,
@@ -152,12 +159,12 @@ class Trainer:
         """Go on from a `state`; raises InputError where it is of another network."""
         try:
             self.network.load_state_dict(state["network"])
-        except RuntimeError as error:
+            self.optimiser.load_state_dict(state["optimiser"])
+            if self.average is not None:
+                self.average.load_state_dict(state["average"])
+            self.steps_done = state["steps_done"]
+        except (RuntimeError, ValueError, TypeError, KeyError) as error:
             raise InputError("the training state is of another network; remove it to start anew") from error
-        self.optimiser.load_state_dict(state["optimiser"])
-        if self.average is not None:
-            self.average.load_state_dict(state["average"])
-        self.steps_done = state["steps_done"]
 
 
 @dataclass(frozen=True)
@@ -207,7 +214,8 @@ def run(trainer: Trainer, state: Path | None, progress: Progress, save_seconds: 
                 if not torch.isfinite(loss):
                     raise TrainingFailedError(f"the loss is {loss.item()} before step {trainer.steps_done}")
             progress.step(count, f"loss {loss.item():.4f}")
-            if state is not None and time.monotonic() - saved_at >= save_seconds:
+            # Not after the last step: going on from there would take no step and know no loss.
+            if state is not None and left > count and time.monotonic() - saved_at >= save_seconds:
                 save_state(state, trainer)
                 saved_at = time.monotonic()
     return float(loss)
@@ -215,8 +223,10 @@ def run(trainer: Trainer, state: Path | None, progress: Progress, save_seconds: 
 
 def save_state(path: Path, trainer: Trainer) -> None:
     """Write the state of a training, complete or not at all."""
-    with replacing(path) as temporary:
-        torch.save(trainer.state(), temporary)
+    # Through memory: where the disk is full torch.save itself raises a RuntimeError that does not say so.
+    buffer = io.BytesIO()
+    torch.save(trainer.state(), buffer)
+    write_bytes(path, buffer.getvalue())
 
 
 def load_state(path: Path, recipe: Recipe) -> dict[str, Any] | None:

@@ -12,10 +12,11 @@ from torch import Tensor, nn
 from sr.command import BAD_INPUT, DONE, run
 from sr.data import load_pairs
 from sr.degradation import upscale_bicubic
-from sr.evaluate import Quality, as_json, bicubic_quality, evaluate, main, mean
+from sr.evaluate import as_json, main
 from sr.export import export_onnx
 from sr.images import Picture, write_picture
 from sr.metrics import psnr, ssim
+from sr.quality import Quality, bicubic_quality, evaluate, mean
 
 
 class Enlarge(nn.Module):

@@ -1,0 +1,207 @@
+"""The command, whole: real pictures, real measurements, real trainings, only short ones."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+
+from nas.search import main, parse
+from sr.checkpoint import load_network
+from sr.command import BAD_INPUT, DONE, INTERRUPTED, NOTHING_MEETS_BUDGET, run
+
+ROOT = Path(__file__).resolve().parents[2]
+SHORT = ["--lr-size", "32x24", "--trial-steps", "3", "--train-steps", "6", "--batch", "2", "--patch", "8"]
+
+
+def arguments(out: Path, *more: str) -> list[str]:
+    return ["--budget-ms", "60000", "--out", str(out), *SHORT, *more]
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("searched")
+    assert run(main, arguments(out, "--trials", "3", "--json", str(out / "figures.json"))) == DONE
+    return out
+
+
+def test_everything_promised_is_there(searched: Path) -> None:
+    names = {path.name for path in searched.iterdir()}
+    assert {"trials.csv", "front.csv", "pareto.html", "closing.txt", "study.journal", "chosen"} <= names
+    chosen = {path.name for path in (searched / "chosen").iterdir()}
+    assert chosen == {"network.pth", "architecture.json", "measurement.json", "network.onnx"}
+
+
+def test_the_tables_say_what_was_measured(searched: Path) -> None:
+    trials, front = pd.read_csv(searched / "trials.csv"), pd.read_csv(searched / "front.csv")
+    assert trials["number"].tolist() == [0, 1, 2]
+    assert set(trials["state"]) == {"trained"}
+    measured = [
+        "psnr",
+        "runtime_ms",
+        "runtime_p10",
+        "runtime_p90",
+        "activations",
+        "multi_adds",
+        "params",
+        "convs",
+        "memory",
+    ]
+    assert (trials[measured] > 0).all().all()
+    assert (trials["runtime_p10"] <= trials["runtime_p90"]).all()
+    assert set(front["number"]) <= set(trials["number"])
+    assert front["psnr"].max() == trials["psnr"].max()
+    assert front["psnr"].is_monotonic_decreasing
+
+
+def test_the_shipped_forms_agree_at_a_size_they_were_not_exported_at(searched: Path) -> None:
+    network = load_network(searched / "chosen" / "network.pth")
+    session = onnxruntime.InferenceSession(searched / "chosen" / "network.onnx")
+    lr = torch.rand(1, 3, 37, 53)
+    with torch.inference_mode():
+        expected = network(lr).numpy()
+    (got,) = session.run(None, {"lr": lr.numpy()})
+    assert got.shape == (1, 3, 148, 212)
+    np.testing.assert_allclose(got, expected, atol=1e-4)
+
+
+def test_the_closing_lines_name_choice_runtime_quality_and_tally(searched: Path) -> None:
+    closing = (searched / "closing.txt").read_text()
+    for words in ("Chosen: trial", "within the budget of 60000 ms", "against bicubic's", "3 tried", "msrresnet"):
+        assert words in closing
+    figures = json.loads((searched / "figures.json").read_text())
+    kept = json.loads((searched / "chosen" / "measurement.json").read_text())
+    assert figures["runtime"] == kept["runtime"]
+    assert figures["runtime"]["runs"] >= 3
+    assert figures["architecture"] == json.loads((searched / "chosen" / "architecture.json").read_text())
+
+
+def test_a_study_that_is_there_is_not_overwritten(searched: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(main, arguments(searched, "--trials", "3")) == BAD_INPUT
+    assert "--resume" in capsys.readouterr().err
+
+
+def test_a_resumed_study_keeps_its_settings(searched: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    changed = ["--budget-ms", "50000", "--out", str(searched), *SHORT, "--trials", "4", "--resume"]
+    assert run(main, changed) == BAD_INPUT
+    assert "its budget_ms was 60000" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="interrupts a process by a POSIX signal")
+def test_an_interrupted_search_goes_on_where_it_was(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "nas.search", *arguments(out, "--trials", "4"), "--trial-steps", "300"]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and not (out / "trials.csv").exists():
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    text, errors = process.communicate(timeout=60)
+    assert process.returncode == INTERRUPTED, errors
+    assert "--resume goes on" in text
+    before = pd.read_csv(out / "trials.csv")
+    assert 1 <= len(before) < 4
+    assert run(main, arguments(out, "--trials", "4", "--trial-steps", "300", "--resume")) == DONE
+    after = pd.read_csv(out / "trials.csv")
+    assert len(after) == 4
+    assert after.iloc[: len(before)]["key"].tolist() == before["key"].tolist()
+    assert after["key"].is_unique
+
+
+def test_a_budget_that_nothing_meets_names_the_fastest(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["--budget-ms", "0.001", "--out", str(tmp_path), *SHORT, "--trials", "2"]
+    assert run(main, command) == NOTHING_MEETS_BUDGET
+    errors = capsys.readouterr().err
+    assert "nothing meets the budget of 0.001 ms: the fastest of 2 candidates" in errors
+    assert set(pd.read_csv(tmp_path / "trials.csv")["state"]) == {"infeasible"}
+
+
+def test_a_dry_run_says_the_cost_and_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out"
+    command = ["--budget-ms", "60000", "--out", str(out), "--lr-size", "32x24", "--time-limit", "5m", "--dry-run"]
+    assert run(main, command) == DONE
+    assert "5 m 00 s in all" in capsys.readouterr().out
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--budget-ms", "0"], "--budget-ms must be a number of milliseconds over zero, got '0'"),
+        (["--budget-ms", "-5"], "--budget-ms must be a number of milliseconds over zero, got '-5'"),
+        (["--budget-ms", "abc"], "--budget-ms must be a number of milliseconds over zero, got 'abc'"),
+        (["--budget-ms", "nan"], "--budget-ms must be"),
+        ([], "required: --budget-ms"),
+        (["--budget-ms", "40", "--lr-size", "12"], "--lr-size is WIDTHxHEIGHT"),
+        (["--budget-ms", "40", "--trials", "0"], "--trials must be at least 1, got 0"),
+        (["--budget-ms", "40", "--time-limit", "soon"], "--time-limit is a duration over zero"),
+        (["--budget-ms", "40", "--space", "nosuch"], "invalid choice"),
+        (["--budget-ms", "40", "--device", "tpu"], "--device must be auto, cpu, cuda or cuda:N"),
+        (["--budget-ms", "40", "--nosuch"], "unrecognized arguments"),
+        (["--budget-ms", "40", "--resume"], "to resume"),
+        (["--budget-ms", "40", "--data", "/nosuch/folder"], "/nosuch/folder"),
+    ],
+)
+def test_bad_input_is_one_line_and_two(
+    flags: list[str], words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(main, [*flags, "--out", str(tmp_path / "out")]) == BAD_INPUT
+    errors = capsys.readouterr().err
+    assert words in errors
+    assert errors.count("\n") == 1
+    assert not (tmp_path / "out" / "trials.csv").exists()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a CUDA device is here")
+def test_a_missing_gpu_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(main, arguments(tmp_path, "--device", "cuda")) == BAD_INPUT
+    assert "this machine has 0 CUDA devices" in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_written_is_named_before_the_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    assert run(main, arguments(tmp_path / "file" / "out", "--trials", "1")) == BAD_INPUT
+    assert "cannot write" in capsys.readouterr().err
+
+
+def test_pictures_that_do_not_serve_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    assert run(main, arguments(tmp_path / "out", "--data", str(folder))) == BAD_INPUT
+    (folder / "x.png").write_text("a text file")
+    assert run(main, arguments(tmp_path / "out", "--data", str(folder))) == BAD_INPUT
+    assert "x.png" in capsys.readouterr().err
+    noise = np.random.default_rng(0).integers(0, 255, (160, 160, 3), np.uint8)
+    Image.fromarray(noise).save(folder / "good.jpg")
+    Image.fromarray(noise).save(folder / "cut.jpg")
+    (folder / "cut.jpg").write_bytes((folder / "cut.jpg").read_bytes()[:4000])
+    Image.fromarray(noise[:24, :24]).save(folder / "tiny.png")
+    assert run(main, arguments(tmp_path / "out", "--data", str(folder), "--dry-run", "--trials", "1")) == DONE
+    captured = capsys.readouterr()
+    for name in ("x.png", "cut.jpg", "tiny.png"):
+        assert f"{name}" in captured.err
+    assert "1 to train on" in captured.out
+
+
+def test_training_and_validation_share_no_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (160, 160, 3), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "same.png")
+    assert run(main, arguments(tmp_path / "out", "--data", str(tmp_path), "--val", str(tmp_path))) == BAD_INPUT
+    assert "must not share a picture" in capsys.readouterr().err
+
+
+def test_help_shows_an_example(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        parse(["--help"])
+    assert "python -m nas.search --budget-ms 40" in capsys.readouterr().out

@@ -1,0 +1,220 @@
+"""Every skeleton that an architecture can ask for, and the image skip that each one starts from."""
+
+import itertools
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from search_spaces.architecture import AGGREGATIONS, IMAGE_SKIPS, UPSAMPLERS, Architecture, Block
+from search_spaces.blocks import BLOCKS
+from search_spaces.network import build, build_family, interpolation_kernel, shuffle_colour_last
+from sr.checkpoint import Checkpoint, Description, load_network, save
+from sr.deployment import deploy
+from sr.errors import InputError
+
+MIXED = tuple(Block(kind) for kind in ("residual_leaky", "identity", "branched_conv", "idle"))
+SKELETONS = list(itertools.product(UPSAMPLERS, IMAGE_SKIPS, AGGREGATIONS))
+FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
+
+each_skeleton = pytest.mark.parametrize(("upsampler", "image_skip", "aggregation"), SKELETONS)
+each_format = pytest.mark.parametrize("memory_format", FORMATS.values(), ids=FORMATS)
+
+
+def interpolated(lr: Tensor, mode: str) -> Tensor:
+    """Return torch's own interpolation, the truth of the image skip."""
+    if mode == "none":
+        return torch.zeros(lr.shape[0], 3, 4 * lr.shape[2], 4 * lr.shape[3], dtype=lr.dtype)
+    corners = {} if mode == "nearest" else {"align_corners": False}
+    return F.interpolate(lr, scale_factor=4, mode=mode, **corners)
+
+
+def silent(architecture: Architecture) -> nn.Module:
+    """Build a network whose last convolution is zero: what is left is the image skip."""
+    network = build(architecture).double().eval()
+    last = network.get_submodule("upsampler.conv_last")
+    assert isinstance(last, nn.Conv2d)
+    assert last.bias is not None
+    nn.init.zeros_(last.weight)
+    nn.init.zeros_(last.bias)
+    return network
+
+
+def laid_out(network: nn.Module, memory_format: torch.memory_format) -> nn.Module:
+    """Return `network` with its weights in a memory format."""
+    return network.to(memory_format=memory_format)  # type: ignore[call-overload, no-any-return]  # the stub lacks it
+
+
+@each_skeleton
+def test_every_skeleton_upscales_by_four(upsampler: str, image_skip: str, aggregation: str) -> None:
+    architecture = Architecture(8, MIXED, upsampler, image_skip, aggregation)
+    network = build(architecture).eval()
+    lr = torch.rand(2, 3, 5, 7)
+    before = lr.clone()
+    with torch.no_grad():
+        sr = network(lr)
+        deployed = deploy(network)(lr)
+    assert sr.shape == (2, 3, 20, 28)
+    assert torch.equal(lr, before)
+    torch.testing.assert_close(deployed, sr, rtol=0, atol=1e-5)
+
+
+@each_skeleton
+def test_gradients_reach_every_parameter(upsampler: str, image_skip: str, aggregation: str) -> None:
+    network = build(Architecture(8, MIXED, upsampler, image_skip, aggregation))
+    (network(torch.rand(1, 3, 6, 6)) - torch.rand(1, 3, 24, 24)).square().mean().backward()
+    assert all(value.grad is not None and value.grad.any() for value in network.parameters())
+
+
+@each_format
+@pytest.mark.parametrize(("upsampler", "image_skip"), list(itertools.product(UPSAMPLERS, IMAGE_SKIPS)))
+@pytest.mark.parametrize("size", [(1, 1), (2, 3), (6, 5)], ids=str)
+def test_a_silent_network_is_its_image_skip(
+    upsampler: str, image_skip: str, size: tuple[int, int], memory_format: torch.memory_format
+) -> None:
+    network = laid_out(silent(Architecture(8, MIXED, upsampler, image_skip)), memory_format)
+    lr = torch.rand(2, 3, *size, dtype=torch.float64).to(memory_format=memory_format)
+    with torch.no_grad():
+        torch.testing.assert_close(network(lr), interpolated(lr, image_skip), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("mode", IMAGE_SKIPS[1:])
+def test_interpolation_kernels_keep_brightness_and_colours_apart(mode: str) -> None:
+    kernel = interpolation_kernel(mode)
+    expected = torch.eye(3).repeat(16, 1)
+    torch.testing.assert_close(kernel.sum((2, 3)), expected)
+
+
+@each_format
+@settings(deadline=None, max_examples=20)
+@given(st.integers(1, 3), st.integers(1, 5), st.integers(1, 5))
+def test_shuffle_colour_last_is_a_pixel_shuffle_of_permuted_channels(
+    memory_format: torch.memory_format, batch: int, height: int, width: int
+) -> None:
+    subpixels = torch.randn(batch, 48, height, width).to(memory_format=memory_format)
+    # From (row, column, colour) to torch's (colour, row, column).
+    permuted = torch.cat([subpixels[:, colour::3] for colour in range(3)], dim=1)
+    shuffled = shuffle_colour_last(subpixels)
+    assert torch.equal(shuffled, F.pixel_shuffle(permuted, 4))
+    assert shuffled.is_contiguous(memory_format=memory_format) or height * width == 1
+
+
+@each_format
+@pytest.mark.parametrize("upsampler", UPSAMPLERS)
+def test_memory_format_changes_no_number(upsampler: str, memory_format: torch.memory_format) -> None:
+    network = build(Architecture(8, MIXED, upsampler, "bicubic", "concat")).double().eval()
+    lr = torch.rand(2, 3, 5, 6, dtype=torch.float64)
+    with torch.no_grad():
+        expected = network(lr)
+        moved = laid_out(network, memory_format)(lr.to(memory_format=memory_format))
+    torch.testing.assert_close(moved, expected, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("norm", ["none", "batch"])
+def test_all_kinds_together_deploy_exactly(norm: str) -> None:
+    kinds = [kind for kind in BLOCKS if norm == "none" or kind != "branched_conv"]
+    network = build(Architecture(12, tuple(map(Block, kinds)), aggregation="concat", norm=norm)).double()
+    # A step in training form gives batch norm statistics of its own.
+    network.train()(torch.rand(2, 3, 8, 8, dtype=torch.float64))
+    lr = torch.rand(1, 3, 5, 7, dtype=torch.float64)
+    with torch.no_grad():
+        torch.testing.assert_close(deploy(network)(lr), network.eval()(lr), rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("aggregation", AGGREGATIONS)
+def test_aggregation_by_definition(aggregation: str) -> None:
+    network = build(Architecture(8, (Block("idle"),) * 2, image_skip="none", aggregation=aggregation)).eval()
+    lr = torch.rand(1, 3, 4, 5)
+    trunk = network.get_submodule("trunk")
+    assert isinstance(trunk, nn.ModuleList)
+    with torch.no_grad():
+        head = F.leaky_relu(network.get_submodule("conv_first")(lr), 0.1)
+        first = trunk[0](head)
+        last = trunk[1](first)
+        feature = {
+            "none": lambda: last,
+            "long_skip": lambda: last + head,
+            "concat": lambda: network.get_submodule("aggregation.fuse")(torch.cat([first, last], 1)) + head,
+        }[aggregation]()
+        torch.testing.assert_close(network(lr), network.get_submodule("upsampler")(feature, lr))
+
+
+def test_empty_positions_are_not_built() -> None:
+    without = Architecture(8, (Block("idle"), Block("idle")), aggregation="concat")
+    padded = replace(without, blocks=(Block("identity"), Block("idle"), Block("identity"), Block("idle")))
+    network, same = build(without), build(padded)
+    same.load_state_dict(network.state_dict())
+    lr = torch.rand(1, 3, 4, 4)
+    assert torch.equal(network(lr), same(lr))
+
+
+@pytest.mark.parametrize("aggregation", AGGREGATIONS)
+def test_a_trunk_of_empty_positions_alone_builds(aggregation: str) -> None:
+    network = build(Architecture(8, (Block("identity"),) * 3, aggregation=aggregation))
+    assert network(torch.rand(1, 3, 2, 3)).shape == (1, 3, 8, 12)
+
+
+def test_a_fresh_network_starts_near_its_image_skip() -> None:
+    network = build(Architecture(32, (Block("residual_relu"),) * 4)).eval()
+    lr = torch.rand(1, 3, 8, 8)
+    with torch.no_grad():
+        assert (network(lr) - interpolated(lr, "nearest")).abs().mean() < 0.05
+
+
+@pytest.mark.parametrize("upsampler", UPSAMPLERS)
+def test_exports_with_any_size(upsampler: str) -> None:
+    architecture = Architecture(8, MIXED, upsampler, "bilinear", "long_skip")
+    network = deploy(build(architecture))
+    sizes = {2: torch.export.Dim("height", min=2, max=512), 3: torch.export.Dim("width", min=2, max=512)}
+    exported = torch.export.export(network, (torch.rand(1, 3, 12, 16),), dynamic_shapes=(sizes,)).module()
+    for size in ((12, 16), (5, 9)):
+        lr = torch.rand(1, 3, *size)
+        with torch.no_grad():
+            torch.testing.assert_close(exported(lr), network(lr), rtol=0, atol=1e-5)
+
+
+def test_family_builds_from_json() -> None:
+    architecture = Architecture(8, MIXED, "two_step", "none", "concat")
+    torch.manual_seed(1)
+    expected = build(architecture).state_dict()
+    torch.manual_seed(1)
+    built = build_family(architecture.to_json()).state_dict()
+    assert built.keys() == expected.keys()
+    assert all(torch.equal(tensor, expected[name]) for name, tensor in built.items())
+
+
+@pytest.mark.parametrize(
+    ("change", "law"),
+    [
+        ({"num_feat": 7}, "num_feat is a multiple of 4 from 8 to 64, got 7"),
+        ({"upsampler": "deconv"}, "upsampler is one of two_step, one_step, nearest_conv, got 'deconv'"),
+        ({"blocks": ["unheard_of"]}, "a block's kind is one of .*, got 'unheard_of'"),
+        ({"depth": 4}, "an architecture has the fields .*, got .*'depth'"),
+        ({"norm": "batch"}, "a branched_conv has no batch norm, got norm 'batch'"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_family_refuses_what_breaks_a_law(change: dict[str, Any], law: str) -> None:
+    config = Architecture(8, MIXED).to_json() | change
+    with pytest.raises(ValueError, match=law):
+        build_family(config)
+    with pytest.raises(InputError, match=f"this is no searched network: {law}"):
+        Description("searched", config).build()
+
+
+@pytest.mark.parametrize("deployed", [False, True])
+def test_a_checkpoint_gives_the_network_back(tmp_path: Path, deployed: bool) -> None:
+    architecture = Architecture(8, MIXED, image_skip="bicubic")
+    trained = build(architecture).eval()
+    network = deploy(trained) if deployed else trained
+    path = tmp_path / "network.pth"
+    save(path, Checkpoint(Description("searched", architecture.to_json()), network.state_dict(), deployed=deployed))
+    lr = torch.rand(1, 3, 4, 5)
+    with torch.no_grad():
+        assert torch.equal(load_network(path)(lr), network(lr))

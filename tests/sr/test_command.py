@@ -1,0 +1,123 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from sr.command import BAD_INPUT, DONE, INTERRUPTED, Parser, device, run, say
+from sr.errors import InputError
+
+FLAGS = ("out", "data", "val", "device", "seed", "json")
+
+
+def parser() -> Parser:
+    return Parser(prog="python -m sr.some", description="Does it.", example="python -m sr.some photo.jpg")
+
+
+def test_a_wrong_flag_is_an_input_error_that_names_the_help() -> None:
+    with pytest.raises(InputError, match=r"unrecognized arguments: --nonsense; see python -m sr\.some --help"):
+        parser().parse_args(["--nonsense"])
+
+
+def test_a_wrong_value_is_an_input_error() -> None:
+    made = parser()
+    made.add_shared("seed")
+    with pytest.raises(InputError, match="invalid int value: 'seven'"):
+        made.parse_args(["--seed", "seven"])
+
+
+def test_the_help_ends_in_the_example(capsys: pytest.CaptureFixture[str]) -> None:
+    made = parser()
+    made.add_shared(*FLAGS, out="runs")
+    with pytest.raises(SystemExit) as caught:
+        made.parse_args(["--help"])
+    assert caught.value.code == DONE
+    shown = capsys.readouterr().out
+    assert shown.endswith("example:\n  python -m sr.some photo.jpg\n")
+    assert all(f"--{flag}" in shown for flag in FLAGS)
+
+
+def test_shared_flags_and_their_defaults() -> None:
+    made = parser()
+    made.add_shared(*FLAGS, out="runs")
+    args = made.parse_args([])
+    assert (args.out, args.data, args.val, args.seed, args.json) == (Path("runs"), None, None, 0, None)
+    assert isinstance(args.device, torch.device)
+    args = made.parse_args(["--out", "a", "--val", "b", "--device", "cpu", "--seed", "7"])
+    assert (args.out, args.val, args.device, args.seed) == (Path("a"), Path("b"), torch.device("cpu"), 7)
+
+
+def test_only_the_flags_asked_for_are_there() -> None:
+    made = parser()
+    made.add_shared("out")
+    assert made.parse_args([]).out is None
+    with pytest.raises(InputError, match="unrecognized"):
+        made.parse_args(["--seed", "1"])
+
+
+def fail(error: BaseException) -> int:
+    raise error
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (InputError("side must be 1, got 2"), BAD_INPUT, "error: side must be 1, got 2\n"),
+        (KeyboardInterrupt(), INTERRUPTED, "interrupted\n"),
+    ],
+)
+def test_what_goes_wrong_is_one_line_and_a_code(
+    error: BaseException, code: int, line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(lambda _: fail(error)) == code
+    shown = capsys.readouterr()
+    assert shown.err == line
+    assert shown.out == ""
+
+
+def test_the_codes_are_those_of_the_shell() -> None:
+    assert (DONE, BAD_INPUT, INTERRUPTED) == (0, 2, 130)
+
+
+def test_what_goes_right_passes_through(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(lambda argv: len(argv or []), ["a", "b", "c"]) == 3
+    assert run(lambda argv: DONE if argv is None else BAD_INPUT) == DONE
+    assert capsys.readouterr().err == ""
+
+
+def test_our_own_mistakes_are_not_hidden() -> None:
+    with pytest.raises(ZeroDivisionError):
+        run(lambda _: 1 // 0)
+
+
+def test_say_prints_where_it_is_told_to(capsys: pytest.CaptureFixture[str]) -> None:
+    say("result")
+    say("trouble", to_stderr=True)
+    assert capsys.readouterr() == ("result\n", "trouble\n")
+
+
+def test_devices_that_are_there() -> None:
+    assert device("cpu") == torch.device("cpu")
+    assert device("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
+
+
+@pytest.mark.parametrize("text", ["gpu", "", "tpu:0", "cuda:x", "mps", "meta"])
+def test_what_is_no_device_of_ours(text: str) -> None:
+    with pytest.raises(InputError, match="--device must be auto, cpu, cuda or cuda:N"):
+        device(text)
+
+
+def test_a_cuda_device_too_many() -> None:
+    there = torch.cuda.device_count()
+    with pytest.raises(InputError, match=f"this machine has {there} CUDA devices"):
+        device(f"cuda:{there}")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")
+def test_no_cuda_is_an_input_error() -> None:
+    with pytest.raises(InputError, match="use --device cpu or auto"):
+        device("cuda")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA device")
+def test_cuda_is_the_first_one() -> None:
+    assert device("cuda") == device("cuda:0") == torch.device("cuda", 0)

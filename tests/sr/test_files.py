@@ -1,0 +1,94 @@
+import json
+import math
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sr.errors import InputError
+from sr.files import replacing, write_bytes, write_json, write_text
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=10,
+)
+
+
+def test_the_old_content_stays_until_the_block_ends(tmp_path: Path) -> None:
+    target = tmp_path / "report.txt"
+    target.write_text("old")
+    with replacing(target) as temporary:
+        temporary.write_text("new")
+        assert temporary.parent == tmp_path
+        assert temporary.suffix == ".txt"
+        assert target.read_text() == "old"
+    assert target.read_text() == "new"
+    assert list(tmp_path.iterdir()) == [target]
+    assert target.stat().st_mode & 0o777 == 0o644
+
+
+def test_an_error_leaves_the_old_content_and_nothing_else(tmp_path: Path) -> None:
+    target = tmp_path / "report.txt"
+    target.write_text("old")
+
+    def fail_half_way() -> None:
+        with replacing(target) as temporary:
+            temporary.write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail_half_way()
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_folders_are_made(tmp_path: Path) -> None:
+    write_text(tmp_path / "a" / "b" / "c.txt", "é\n")
+    assert (tmp_path / "a" / "b" / "c.txt").read_bytes() == "é\n".encode()
+
+
+def test_bytes_are_written_as_they_are(tmp_path: Path) -> None:
+    write_bytes(tmp_path / "c.bin", b"\x00\r\n\xff")
+    assert (tmp_path / "c.bin").read_bytes() == b"\x00\r\n\xff"
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(InputError, match=r"cannot write .*name a folder that can be written") as caught:
+        write_text(tmp_path / "file" / "report.txt", "text")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_folder_in_the_place_of_the_file_is_an_input_error(tmp_path: Path) -> None:
+    (tmp_path / "report.txt").mkdir()
+    with pytest.raises(InputError, match="cannot write"):
+        write_text(tmp_path / "report.txt", "text")
+    assert [path.name for path in tmp_path.iterdir()] == ["report.txt"]
+
+
+def test_a_full_disk_is_an_input_error(tmp_path: Path) -> None:
+    def fail_as_the_disk_does() -> None:
+        with replacing(tmp_path / "report.txt"):
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(InputError, match="No space left on device"):
+        fail_as_the_disk_does()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_json_holds_finite_numbers_only(tmp_path: Path, value: float) -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json(tmp_path / "figures.json", {"psnr": [value]})
+    assert list(tmp_path.iterdir()) == []
+
+
+@given(JSON_VALUES)
+def test_json_comes_back(tmp_path_factory: pytest.TempPathFactory, value: object) -> None:
+    path = tmp_path_factory.getbasetemp() / "round_trip.json"
+    write_json(path, value)
+    text = path.read_text("utf-8")
+    assert text.endswith("\n")
+    assert json.loads(text) == value

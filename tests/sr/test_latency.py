@@ -1,0 +1,201 @@
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from search_spaces.reparam import BranchedConv3x3
+from sr.latency import (
+    DTYPES,
+    MEMORY_FORMATS,
+    WIDE_SPREAD,
+    Protocol,
+    Runner,
+    Runtime,
+    conditions,
+    enough,
+    measure_runtimes,
+    percentile,
+)
+
+CPU = torch.device("cpu")
+SHORT = Protocol(seconds=0.02, minimum_runs=3, quiet_seconds=0)
+needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA device")
+
+
+class Tiny(nn.Module):
+    """One convolution and a shuffle; remembers the layouts, dtypes, modes and sizes that it was called with."""
+
+    def __init__(self, kernel: int = 3) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 48, kernel, padding=kernel // 2)
+        self.shuffle = nn.PixelShuffle(4)
+
+    def forward(self, lr: Tensor) -> Tensor:
+        """Map (n, 3, h, w) to (n, 3, 4h, 4w)."""
+        return self.shuffle(self.conv(lr))
+
+
+class Spy(Tiny):
+    """Notes how it is called; the note is shared with the copies that a measurement makes."""
+
+    calls: list[tuple[bool, torch.dtype, bool, tuple[int, ...]]] = []  # noqa: RUF012 - emptied by every test
+
+    def forward(self, lr: Tensor) -> Tensor:
+        """Map (n, 3, h, w) to (n, 3, 4h, 4w)."""
+        layout = lr.is_contiguous(memory_format=torch.channels_last)
+        self.calls.append((layout, lr.dtype, self.training or torch.is_grad_enabled(), tuple(lr.shape)))
+        return super().forward(lr)
+
+
+@pytest.fixture(autouse=True)
+def _own_locks(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for nobody else's trainings."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path_factory.getbasetemp()))
+
+
+@pytest.fixture
+def spy() -> Spy:
+    Spy.calls.clear()
+    return Spy()
+
+
+def measured(network: nn.Module, protocol: Protocol = SHORT, dtype: str = "float32") -> Runtime:
+    return measure_runtimes({"it": network}, CPU, lr_size=(16, 24), dtype=dtype, protocol=protocol)["it"]
+
+
+def test_a_runtime_has_a_spread_and_enough_runs() -> None:
+    runtime = measured(Tiny())
+    assert 0 < runtime.p10_ms <= runtime.median_ms <= runtime.p90_ms
+    assert runtime.spread == pytest.approx((runtime.p90_ms - runtime.p10_ms) / runtime.median_ms)
+    assert 3 <= runtime.runs <= SHORT.maximum_runs + Runner.RUNS_PER_ROUND
+    assert runtime.memory_format in MEMORY_FORMATS
+    assert runtime.memory == 0
+    assert runtime.spread <= WIDE_SPREAD or not runtime.reliable
+
+
+def test_several_networks_are_measured_at_once_and_left_as_they_are() -> None:
+    networks = {"narrow": Tiny(1), "wide": Tiny(5), "branched": BranchedConv3x3(3, 3, identity=True)}
+    layouts = {name: [p.stride() for p in network.parameters()] for name, network in networks.items()}
+    runtimes = measure_runtimes(networks, CPU, lr_size=(16, 16), protocol=SHORT)
+    assert list(runtimes) == list(networks)
+    assert all(math.isfinite(runtime.median_ms) for runtime in runtimes.values())
+    for name, network in networks.items():
+        assert network.training
+        assert [p.stride() for p in network.parameters()] == layouts[name]
+
+
+def test_no_network_takes_no_time() -> None:
+    assert measure_runtimes({}, CPU, protocol=SHORT) == {}
+
+
+@pytest.mark.parametrize("memory_format", MEMORY_FORMATS)
+def test_each_memory_format_can_be_asked_for(memory_format: str, spy: Spy) -> None:
+    assert measured(spy, replace(SHORT, memory_format=memory_format)).memory_format == memory_format
+    assert {call[0] for call in spy.calls} == {memory_format == "channels_last"}
+
+
+def test_the_fastest_format_is_found_by_trying_both(spy: Spy) -> None:
+    runtime = measured(spy)
+    assert {call[0] for call in spy.calls} == {True, False}
+    assert spy.calls[-1][0] is (runtime.memory_format == "channels_last")
+
+
+def test_runs_are_in_eval_mode_without_gradients_and_of_the_size_asked_for(spy: Spy) -> None:
+    measured(spy.train())
+    assert {call[1:] for call in spy.calls} == {(torch.float32, False, (1, 3, 16, 24))}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_the_number_format_is_that_asked_for(dtype: str, spy: Spy) -> None:
+    measured(spy, dtype=dtype)
+    assert {call[1] for call in spy.calls} == {DTYPES[dtype]}
+
+
+def test_the_hopeless_take_three_runs(spy: Spy) -> None:
+    hopeless = replace(SHORT, seconds=1.0, minimum_runs=50, hopeless_ms=1e-6)
+    runtime = measured(spy, hopeless)
+    assert runtime.runs == 3
+    assert runtime.memory_format == next(iter(MEMORY_FORMATS))
+    # Two to find out that it is hopeless, then three for each attempt at a narrow spread.
+    assert len(spy.calls) in (5, 8, 11)
+
+
+def test_hopeless_is_what_takes_twice_as_long_as_allowed() -> None:
+    runner = Runner(Tiny(), CPU, (16, 16), torch.float32, replace(SHORT, hopeless_ms=1e9))
+    assert not runner.hopeless
+    runner = Runner(Tiny(), CPU, (16, 16), torch.float32, replace(SHORT, hopeless_ms=1e-9))
+    assert runner.hopeless
+
+
+@pytest.mark.parametrize(
+    ("times_ms", "expected"),
+    [
+        ([], False),
+        ([10.0] * 3, False),
+        ([10.0] * 4, True),
+        ([1.0] * 4, False),
+        ([1.0] * 9, False),
+        ([1.0] * 10, True),
+        ([200.0], True),
+        ([200.0, 50.0], False),
+    ],
+)
+def test_enough_by_hand(times_ms: list[float], expected: bool) -> None:
+    protocol = Protocol(seconds=0.04, minimum_runs=4, maximum_runs=10, hopeless_ms=100.0)
+    assert enough(times_ms, protocol) is expected
+
+
+def test_percentiles_by_hand() -> None:
+    values = [50.0, 10.0, 20.0, 40.0, 30.0]
+    assert percentile(values, 0.5) == 30
+    assert percentile(values, 0.1) == pytest.approx(14)
+    assert percentile(values, 0.9) == pytest.approx(46)
+    assert percentile([7.0], 0.9) == 7
+
+
+@given(st.lists(st.floats(0.001, 1e6), min_size=1, max_size=20))
+def test_percentiles_are_in_order(values: list[float]) -> None:
+    low, middle, high = (percentile(values, share) for share in (0.1, 0.5, 0.9))
+    assert min(values) <= low <= middle <= high <= max(values)
+
+
+def test_a_wide_spread_is_not_reliable() -> None:
+    runner = Runner(Tiny(), CPU, (16, 16), torch.float32, replace(SHORT, memory_format="contiguous"))
+    narrow, wide = runner.summary([10.0] * 9 + [11.0]), runner.summary([10.0] * 5 + [14.0] * 5)
+    assert (narrow.median_ms, narrow.runs, narrow.reliable) == (10.0, 10, True)
+    assert (wide.p10_ms, wide.p90_ms, wide.reliable) == (10.0, 14.0, False)
+    assert wide.spread == pytest.approx(4 / 12)
+
+
+def test_the_input_is_always_the_same() -> None:
+    inputs = [Runner(Tiny(), CPU, (16, 16), torch.float32, SHORT).lr for _ in range(2)]
+    assert torch.equal(*inputs)
+    assert inputs[0].min() >= 0
+    assert inputs[0].max() < 1
+    assert np.unique(inputs[0].numpy()).size > 100
+
+
+def test_conditions_tell_devices_and_settings_apart() -> None:
+    here = conditions(CPU, (16, 16), "float32")
+    assert here == conditions(CPU, (16, 16), "float32")
+    assert here != conditions(CPU, (16, 32), "float32")
+    assert here != conditions(CPU, (16, 16), "bfloat16")
+    assert "cores" in here.device
+    assert torch.__version__ in here.versions
+    assert here.threads == torch.get_num_threads()
+
+
+@needs_cuda
+def test_memory_on_cuda_is_that_of_the_network_alone() -> None:
+    device = torch.device("cuda", 0)
+    protocol = replace(SHORT, memory_format="contiguous")
+    alone = measure_runtimes({"it": Tiny()}, device, lr_size=(64, 64), protocol=protocol)["it"]
+    others = torch.zeros(2**26, device=device)
+    beside = measure_runtimes({"it": Tiny(), "big": nn.Conv2d(3, 512, 9)}, device, lr_size=(64, 64), protocol=protocol)
+    assert others.nbytes > beside["it"].memory >= 4 * 64 * 64 * 48
+    assert beside["it"].memory == pytest.approx(alone.memory, rel=0.1)

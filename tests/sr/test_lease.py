@@ -1,0 +1,189 @@
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from sr.lease import busy_seconds, device_key, lock_file, measuring_on, training_on, wait_until_quiet
+
+ROOT = Path(__file__).resolve().parents[2]
+# TMPDIR is the test's own folder, and so are the lock files: nobody else on this machine is waited for.
+HOLDER = """
+import sys, time, torch
+from pathlib import Path
+from sr.lease import measuring_on, training_on
+kind, folder, name = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
+def wait(mark):
+    deadline = time.monotonic() + 60
+    while not (folder / mark).exists() and time.monotonic() < deadline:
+        time.sleep(0.005)
+wait(f"{name}.ask")
+(folder / f"{name}.asks").touch()
+with {"train": training_on, "measure": measuring_on}[kind](torch.device("cpu")):
+    (folder / f"{name}.holds").touch()
+    wait(f"{name}.release")
+(folder / f"{name}.done").touch()
+"""
+# Long enough for a process that may go on to do so, on a busy machine too; a shorter one could only miss a mistake.
+PATIENCE_SECONDS = 60.0
+HOLD_BACK_SECONDS = 0.2
+
+
+class Holders:
+    """Processes that ask for a lease when told and keep it until told; all start at once, which takes seconds."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start(self, **kinds: str) -> None:
+        environment = os.environ | {"TMPDIR": str(self.folder), "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+        for name, kind in kinds.items():
+            command = [sys.executable, "-c", HOLDER, kind, str(self.folder), name]
+            self.processes[name] = subprocess.Popen(command, env=environment, cwd=ROOT)
+
+    def ask(self, *names: str) -> None:
+        for name in names:
+            (self.folder / f"{name}.ask").touch()
+        for name in names:
+            self.wait(f"{name}.asks")
+
+    def is_there(self, mark: str) -> bool:
+        return (self.folder / mark).exists()
+
+    def wait(self, mark: str) -> None:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not self.is_there(mark):
+            assert time.monotonic() < deadline, f"{mark} did not happen"
+            time.sleep(0.005)
+
+    def release(self, name: str) -> None:
+        (self.folder / f"{name}.release").touch()
+        self.wait(f"{name}.done")
+
+    def held_back(self, name: str) -> bool:
+        time.sleep(HOLD_BACK_SECONDS)
+        return not self.is_there(f"{name}.holds")
+
+
+@pytest.fixture
+def holders(tmp_path: Path) -> Iterator[Holders]:
+    made = Holders(tmp_path)
+    yield made
+    for process in made.processes.values():
+        process.kill()
+        process.wait()
+
+
+def test_many_train_together_and_a_waiting_measurer_goes_before_new_trainers(holders: Holders) -> None:
+    holders.start(first="train", second="train", measurer="measure", late="train")
+    holders.ask("first", "second")
+    holders.wait("first.holds")
+    holders.wait("second.holds")
+    holders.ask("measurer")
+    assert holders.held_back("measurer")
+    holders.ask("late")
+    assert holders.held_back("late")
+    holders.release("first")
+    assert holders.held_back("measurer")
+    holders.release("second")
+    holders.wait("measurer.holds")
+    assert holders.held_back("late")
+    holders.release("measurer")
+    holders.wait("late.holds")
+    holders.release("late")
+
+
+def test_a_killed_holder_lets_go(holders: Holders) -> None:
+    holders.start(killed="measure", next="measure")
+    holders.ask("killed")
+    holders.wait("killed.holds")
+    holders.ask("next")
+    assert holders.held_back("next")
+    holders.processes["killed"].kill()
+    holders.wait("next.holds")
+    holders.release("next")
+
+
+@pytest.fixture
+def own_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    return tmp_path
+
+
+@pytest.mark.parametrize("lease", [training_on, measuring_on])
+def test_an_error_lets_go(lease: type[training_on], own_locks: Path) -> None:
+    def fail() -> None:
+        with lease(torch.device("cpu")):
+            raise ZeroDivisionError
+
+    for _ in range(2):
+        with pytest.raises(ZeroDivisionError):
+            fail()
+    with measuring_on(torch.device("cpu")):
+        assert list(own_locks.iterdir())
+
+
+def test_devices_do_not_wait_for_each_other(own_locks: Path) -> None:
+    with measuring_on(torch.device("cpu")), measuring_on(torch.device("meta")):
+        (folder,) = own_locks.iterdir()
+        assert {path.name for path in folder.iterdir()} == {"cpu.gate", "cpu.use", "meta.gate", "meta.use"}
+
+
+def test_the_lock_files_are_private(own_locks: Path) -> None:
+    with lock_file(torch.device("cpu"), "gate"):
+        (folder,) = own_locks.iterdir()
+        assert folder.stat().st_mode & 0o077 == 0
+
+
+def test_the_cpu_is_one_device_whatever_its_index() -> None:
+    assert device_key(torch.device("cpu")) == device_key(torch.device("cpu", 0)) == "cpu"
+
+
+needs_linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells how busy it is")
+
+
+@needs_linux
+def test_work_makes_the_seconds_grow() -> None:
+    before = busy_seconds()
+    assert before is not None
+    began = time.process_time()
+    while time.process_time() - began < 0.1:
+        pass
+    after = busy_seconds()
+    assert after is not None
+    assert after > before
+    again = busy_seconds()
+    assert again is not None
+    assert again >= after
+
+
+@needs_linux
+def test_a_busy_machine_is_not_quiet() -> None:
+    # A fifth of the cores and one more: what else runs can only add to it.
+    cores = os.cpu_count() or 1
+    command = [sys.executable, "-c", "print(flush=True)\nwhile True: pass"]
+    workers = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(1 + cores // 5)]
+    try:
+        for worker in workers:
+            assert worker.stdout is not None
+            worker.stdout.readline()
+        before = busy_seconds() or 0.0
+        time.sleep(0.3)
+        if (busy_seconds() or 0.0) - before < 0.3 * 0.15 * cores:
+            pytest.skip("processes are held to a small share of the processor here")
+        assert wait_until_quiet(0.0, window_seconds=0.5) is False
+    finally:
+        for worker in workers:
+            worker.kill()
+            worker.communicate()
+
+
+def test_the_wait_is_bounded() -> None:
+    began = time.monotonic()
+    assert wait_until_quiet(0.1, window_seconds=0.02) in (True, False)
+    assert time.monotonic() - began < PATIENCE_SECONDS

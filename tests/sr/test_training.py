@@ -1,0 +1,361 @@
+import copy
+import math
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from sr.checkpoint import Checkpoint, Description, save
+from sr.errors import InputError
+from sr.latency import MEMORY_FORMATS
+from sr.pairs import Pairs, pack
+from sr.progress import Progress
+from sr.training import (
+    LOSSES,
+    PRECISIONS,
+    Recipe,
+    Trainer,
+    TrainingFailedError,
+    available_precisions,
+    charbonnier,
+    failures,
+    fit,
+    generator,
+    load_state,
+    run,
+    save_state,
+    settle,
+)
+
+CPU = torch.device("cpu")
+SETTLED = Recipe(steps=12, batch=2, patch=6, warmup_steps=2, precision="float32", memory_format="contiguous")
+
+
+@pytest.fixture(autouse=True)
+def _own_locks(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for nobody else's measurements."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path_factory.getbasetemp()))
+
+
+def tiny(seed: int = 0) -> nn.Module:
+    """Two convolutions with a batch norm between them, whose buffers are a state too."""
+    torch.manual_seed(seed)
+    return nn.Sequential(
+        nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 48, 3, padding=1), nn.PixelShuffle(4)
+    )
+
+
+def blocks_of_colour() -> Pairs:
+    """HR of 4x4 blocks of one colour each and LR that colour: repeating pixels is the perfect network."""
+    random = torch.Generator().manual_seed(0)
+    lr = [torch.randint(0, 256, (*size, 3), generator=random, dtype=torch.uint8) for size in ((9, 12), (10, 7))]
+    hr = [small.repeat_interleave(4, 0).repeat_interleave(4, 1) for small in lr]
+    return Pairs(("first", "second"), pack(lr), pack(hr))
+
+
+PAIRS = blocks_of_colour()
+
+
+def trainer(recipe: Recipe = SETTLED, seed: int = 0) -> Trainer:
+    return Trainer(tiny(seed), recipe, PAIRS, CPU)
+
+
+def equal(left: Any, right: Any) -> bool:
+    """Tell whether two states are the same, tensors bit for bit."""
+    if isinstance(left, Tensor):
+        return isinstance(right, Tensor) and left.dtype == right.dtype and torch.equal(left, right)
+    if isinstance(left, dict):
+        return left.keys() == right.keys() and all(equal(left[key], right[key]) for key in left)
+    if isinstance(left, list | tuple):
+        return len(left) == len(right) and all(equal(a, b) for a, b in zip(left, right, strict=True))
+    return bool(left == right)
+
+
+@pytest.mark.parametrize(
+    ("values", "law"),
+    [
+        ({"steps": 0}, "steps must be at least 1, got 0"),
+        ({"batch": -1}, "batch must be at least 1, got -1"),
+        ({"patch": 0}, "patch must be at least 1"),
+        ({"loss": "gan"}, "loss is one of l1, charbonnier, l2, got 'gan'"),
+        ({"optimiser": "sgd"}, "optimiser is one of adam, adamw"),
+        ({"schedule": "never"}, "schedule is one of cosine, step, constant"),
+        ({"precision": "float16"}, "precision is one of fastest, float32, bfloat16"),
+        ({"memory_format": "rows"}, "memory_format is one of fastest, contiguous, channels_last"),
+        ({"learning_rate": -1e-3}, "learning_rate must be at least 0 and finite"),
+        ({"learning_rate": math.nan}, "learning_rate must be at least 0 and finite"),
+        ({"clip_norm": -1.0}, "clip_norm must be at least 0"),
+        ({"warmup_steps": -1}, "warmup_steps must be at least 0"),
+        ({"weight_decay": math.inf}, "weight_decay must be at least 0 and finite"),
+        ({"ema_decay": 1.0}, "ema_decay must be less than 1"),
+    ],
+)
+def test_a_recipe_keeps_its_laws(values: dict[str, Any], law: str) -> None:
+    with pytest.raises(ValueError, match=law):
+        Recipe(**({"steps": 10} | values))
+
+
+def test_a_recipe_comes_back_from_its_values() -> None:
+    assert Recipe(**asdict(SETTLED)) == SETTLED
+
+
+@pytest.mark.parametrize(
+    ("schedule", "expected"),
+    [
+        # Two steps of warm-up, ten of the schedule: half of the cosine is over at step 7.
+        ("cosine", {0: 0.5, 1: 1.0, 2: 1.0, 7: 0.55, 12: 0.1}),
+        ("step", {0: 0.5, 1: 1.0, 2: 1.0, 3: 1.0, 4: 0.5, 5: 0.5, 6: 0.25, 8: 0.125, 11: 0.0625}),
+        ("constant", {0: 0.5, 1: 1.0, 2: 1.0, 11: 1.0}),
+    ],
+)
+def test_learning_rates_by_hand(schedule: Any, expected: dict[int, float]) -> None:
+    recipe = Recipe(steps=12, learning_rate=1.0, minimum_learning_rate=0.1, schedule=schedule, warmup_steps=2)
+    assert {step: recipe.learning_rate_at(step) for step in expected} == pytest.approx(expected)
+
+
+@given(st.integers(1, 60), st.integers(0, 80), st.sampled_from(["cosine", "step", "constant"]))
+def test_learning_rates_rise_then_fall(steps: int, warmup_steps: int, schedule: Any) -> None:
+    recipe = Recipe(steps=steps, warmup_steps=warmup_steps, schedule=schedule)
+    rates = [recipe.learning_rate_at(step) for step in range(steps)]
+    assert all(0 < rate <= recipe.learning_rate for rate in rates)
+    assert rates[:warmup_steps] == sorted(rates[:warmup_steps])
+    assert rates[warmup_steps:] == sorted(rates[warmup_steps:], reverse=True)
+
+
+def test_losses_by_hand() -> None:
+    sr, hr = torch.tensor([1.0, 3.0]), torch.tensor([1.0, 0.0])
+    assert LOSSES["l1"](sr, hr) == 1.5
+    assert LOSSES["l2"](sr, hr) == 4.5
+    assert charbonnier(sr, hr).item() == pytest.approx((1e-3 + math.sqrt(9 + 1e-6)) / 2)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("optimiser", ["adam", "adamw"])
+def test_fit_lowers_the_loss(loss: Any, optimiser: Any) -> None:
+    recipe = replace(SETTLED, steps=60, loss=loss, optimiser=optimiser, learning_rate=1e-2)
+    first = trainer(recipe).step().item()
+    network = tiny()
+    fitted = fit(network, recipe, PAIRS, CPU, quiet=True)
+    assert fitted.loss < 0.7 * first
+    assert fitted.network is network
+    assert not any(module.training for module in fitted.network.modules())
+    assert fitted.recipe == recipe
+    assert fitted.seconds > 0
+
+
+def test_equal_seeds_give_equal_networks_and_others_do_not() -> None:
+    results = [fit(tiny(), replace(SETTLED, seed=seed), PAIRS, CPU, quiet=True) for seed in (5, 5, 6)]
+    states = [fitted.network.state_dict() for fitted in results]
+    assert equal(states[0], states[1])
+    assert results[0].loss == results[1].loss
+    assert not equal(states[0], states[2])
+
+
+def test_patches_depend_on_the_seed_and_the_step_alone() -> None:
+    drawn = [PAIRS.patches(3, 5, generator(seed, step))[0] for seed, step in ((1, 9), (1, 9), (1, 10), (2, 9))]
+    assert torch.equal(drawn[0], drawn[1])
+    assert not torch.equal(drawn[0], drawn[2])
+    assert not torch.equal(drawn[0], drawn[3])
+
+
+def test_the_rate_is_set_and_the_gradient_clipped() -> None:
+    made = trainer(replace(SETTLED, clip_norm=1e-3, learning_rate=0.25, warmup_steps=4))
+    made.step()
+    assert {group["lr"] for group in made.optimiser.param_groups} == {0.25 / 4}
+    gradients = [parameter.grad for parameter in made.network.parameters() if parameter.grad is not None]
+    assert torch.stack([gradient.norm() for gradient in gradients]).norm() <= 1.01e-3
+
+
+def test_the_average_is_what_is_used_and_follows_by_its_decay() -> None:
+    made = trainer(replace(SETTLED, ema_decay=0.9))
+    made.step()
+    first = copy.deepcopy(made.network.state_dict())
+    made.step()
+    second, average = made.network.state_dict(), made.trained().state_dict()
+    weight = "0.weight"
+    assert torch.allclose(average[weight], 0.9 * first[weight] + 0.1 * second[weight], atol=1e-6)
+    assert list(average) == list(second)
+
+
+RECIPES = st.builds(
+    replace,
+    st.just(SETTLED),
+    optimiser=st.sampled_from(["adam", "adamw"]),
+    ema_decay=st.sampled_from([0.0, 0.9]),
+    weight_decay=st.sampled_from([0.0, 0.01]),
+    precision=st.sampled_from(list(PRECISIONS)),
+    memory_format=st.sampled_from(list(MEMORY_FORMATS)),
+    seed=st.integers(0, 2**40),
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(RECIPES, st.integers(0, 6))
+def test_a_resumed_run_is_an_uninterrupted_one(
+    tmp_path_factory: pytest.TempPathFactory, recipe: Recipe, interrupted_after: int
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "resumed.state"
+    whole, killed = trainer(recipe), trainer(recipe)
+    losses = [whole.step() for _ in range(6)]
+    for _ in range(interrupted_after):
+        killed.step()
+    save_state(path, killed)
+    resumed = trainer(recipe, seed=99)
+    state = load_state(path, recipe)
+    assert state is not None
+    resumed.restore(state)
+    assert [resumed.step().item() for _ in range(6 - interrupted_after)] == [
+        loss.item() for loss in losses[interrupted_after:]
+    ]
+    assert equal(whole.state(), resumed.state())
+    assert equal(whole.trained().state_dict(), resumed.trained().state_dict())
+
+
+@pytest.mark.parametrize("ema_decay", [0.0, 0.9])
+@pytest.mark.parametrize("killed_at", [21, 50])
+def test_fit_goes_on_after_a_kill_as_if_nothing_had_happened(killed_at: int, ema_decay: float, tmp_path: Path) -> None:
+    recipe = replace(SETTLED, steps=55, ema_decay=ema_decay)
+    state = tmp_path / "training.state"
+    whole = fit(tiny(), recipe, PAIRS, CPU, quiet=True)
+    killed = trainer(recipe)
+
+    def kill(*_: Any) -> None:
+        if killed.steps_done == killed_at:
+            raise KeyboardInterrupt
+
+    killed.network.register_forward_hook(kill)
+    with pytest.raises(KeyboardInterrupt):
+        run(killed, state, Progress("training", recipe.steps, quiet=True), save_seconds=0.0)
+    saved = load_state(state, recipe)
+    assert saved is not None
+    assert saved["steps_done"] == killed_at // 20 * 20
+    resumed = fit(tiny(seed=99), recipe, PAIRS, CPU, state=state, quiet=True)
+    assert resumed.loss == whole.loss
+    assert equal(resumed.network.state_dict(), whole.network.state_dict())
+    assert [path.name for path in tmp_path.iterdir()] == ["training.state"]
+
+
+def test_what_was_settled_stays_settled_after_a_kill(tmp_path: Path) -> None:
+    open_recipe = replace(SETTLED, steps=5, precision="fastest", memory_format="fastest")
+    begun = trainer(replace(open_recipe, precision="bfloat16", memory_format="channels_last"))
+    begun.step()
+    save_state(tmp_path / "training.state", begun)
+    fitted = fit(tiny(), open_recipe, PAIRS, CPU, state=tmp_path / "training.state", quiet=True)
+    assert (fitted.recipe.precision, fitted.recipe.memory_format) == ("bfloat16", "channels_last")
+
+
+def test_the_last_state_still_leaves_a_step_to_take(tmp_path: Path) -> None:
+    recipe, state = replace(SETTLED, steps=40), tmp_path / "training.state"
+    made = trainer(recipe)
+    loss = run(made, state, Progress("training", recipe.steps, quiet=True), save_seconds=0.0)
+    again = fit(tiny(), recipe, PAIRS, CPU, state=state, quiet=True)
+    assert math.isfinite(loss)
+    assert again.loss == loss
+    assert equal(again.network.state_dict(), made.network.state_dict())
+
+
+def test_no_state_begins_anew(tmp_path: Path) -> None:
+    assert load_state(tmp_path / "absent.state", SETTLED) is None
+    fitted = fit(tiny(), SETTLED, PAIRS, CPU, state=tmp_path / "absent.state", quiet=True)
+    assert math.isfinite(fitted.loss)
+
+
+def refused(network: nn.Module, recipe: Recipe, state: Path) -> str:
+    with pytest.raises(InputError) as caught:
+        fit(network, recipe, PAIRS, CPU, state=state, quiet=True)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_a_state_of_another_training_is_refused(tmp_path: Path) -> None:
+    state = tmp_path / "training.state"
+    save_state(state, trainer())
+    assert "of a training with another recipe" in refused(tiny(), replace(SETTLED, steps=13), state)
+    assert "of another network" in refused(nn.Sequential(nn.Conv2d(3, 48, 1), nn.PixelShuffle(4)), SETTLED, state)
+
+
+def test_what_is_no_state_is_refused(tmp_path: Path) -> None:
+    state = tmp_path / "training.state"
+    state.write_text("no state")
+    assert "is no state of a training" in refused(tiny(), SETTLED, state)
+    torch.save({"weight": torch.ones(1)}, state)
+    assert "is no state of a training" in refused(tiny(), SETTLED, state)
+    torch.save({"recipe": asdict(SETTLED) | {"steps": 0}}, state)
+    assert "is no state of a training" in refused(tiny(), SETTLED, state)
+    torch.save(tiny(), state)
+    assert "is no state of a training" in refused(tiny(), SETTLED, state)
+
+
+def test_a_checkpoint_of_the_same_recipe_is_no_state(tmp_path: Path) -> None:
+    description = Description("baseline", {"name": "rfdn", "num_feat": 8})
+    path = tmp_path / "net.pth"
+    save(path, Checkpoint(description, description.build().state_dict(), recipe=asdict(SETTLED)))
+    assert "remove it to start anew" in refused(tiny(), SETTLED, path)
+
+
+class Broken(nn.Module):
+    """Gives NaN from its third call on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = tiny()
+        self.calls = 0
+
+    def forward(self, lr: Tensor) -> Tensor:
+        """Map (n, 3, h, w) to (n, 3, 4h, 4w)."""
+        self.calls += 1
+        return self.network(lr) * (math.nan if self.calls > 2 else 1.0)
+
+
+def test_a_loss_that_is_not_finite_fails_with_its_reason(tmp_path: Path) -> None:
+    with pytest.raises(TrainingFailedError, match="the loss is nan before step 12"):
+        fit(Broken(), SETTLED, PAIRS, CPU, state=tmp_path / "training.state", quiet=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_too_little_memory_is_a_failed_training() -> None:
+    def fail() -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    with pytest.raises(TrainingFailedError, match="too little memory for this network, batch and patch"), failures():
+        fail()
+
+
+@pytest.mark.parametrize("precision", ["fastest", *PRECISIONS])
+@pytest.mark.parametrize("memory_format", ["fastest", *MEMORY_FORMATS])
+def test_settling_picks_what_is_allowed_and_changes_nothing(precision: str, memory_format: str) -> None:
+    recipe = replace(SETTLED, precision=precision, memory_format=memory_format)
+    network = tiny()
+    before = copy.deepcopy(network.state_dict())
+    settled, seconds = settle(network, recipe, PAIRS, CPU)
+    assert settled.precision in (available_precisions(CPU) if precision == "fastest" else [precision])
+    assert settled.memory_format in (MEMORY_FORMATS if memory_format == "fastest" else [memory_format])
+    assert replace(settled, precision=precision, memory_format=memory_format) == recipe
+    assert seconds > 0
+    assert equal(network.state_dict(), before)
+    assert [tensor.stride() for tensor in network.state_dict().values()] == [t.stride() for t in before.values()]
+    assert network.training
+    assert all(parameter.grad is None for parameter in network.parameters())
+
+
+def test_a_trainer_takes_settled_recipes_alone() -> None:
+    with pytest.raises(ValueError, match=r"see settle\(\)"):
+        trainer(replace(SETTLED, precision="fastest"))
+
+
+def test_patches_larger_than_all_pictures_are_refused() -> None:
+    with pytest.raises(ValueError, match="no LR picture has sides of at least 40"):
+        fit(tiny(), replace(SETTLED, patch=40), PAIRS, CPU, quiet=True)
+
+
+def test_progress_tells_the_label_and_the_loss(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sr.progress.PLAIN_LINE_SECONDS", 0.0)
+    fit(tiny(), SETTLED, PAIRS, CPU, label="candidate 3")
+    assert capsys.readouterr().err.startswith("candidate 3: 12/12 step, 0 s left, loss 0.")
