@@ -42,13 +42,13 @@ class Recipe:
     patch: int = 32
     loss: Literal["l1", "charbonnier", "l2"] = "l1"
     optimiser: Literal["adam", "adamw"] = "adam"
-    learning_rate: float = 2e-3
+    learning_rate: float = 3e-3
     minimum_learning_rate: float = 1e-6
     schedule: Literal["cosine", "step", "constant"] = "cosine"
     warmup_steps: int = 50
     weight_decay: float = 0.0
     ema_decay: float = 0.0
-    clip_norm: float = 1.0
+    clip_norm: float = 0.1
     seed: int = 0
     precision: str = "fastest"
     memory_format: str = "fastest"
