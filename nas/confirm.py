@@ -86,7 +86,7 @@ def measure_beside(networks: Mapping[str, nn.Module], setup: Setup) -> dict[str,
         complexity = count(rival, setup.lr_size)
         if fits(complexity, setup.device):
             everything[name], complexities[name] = rival, complexity
-    protocol = Protocol(seconds=1.0, minimum_runs=30, hopeless_ms=2 * setup.budget_ms)
+    protocol = Protocol(seconds=1.0, minimum_runs=30, hopeless_ms=2 * setup.budget_ms, hopeless_runs=3)
     runtimes = timed(everything, setup, protocol)
     place = conditions(setup.device, setup.lr_size, setup.dtype)
     reference_ms = runtimes[REFERENCE].median_ms

@@ -18,12 +18,14 @@ from search_spaces.architecture import Architecture
 from search_spaces.space import SearchSpace
 from sr.errors import InputError
 
+# Of so many proposals in a row one is TPE's, the others are neighbours of the front.
+NEIGHBOURS_IN = 4
 # Optuna's own keys of what this engine keeps with a trial and with a study.
 TRIAL, WORKER, SETTINGS = "trial", "worker", "settings"
 
 
 class OptunaEngine:
-    """TPE over all choices, alternating with neighbours of the front.
+    """Neighbours of the front, and TPE over all choices every NEIGHBOURS_IN trials.
 
     With a handful of good trials TPE's categorical kernels are nearly flat, so that most of its proposals lie far from
     everything that met the budget; a mutation of a front member stays near. A proposal depends on the seed, the trial's
@@ -71,7 +73,7 @@ class OptunaEngine:
         waiting = any(trial.state == TrialState.WAITING for trial in everything)
         number = len(everything)
         front = front_of(self.told)
-        if not waiting and front and number % 2:
+        if not waiting and front and number % NEIGHBOURS_IN:
             self.study.enqueue_trial(self.neighbour(front, number))
         # A sampler of its own for each trial: Optuna does not save the state of one.
         self.study.sampler = self.sampler(number)

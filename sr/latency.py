@@ -4,7 +4,7 @@ import os
 import platform
 import statistics
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,6 +21,10 @@ MEMORY_FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.
 # (p90 - p10) / median above which a measurement is taken again, and unreliable if it stays so.
 WIDE_SPREAD = 0.25
 ATTEMPTS = 3
+# A first run pays for setting up, but not this much.
+COLD = 4
+# Fewer runs say nothing of a spread.
+FEWEST_RELIABLE_RUNS = 3
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,8 @@ class Protocol:
     """How a measurement is taken.
 
     Rounds go on until every network has `seconds` of timed runs and at least `minimum_runs`, at most `maximum_runs`.
-    A network slower than `hopeless_ms` in its first runs is timed three times and no more: nothing will make it pass.
+    A network slower than `hopeless_ms` gets `hopeless_runs` and no more: nothing will make it pass. One whose first,
+    cold run is COLD times as slow is believed at once: with one hopeless run that is the only one.
     On the CPU the measurer waits up to `quiet_seconds` for other processes to let go of it.
     """
 
@@ -70,6 +75,7 @@ class Protocol:
     minimum_runs: int = 12
     maximum_runs: int = 200
     hopeless_ms: float = float("inf")
+    hopeless_runs: int = 1
     memory_format: str = "fastest"
     quiet_seconds: float = 5.0
 
@@ -123,7 +129,7 @@ def measure_runtimes(
         }
         runtimes = rounds(runners, protocol)
         for _ in range(ATTEMPTS - 1):
-            wide = {name: runners[name] for name, runtime in runtimes.items() if not runtime.reliable}
+            wide = {name: each for name, each in runners.items() if not (runtimes[name].reliable or each.hopeless)}
             if not wide:
                 break
             for name, again in rounds(wide, protocol).items():
@@ -133,7 +139,7 @@ def measure_runtimes(
 
 def rounds(runners: Mapping[str, "Runner"], protocol: Protocol) -> dict[str, Runtime]:
     """Time every runner in turn until each has enough runs."""
-    times: dict[str, list[float]] = {name: [] for name in runners}
+    times = {name: list(runner.believed) for name, runner in runners.items()}
     for runner in runners.values():
         runner.warm_up()
     while unfinished := [name for name, taken in times.items() if not enough(taken, protocol)]:
@@ -145,7 +151,7 @@ def rounds(runners: Mapping[str, "Runner"], protocol: Protocol) -> dict[str, Run
 def enough(times_ms: list[float], protocol: Protocol) -> bool:
     """Tell whether a network's timed runs suffice."""
     if times_ms and min(times_ms) > protocol.hopeless_ms:
-        return True
+        return len(times_ms) >= protocol.hopeless_runs
     long_enough = len(times_ms) >= protocol.minimum_runs and sum(times_ms) >= 1000 * protocol.seconds
     return long_enough or len(times_ms) >= protocol.maximum_runs
 
@@ -163,9 +169,9 @@ class Runner:
         # A fixed content: denormals or zeros would flatter some processors.
         generator = torch.Generator().manual_seed(0)
         self.lr = torch.rand(1, 3, *lr_size, generator=generator).to(device, dtype)
-        self.hopeless_ms, self.hopeless = protocol.hopeless_ms, False
-        chosen = protocol.memory_format
-        self.memory_format = self.fastest_format() if chosen == "fastest" else chosen
+        self.hopeless, self.believed = False, list[float]()
+        formats = list(MEMORY_FORMATS) if protocol.memory_format == "fastest" else [protocol.memory_format]
+        self.memory_format = self.fastest_format(formats, protocol)
         self.use(self.memory_format)
 
     def use(self, memory_format: str) -> None:
@@ -174,15 +180,15 @@ class Runner:
         self.network.to(memory_format=chosen)  # type: ignore[call-overload]
         self.lr = self.lr.contiguous(memory_format=chosen)
 
-    def fastest_format(self) -> str:
-        """Return the memory format whose runs are faster; the first one where a run is hopeless by a factor of two."""
+    def fastest_format(self, formats: Sequence[str], protocol: Protocol) -> str:
+        """Return the memory format whose runs are faster; the first one where its cold run is hopeless."""
         fastest = {}
-        for memory_format in MEMORY_FORMATS:
+        for memory_format in formats:
             self.use(memory_format)
-            fastest[memory_format] = min(self.timed_runs(1))
-            self.hopeless = fastest[memory_format] > 2 * self.hopeless_ms
-            if self.hopeless:
-                break
+            cold = self.times(1)
+            if min(cold) > COLD * protocol.hopeless_ms:
+                self.hopeless, self.believed = True, cold if protocol.hopeless_runs == 1 else []
+                return memory_format
             fastest[memory_format] = min(self.timed_runs())
         return min(fastest, key=fastest.__getitem__)
 
@@ -202,6 +208,10 @@ class Runner:
         """Return the milliseconds of some runs, after one untimed run that refills the caches."""
         if not self.hopeless:
             self.network(self.lr)
+        return self.times(runs)
+
+    def times(self, runs: int) -> list[float]:
+        """Return the milliseconds of some runs."""
         return list(self.cuda_times(runs) if self.device.type == "cuda" else self.cpu_times(runs))
 
     def cpu_times(self, runs: int) -> Iterator[float]:
@@ -225,7 +235,7 @@ class Runner:
     def summary(self, times_ms: list[float]) -> Runtime:
         """Turn single runs into a Runtime."""
         p10, median, p90 = (percentile(times_ms, share) for share in (0.1, 0.5, 0.9))
-        reliable = (p90 - p10) / median <= WIDE_SPREAD
+        reliable = (p90 - p10) / median <= WIDE_SPREAD and len(times_ms) >= FEWEST_RELIABLE_RUNS
         return Runtime(median, p10, p90, len(times_ms), reliable, self.memory_format, self.peak_memory())
 
     def peak_memory(self) -> int:
