@@ -174,9 +174,8 @@ def is_lost(text: str | None) -> bool:
     if text is None:
         return True
     who = json.loads(text)
-    if who["host"] != socket.gethostname():
-        return False
-    if who["pid"] == os.getpid():
+    # On Windows a signal 0 would be Ctrl-C.
+    if who["host"] != socket.gethostname() or who["pid"] == os.getpid() or os.name == "nt":
         return False
     try:
         os.kill(who["pid"], 0)

@@ -1,5 +1,6 @@
 """What a search leaves to read: tables of its trials and of the front, the page, the closing lines."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from sr.page import Kind, Point
 COLUMNS = (
     "number", "state", "psnr", "psnr_y", "runtime_ms", "runtime_p10", "runtime_p90", "runs", "reliable", "reference_ms",
     "activations", "multi_adds", "challenge_flops", "params", "convs", "memory", "memory_format", "seconds",
-    "duplicate_of", "reason", "key", "architecture",
+    "duplicate_of", "reason", "key", "summary", "architecture",
 )  # fmt: skip
 
 
@@ -41,7 +42,8 @@ def row(trial: Trial) -> dict[str, Any]:
         "duplicate_of": trial.duplicate_of,
         "reason": trial.reason,
         "key": trial.architecture.key,
-        "architecture": trial.architecture.summary,
+        "summary": trial.architecture.summary,
+        "architecture": json.dumps(trial.architecture.to_json()),
     }
     measured = trial.measurement
     if measured is None:

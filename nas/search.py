@@ -2,11 +2,13 @@
 
 import argparse
 import math
+import shlex
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
-from nas.confirm import Chosen, again, final_recipe, pick, train_and_ship
+from nas.confirm import TRAINING_STATE, Chosen, Finalist, again, final_recipe, pick, train_and_ship
 from nas.engine import Engine
 from nas.evaluate import REFERENCE_NETWORK, Setup, measure_cost
 from nas.loop import propose
@@ -26,7 +28,7 @@ from sr.files import write_json, write_text
 from sr.latency import conditions
 from sr.pairs import Pairs, on_device, same_pictures
 from sr.progress import duration
-from sr.training import Recipe, settle
+from sr.training import Recipe, TrainingFailedError, seconds_per_step, settle
 
 # Short trainings are judged on the centres of a few pictures: enough to rank, in a fraction of the time.
 CROP_SIDE, CROPS = 96, 20
@@ -44,7 +46,7 @@ def main(argv: list[str] | None = None) -> int:
     introduce(setup, space, train, val)
     if args.dry_run:
         return estimate(setup, schedule)
-    engine = open_engine(args, space, setup)
+    engine, setup = open_engine(args, space, setup)
     try:
         if engine.settings["phase"] != "training":
             propose(engine, setup, schedule, args.out)
@@ -88,6 +90,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--dry-run", action="store_true", help="say what it would cost, and write nothing")
     parser.add_shared("out", "data", "val", "device", "seed", "json", out="runs/search")
     args = parser.parse_args(argv)
+    args.given = sys.argv[1:] if argv is None else argv
     args.device = device(str(args.device))
     batch, patch = SMALL_STEPS if args.device.type == "cpu" else LARGE_STEPS
     args.batch = batch if args.batch is None else args.batch
@@ -170,8 +173,11 @@ def introduce(setup: Setup, space: SearchSpace, train: Pairs, val: Pairs) -> Non
     say(f"pictures: {len(train)} to train on, {len(val)} to validate on; {setup.recipe.steps} steps a candidate")
 
 
-def open_engine(args: argparse.Namespace, space: SearchSpace, setup: Setup) -> OptunaEngine:
-    """Open a new study, or with --resume the one that is there; raises InputError where they are mixed up."""
+def open_engine(args: argparse.Namespace, space: SearchSpace, setup: Setup) -> tuple[OptunaEngine, Setup]:
+    """Open a new study, or with --resume the one that is there and its setup.
+
+    Raises InputError where the two are mixed up.
+    """
     storage = args.storage or str(args.out / "study.journal")
     exists = has_study(storage, args.study)
     if exists and not args.resume:
@@ -181,14 +187,16 @@ def open_engine(args: argparse.Namespace, space: SearchSpace, setup: Setup) -> O
     if args.resume and not exists:
         raise InputError(f"there is no study {args.study!r} in {storage} to resume; leave --resume out to start one")
     # Proves now, not after hours, that the results can be written.
-    write_text(args.out / "command.txt", " ".join(["python -m nas.search", *sys.argv[1:]]) + "\n")
+    write_text(args.out / "command.txt", shlex.join(["python", "-m", "nas.search", *args.given]) + "\n")
     engine = OptunaEngine(space, args.study, storage, args.seed, setup.budget_ms)
-    wanted = settings_of(space, setup)
     if exists:
-        check_settings(engine.settings, wanted)
+        if args.trial_steps is None:
+            # What the time limit of the first run made of it; that of this run is for what is still to do.
+            setup = replace(setup, recipe=replace(setup.recipe, steps=engine.settings["recipe"]["steps"]))
+        check_settings(engine.settings, settings_of(space, setup))
     else:
-        engine.remember(wanted | {"phase": "search"})
-    return engine
+        engine.remember(settings_of(space, setup) | {"phase": "search"})
+    return engine, setup
 
 
 def settings_of(space: SearchSpace, setup: Setup) -> dict[str, Any]:
@@ -229,10 +237,28 @@ def finish(engine: Engine, setup: Setup, schedule: Schedule, val: Pairs, args: a
         engine.remember(settings | chosen)
     trial = finalist.trial
     say(f"chosen: trial {trial.number}, {trial.architecture.summary}; training it for {recipe.steps:,} steps")
-    shipped = train_and_ship(finalist, recipe, setup, val, args.out / "chosen")
+    shipped = train_patiently(engine, finalist, recipe, setup, val, args.out / "chosen")
     engine.remember(engine.settings | {"phase": "done"})
     report(shipped, trials, setup, args)
     return DONE if shipped.measurement.within(setup.budget_ms) else NOTHING_MEETS_BUDGET
+
+
+def train_patiently(
+    engine: Engine, finalist: Finalist, recipe: Recipe, setup: Setup, val: Pairs, folder: Path
+) -> Chosen:
+    """Train and ship the finalist; a training that diverges starts again at a third of the rate, twice at the most."""
+    for _ in range(2):
+        try:
+            return train_and_ship(finalist, recipe, setup, val, folder)
+        except TrainingFailedError as error:
+            recipe = replace(recipe, learning_rate=recipe.learning_rate / 3)
+            say(f"the training failed: {error}; again at a learning rate of {recipe.learning_rate:.1e}")
+            (folder / TRAINING_STATE).unlink(missing_ok=True)
+            engine.remember(engine.settings | {"final_recipe": asdict(recipe)})
+    try:
+        return train_and_ship(finalist, recipe, setup, val, folder)
+    except TrainingFailedError as error:
+        raise InputError(f"the training failed three times: {error}; try another --seed or --batch") from error
 
 
 def report(shipped: Chosen, trials: list[Trial], setup: Setup, args: argparse.Namespace) -> None:
@@ -268,10 +294,12 @@ def nothing_within(trials: list[Trial], budget_ms: float) -> int:
 def estimate(setup: Setup, schedule: Schedule) -> int:
     """Measure one small candidate and say what the search would cost; writes nothing."""
     cost = measure_cost(setup.reference, count(build(setup.reference), setup.lr_size), setup)
-    _, seconds_per_step = settle(build(setup.reference), setup.recipe, setup.train, setup.device)
-    trial_seconds = setup.recipe.steps * seconds_per_step
+    network = build(setup.reference)
+    settled = settle(network, setup.recipe, setup.train, setup.device)
+    step = seconds_per_step(network, settled, setup.train, setup.device, steps=20)
+    trial_seconds = setup.recipe.steps * step
     runtime = cost.runtime
-    say(f"{setup.reference.summary}: {runtime.median_ms:.1f} ms, {1000 * seconds_per_step:.1f} ms a training step")
+    say(f"{setup.reference.summary}: {runtime.median_ms:.1f} ms, {1000 * step:.1f} ms a training step")
     say(f"a trained candidate takes {duration(trial_seconds)} at this size, longer where it is larger")
     if math.isfinite(schedule.seconds):
         search, training = schedule.search_left, schedule.training_seconds()

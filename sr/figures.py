@@ -101,11 +101,29 @@ def chart(points: Sequence[Point], x: Axis, y: Axis, *, height: int) -> go.Figur
     line = {"gridcolor": "#ECECEC", "zeroline": False, "linecolor": "#999999", "ticks": "outside"}
     figure.update_xaxes(title=x.title, **line, **log_axis([x.of(point) for point in near]))
     figure.update_yaxes(title=y.title, **line)
+    if y is PSNR:
+        leave_out_low(figure, near)
     for point in near:
         add_label(figure, point, x, y)
     for row, point in enumerate(far):
         add_edge_note(figure, point, x, row)
     return figure
+
+
+def leave_out_low(figure: go.Figure, points: Sequence[Point]) -> None:
+    """End the PSNR axis below the front, and tell how many candidates lie lower: one that failed to learn is enough."""
+    that_count = [PSNR.of(point) for point in points if point.kind in ("front", "chosen", "reference")]
+    everything = [PSNR.of(point) for point in points]
+    low, high = min(that_count or everything), max(everything)
+    span = max(high - low, 0.02)
+    low, high = max(low - span, min(everything) - 0.1 * span), high + 0.15 * span
+    figure.update_yaxes(range=[low, high])
+    hidden = sum(value < low for value in everything)
+    if hidden:
+        figure.add_annotation(
+            xref="paper", yref="paper", x=0.005, y=0.01, xanchor="left", yanchor="bottom", showarrow=False,
+            text=f"\N{DOWNWARDS ARROW} {hidden} more below", font={"color": GREY},
+        )  # fmt: skip
 
 
 def part_far(points: Sequence[Point], x: Axis) -> tuple[list[Point], list[Point]]:

@@ -91,6 +91,10 @@ class Pairs:
         )
         return lr, hr
 
+    def smallest_side(self) -> int:
+        """Return the shortest LR side of all pictures."""
+        return int(torch.minimum(self.lr.heights, self.lr.widths).min())
+
     def largest(self) -> str:
         """Return the size of the largest LR picture as WIDTHxHEIGHT."""
         index = int((self.lr.heights * self.lr.widths).argmax())

@@ -6,13 +6,12 @@ import hashlib
 import io
 import math
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -20,6 +19,7 @@ from sr.errors import InputError
 from sr.files import write_bytes
 from sr.latency import MEMORY_FORMATS
 from sr.lease import training_on
+from sr.losses import LOSSES
 from sr.pairs import Pairs
 from sr.progress import Progress
 
@@ -40,7 +40,7 @@ class Recipe:
     steps: int
     batch: int = 16
     patch: int = 32
-    loss: Literal["l1", "charbonnier", "l2"] = "l1"
+    loss: Literal["l1", "l1_gradient", "charbonnier", "l2"] = "l1"
     optimiser: Literal["adam", "adamw"] = "adam"
     learning_rate: float = 3e-3
     minimum_learning_rate: float = 1e-6
@@ -88,12 +88,6 @@ class TrainingFailedError(Exception):
     """A training that cannot go on, with the reason: a loss that is not finite, or no memory left."""
 
 
-def charbonnier(sr: Tensor, hr: Tensor) -> Tensor:
-    """Return the mean of sqrt(d^2 + 1e-6) (Charbonnier et al., ICIP 1994)."""
-    return ((sr - hr).square() + 1e-6).sqrt().mean()
-
-
-LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"l1": F.l1_loss, "charbonnier": charbonnier, "l2": F.mse_loss}
 OPTIMISERS: dict[str, type[torch.optim.Adam]] = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
 
 
@@ -128,8 +122,8 @@ class Trainer:
             self.device.type, PRECISIONS[recipe.precision], enabled=recipe.precision != "float32", cache_enabled=True
         )
         with autocast:
-            sr = self.network(lr.contiguous(memory_format=MEMORY_FORMATS[recipe.memory_format]))
-        loss: Tensor = LOSSES[recipe.loss](sr.float(), hr)
+            outputs = exits_of(self.network, lr.contiguous(memory_format=MEMORY_FORMATS[recipe.memory_format]))
+        loss = torch.stack([LOSSES[recipe.loss](sr.float(), hr) for sr in outputs]).mean()
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         if recipe.clip_norm:
@@ -167,6 +161,12 @@ class Trainer:
             raise InputError("the training state is of another network; remove it to start anew") from error
 
 
+def exits_of(network: nn.Module, lr: Tensor) -> list[Tensor]:
+    """Return what the loss is the mean over: all exits of a network that has several (`exits`), else its output."""
+    exits = getattr(network, "exits", None)
+    return exits(lr) if exits is not None else [network(lr)]
+
+
 @dataclass(frozen=True)
 class Fitted:
     """A trained network in eval mode, and what its training was: recipe as settled, mean loss of the last steps."""
@@ -194,7 +194,7 @@ def fit(
     """
     saved = load_state(state, recipe) if state is not None else None
     with failures():
-        settled = Recipe(**saved["recipe"]) if saved else settle(network, recipe, pairs, device)[0]
+        settled = Recipe(**saved["recipe"]) if saved else settle(network, recipe, pairs, device)
         trainer = Trainer(network, settled, pairs, device)
         if saved:
             trainer.restore(saved)
@@ -243,8 +243,8 @@ def load_state(path: Path, recipe: Recipe) -> dict[str, Any] | None:
     return state
 
 
-def settle(network: nn.Module, recipe: Recipe, pairs: Pairs, device: torch.device) -> tuple[Recipe, float]:
-    """Return the recipe with the fastest precision and memory format, and its seconds per step.
+def settle(network: nn.Module, recipe: Recipe, pairs: Pairs, device: torch.device) -> Recipe:
+    """Return the recipe with the precision and the memory format that are fastest on `device`.
 
     Each combination that the recipe leaves open takes a few steps on a copy of the network.
     """
@@ -253,8 +253,7 @@ def settle(network: nn.Module, recipe: Recipe, pairs: Pairs, device: torch.devic
     options = [replace(recipe, precision=p, memory_format=m) for p in precisions for m in formats]
     with training_on(device):
         seconds = {option: seconds_per_step(network, option, pairs, device) for option in options}
-    fastest = min(options, key=seconds.__getitem__)
-    return fastest, seconds[fastest]
+    return min(options, key=seconds.__getitem__)
 
 
 def available_precisions(device: torch.device) -> list[str]:
@@ -264,16 +263,16 @@ def available_precisions(device: torch.device) -> list[str]:
     return list(PRECISIONS)
 
 
-def seconds_per_step(network: nn.Module, recipe: Recipe, pairs: Pairs, device: torch.device) -> float:
-    """Return the time of a step after a first one, the faster of two; `network` is left as it is."""
+def seconds_per_step(network: nn.Module, recipe: Recipe, pairs: Pairs, device: torch.device, steps: int = 2) -> float:
+    """Return the mean time of a step after a first one; `network` is left as it is.
+
+    Two steps tell precisions apart; to plan a long training takes more, with what happens only now and then.
+    """
     trainer = Trainer(copy.deepcopy(network), recipe, pairs, device)
-    trainer.step()
-    times = []
-    for _ in range(2):
-        began = time.perf_counter()
-        trainer.step().item()
-        times.append(time.perf_counter() - began)
-    return min(times)
+    trainer.step().item()
+    began = time.perf_counter()
+    torch.stack([trainer.step() for _ in range(steps)]).sum().item()
+    return (time.perf_counter() - began) / steps
 
 
 def generator(seed: int, step: int) -> torch.Generator:

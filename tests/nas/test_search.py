@@ -15,7 +15,9 @@ import pytest
 import torch
 from PIL import Image
 
+from nas.optuna_engine import OptunaEngine
 from nas.search import main, parse
+from search_spaces import SPACES
 from sr.checkpoint import load_network
 from sr.command import BAD_INPUT, DONE, INTERRUPTED, NOTHING_MEETS_BUDGET, run
 
@@ -115,6 +117,33 @@ def test_an_interrupted_search_goes_on_where_it_was(tmp_path: Path) -> None:
     assert len(after) == 4
     assert after.iloc[: len(before)]["key"].tolist() == before["key"].tolist()
     assert after["key"].is_unique
+
+
+def test_a_resumed_study_keeps_the_steps_of_its_candidates(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    shape = ["--lr-size", "32x24", "--batch", "2", "--patch", "8", "--train-steps", "4"]
+    # Nothing meets this budget, so that nothing is trained and both runs are short.
+    command = ["--budget-ms", "0.001", "--out", str(out), *shape]
+    assert run(main, [*command, "--trials", "1", "--time-limit", "3m"]) == NOTHING_MEETS_BUDGET
+    assert run(main, [*command, "--trials", "2", "--time-limit", "2h", "--resume"]) == NOTHING_MEETS_BUDGET
+    assert len(pd.read_csv(out / "trials.csv")) == 2
+    assert (out / "command.txt").read_text().endswith("--trials 2 --time-limit 2h --resume\n")
+
+
+def test_a_training_that_diverges_starts_again_and_then_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert run(main, arguments(out, "--trials", "1", "--time-limit", "3m")) == DONE
+    engine = OptunaEngine(SPACES["msrresnet"], "search", str(out / "study.journal"), 0, 60_000.0)
+    kept = engine.settings
+    wild = kept["final_recipe"] | {"learning_rate": 1e38, "warmup_steps": 0, "clip_norm": 0.0, "steps": 60}
+    engine.remember(kept | {"phase": "training", "final_recipe": wild})
+    capsys.readouterr()
+    assert run(main, arguments(out, "--trials", "1", "--resume")) == BAD_INPUT
+    captured = capsys.readouterr()
+    assert captured.out.count("again at a learning rate of") == 2
+    assert "the training failed three times: the loss is" in captured.err
 
 
 def test_a_budget_that_nothing_meets_names_the_fastest(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

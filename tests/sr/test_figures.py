@@ -113,6 +113,19 @@ def test_page_table_may_be_given(tmp_path):
     assert re.findall(r'<tr class="(\w+)">', path.read_text(encoding="utf-8")) == ["candidate"]
 
 
+def test_what_lies_far_below_the_front_is_told_of_not_drawn_to() -> None:
+    front = [
+        Point(f"#{number}", 25 + number / 10, 10.0 + number, 9, 40, 10**6, 10**9, 10**4, "front") for number in range(5)
+    ]
+    failed = Point("#9", 21.0, 12.0, 11, 13, 10**6, 10**9, 10**4, "candidate")
+    low, high = pareto_figure([*front, failed], 40.0).layout.yaxis.range
+    assert 24 < low < 25
+    assert 25.4 < high < 26
+    notes = [annotation.text for annotation in pareto_figure([*front, failed], 40.0).layout.annotations]
+    assert any("1 more below" in note for note in notes)
+    assert not any("below" in annotation.text for annotation in pareto_figure(front, 40.0).layout.annotations)
+
+
 def test_png_has_the_size_asked_for(tmp_path):
     pytest.importorskip("kaleido")
     path = tmp_path / "front.png"

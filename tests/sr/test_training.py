@@ -13,22 +13,22 @@ from torch import Tensor, nn
 from sr.checkpoint import Checkpoint, Description, save
 from sr.errors import InputError
 from sr.latency import MEMORY_FORMATS
+from sr.losses import LOSSES, charbonnier
 from sr.pairs import Pairs, pack
 from sr.progress import Progress
 from sr.training import (
-    LOSSES,
     PRECISIONS,
     Recipe,
     Trainer,
     TrainingFailedError,
     available_precisions,
-    charbonnier,
     failures,
     fit,
     generator,
     load_state,
     run,
     save_state,
+    seconds_per_step,
     settle,
 )
 
@@ -82,7 +82,7 @@ def equal(left: Any, right: Any) -> bool:
         ({"steps": 0}, "steps must be at least 1, got 0"),
         ({"batch": -1}, "batch must be at least 1, got -1"),
         ({"patch": 0}, "patch must be at least 1"),
-        ({"loss": "gan"}, "loss is one of l1, charbonnier, l2, got 'gan'"),
+        ({"loss": "gan"}, "loss is one of l1, l1_gradient, charbonnier, l2, got 'gan'"),
         ({"optimiser": "sgd"}, "optimiser is one of adam, adamw"),
         ({"schedule": "never"}, "schedule is one of cosine, step, constant"),
         ({"precision": "float16"}, "precision is one of fastest, float32, bfloat16"),
@@ -332,7 +332,8 @@ def test_settling_picks_what_is_allowed_and_changes_nothing(precision: str, memo
     recipe = replace(SETTLED, precision=precision, memory_format=memory_format)
     network = tiny()
     before = copy.deepcopy(network.state_dict())
-    settled, seconds = settle(network, recipe, PAIRS, CPU)
+    settled = settle(network, recipe, PAIRS, CPU)
+    seconds = seconds_per_step(network, settled, PAIRS, CPU)
     assert settled.precision in (available_precisions(CPU) if precision == "fastest" else [precision])
     assert settled.memory_format in (MEMORY_FORMATS if memory_format == "fastest" else [memory_format])
     assert replace(settled, precision=precision, memory_format=memory_format) == recipe
