@@ -6,19 +6,40 @@ from typing import Any
 
 from torch import nn
 
+from baselines.amafnet import AMAFNet
+from baselines.bsrn import BSRN
+from baselines.cfn import CFN
+from baselines.dilutnet import DilutNet
 from baselines.disp import DISP
+from baselines.ecbsr import ECBSR
 from baselines.efdn import EFDN
+from baselines.esrnet import ESRNet
+from baselines.fmen import FMEN
 from baselines.gcsr import GCSR
+from baselines.hcsrn import HCSRN
+from baselines.idlesr import IdleSR
 from baselines.imdn import IMDN, IMDNPaper, fimdn
+from baselines.isrresdnet import ISRResDNet
+from baselines.larn import LARN
 from baselines.larvanet import LarvaNet
 from baselines.latticenet import LatticeNet
+from baselines.lfn import LFN
+from baselines.lmsr import LMSR
 from baselines.maffsrn import MAFFSRN
 from baselines.msrresnet import MSRResNet
+from baselines.neptuneai import neptuneai
 from baselines.pan import PAN
+from baselines.pfsnet import PFSNet
+from baselines.psan import PSAN
+from baselines.pwan import PWAN
 from baselines.rfdn import RFDN
 from baselines.rlfn import RLFN
+from baselines.safmn import SAFMN
+from baselines.sam_sr_lite import SAMSRLite
 from baselines.span import SPAN
 from baselines.spanv2 import SPANV2
+from baselines.spsr import SPSR
+from baselines.srrn import SRRN
 from sr.errors import InputError
 
 BASELINES: dict[str, Callable[..., nn.Module]] = {
@@ -32,7 +53,28 @@ BASELINES: dict[str, Callable[..., nn.Module]] = {
     "gcsr": GCSR,
     "maffsrn": MAFFSRN,
     "larvanet": LarvaNet,
+    "dilutnet": DilutNet,
+    "larn": LARN,
+    "pfsnet": PFSNet,
+    "psan": PSAN,
+    "lmsr": LMSR,
+    "idlesr": IdleSR,
+    "hcsrn": HCSRN,
+    "sam_sr_lite": SAMSRLite,
+    "neptuneai": neptuneai,
+    "esrnet": ESRNet,
+    "cfn": CFN,
+    "pwan": PWAN,
+    "srrn": SRRN,
+    "amafnet": AMAFNet,
+    "lfn": LFN,
+    "spsr": SPSR,
+    "isrresdnet": ISRResDNet,
+    "ecbsr": ECBSR,
     "rlfn": RLFN,
+    "fmen": FMEN,
+    "bsrn": BSRN,
+    "safmn": SAFMN,
     "efdn": EFDN,
     "span": SPAN,
     "disp": DISP,
@@ -44,10 +86,18 @@ CHANNEL_STEPS = {
     "imdn_paper": 4,
     "fimdn": 4,
     "gcsr": 4,
+    "dilutnet": 4,
+    "larn": 4,
+    "lmsr": 4,
+    "idlesr": 4,
     "rfdn": 2,
     "pan": 2,
     "latticenet": 2,
+    "pfsnet": 2,
     "efdn": 2,
+    "pwan": 2,
+    "spsr": 3,
+    "safmn": 4,
 }
 
 

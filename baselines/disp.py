@@ -3,6 +3,7 @@
 from torch import Tensor, nn
 
 from baselines.rescale import upsampler
+from search_spaces.wide_reparam import conv3xc
 
 OFFICIAL_KEYS = {
     "conv_1.": "head.",
@@ -16,12 +17,12 @@ OFFICIAL_KEYS = {
 class PlainBlock(nn.Module):
     """Four 3x3 convolutions, each activated, beside the identity; no attention."""
 
-    def __init__(self, num_feat: int) -> None:
+    def __init__(self, num_feat: int, *, branched: bool) -> None:
         super().__init__()
-        self.c1_r = nn.Conv2d(num_feat, num_feat, 3, padding=1)
-        self.c2_r = nn.Conv2d(num_feat, num_feat, 3, padding=1)
-        self.c3_r = nn.Conv2d(num_feat, num_feat, 3, padding=1)
-        self.c4_r = nn.Conv2d(num_feat, num_feat, 3, padding=1)
+        self.c1_r = conv3xc(num_feat, num_feat, branched=branched)
+        self.c2_r = conv3xc(num_feat, num_feat, branched=branched)
+        self.c3_r = conv3xc(num_feat, num_feat, branched=branched)
+        self.c4_r = conv3xc(num_feat, num_feat, branched=branched)
         self.act = nn.SiLU()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -33,17 +34,18 @@ class PlainBlock(nn.Module):
 
 
 class DISP(nn.Module):
-    """Plain residual network, deployed form; function and counts equal the official ones.
+    """Plain residual network; function and counts equal the official ones.
 
-    Input range of the original: [0, 1].
+    branched: the training form, as SPAN's, which folds into the deployed form, the default. Any LR size; input range of
+    the original: [0, 1].
 
     Source: team 18 of the NTIRE 2026 challenge on efficient super-resolution, CVPR Workshops 2026 (arXiv 2604.03198).
     """
 
-    def __init__(self, num_feat: int = 32, num_block: int = 4) -> None:
+    def __init__(self, num_feat: int = 32, num_block: int = 4, *, branched: bool = False) -> None:
         super().__init__()
-        self.head = nn.Conv2d(3, num_feat, 3, padding=1)
-        self.blocks = nn.Sequential(*(PlainBlock(num_feat) for _ in range(num_block)))
+        self.head = conv3xc(3, num_feat, branched=branched)
+        self.blocks = nn.Sequential(*(PlainBlock(num_feat, branched=branched) for _ in range(num_block)))
         self.trunk = nn.Conv2d(num_feat, num_feat, 1)
         self.upsampler = upsampler(num_feat)
 

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from baselines.attention import SpatialAttention
 from baselines.rescale import upsampler
+from search_spaces.wide_reparam import EdgeOrientedConv
 
 OFFICIAL_KEYS = {
     "local_fuse.": "fusions.",
@@ -21,11 +22,15 @@ OFFICIAL_KEYS = {
 
 
 class Step(nn.Module):
-    """A convolution and its PReLU, one slope per channel."""
+    """A convolution and its PReLU, one slope per channel; a 3x3 one is trained as edge-oriented where `branched`."""
 
-    def __init__(self, num_feat: int, kernel_size: int) -> None:
+    def __init__(self, num_feat: int, kernel_size: int, *, branched: bool) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(num_feat, num_feat, kernel_size, padding=kernel_size // 2)
+        self.conv = (
+            EdgeOrientedConv(num_feat, num_feat, expand_ratio=1, shortcuts=True)
+            if branched and kernel_size == 3
+            else nn.Conv2d(num_feat, num_feat, kernel_size, padding=kernel_size // 2)
+        )
         self.act = nn.PReLU(num_feat)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -37,9 +42,9 @@ class Step(nn.Module):
 class DistillationCell(nn.Module):
     """A 1x1 and two 3x3 steps, a 1x1 branch distilling before and after each, then ESA beside the identity."""
 
-    def __init__(self, num_feat: int) -> None:
+    def __init__(self, num_feat: int, *, branched: bool) -> None:
         super().__init__()
-        self.steps = nn.ModuleList(Step(num_feat, kernel_size) for kernel_size in (1, 3, 3))
+        self.steps = nn.ModuleList(Step(num_feat, kernel_size, branched=branched) for kernel_size in (1, 3, 3))
         self.branches = nn.ModuleList(nn.Conv2d(num_feat, num_feat // 2, 1) for _ in range(4))
         self.fuse = nn.Conv2d(4 * (num_feat // 2), num_feat, 1)
         self.esa = SpatialAttention(num_feat, max(1, num_feat // 4), deep=True)
@@ -55,19 +60,19 @@ class DistillationCell(nn.Module):
 
 
 class EFDN(nn.Module):
-    """Edge-enhanced feature distillation network, deployed form; function and counts equal the official ones.
+    """Edge-enhanced feature distillation network; function and counts equal the official ones.
 
     The official function also clamps its output to [0, 1]; here, as everywhere, the caller does. Input range of the
-    original: [0, 1]. LR sides below 15 leave its attention nothing to pool. Its 3x3 convolutions were trained as sums
-    of edge-oriented branches.
+    original: [0, 1]. LR sides below 15 leave its attention nothing to pool. branched: the training form, whose 3x3
+    convolutions are sums of edge-oriented branches that fold into the deployed form, the default.
 
     Source: Wang, "Edge-enhanced Feature Distillation Network for Efficient Super-Resolution", CVPR Workshops 2022.
     """
 
-    def __init__(self, num_feat: int = 48) -> None:
+    def __init__(self, num_feat: int = 48, *, branched: bool = False) -> None:
         super().__init__()
         self.head = nn.Conv2d(3, num_feat, 3, padding=1)
-        self.cells = nn.ModuleList(DistillationCell(num_feat) for _ in range(4))
+        self.cells = nn.ModuleList(DistillationCell(num_feat, branched=branched) for _ in range(4))
         self.fusions = nn.ModuleList(nn.Conv2d(2 * num_feat, num_feat, 1) for _ in range(3))
         self.upsampler = upsampler(num_feat)
 

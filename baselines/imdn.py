@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from baselines.attention import ContrastAttention
 from baselines.rescale import upsampler
+from search_spaces.reparam import BranchedConv3x3
 
 OFFICIAL_KEYS = {
     "model.0.": "head.",
@@ -26,17 +27,24 @@ OFFICIAL_PAPER_KEYS = {
 }
 
 
+def conv3x3(in_channels: int, out_channels: int, *, branched: bool) -> nn.Module:
+    """Return a 3x3 convolution, plain or trained as the sum of a 3x3, a 1x3 and a 3x1 one."""
+    if branched:
+        return BranchedConv3x3(in_channels, out_channels, identity=False, point=False)
+    return nn.Conv2d(in_channels, out_channels, 3, padding=1)
+
+
 class DistillationBlock(nn.Module):
     """Four 3x3 convolutions in a row, each but the last keeping a quarter of its channels and passing on the rest."""
 
-    def __init__(self, num_feat: int, *, attention: bool) -> None:
+    def __init__(self, num_feat: int, *, attention: bool, branched: bool = False) -> None:
         super().__init__()
         self.kept = num_feat // 4
         self.passed = num_feat - self.kept
-        self.c1 = nn.Conv2d(num_feat, num_feat, 3, padding=1)
-        self.c2 = nn.Conv2d(self.passed, num_feat, 3, padding=1)
-        self.c3 = nn.Conv2d(self.passed, num_feat, 3, padding=1)
-        self.c4 = nn.Conv2d(self.passed, self.kept, 3, padding=1)
+        self.c1 = conv3x3(num_feat, num_feat, branched=branched)
+        self.c2 = conv3x3(self.passed, num_feat, branched=branched)
+        self.c3 = conv3x3(self.passed, num_feat, branched=branched)
+        self.c4 = conv3x3(self.passed, self.kept, branched=branched)
         self.c5 = nn.Conv2d(4 * self.kept, num_feat, 1)
         self.act = nn.LeakyReLU(0.05)
         self.attention = ContrastAttention(4 * self.kept, max(1, num_feat // 16)) if attention else nn.Identity()
@@ -54,17 +62,19 @@ class DistillationBlock(nn.Module):
 class IMDN(nn.Module):
     """Information multi-distillation network, winner of AIM 2019; function and counts equal the official ones.
 
-    Input range of the original: [0, 1].
+    Input range of the original: [0, 1]. branched: FIMDN's training form of the blocks' 3x3 convolutions.
 
     Source: Hui, Gao, Yang, Wang, "Lightweight Image Super-Resolution with Information Multi-distillation Network",
     ACM Multimedia 2019; this form: Zhang et al., "AIM 2019 Challenge on Constrained Super-Resolution", ICCV Workshops
     2019, with neither the attention nor the wide concatenation of the paper.
     """
 
-    def __init__(self, num_feat: int = 64, num_block: int = 8) -> None:
+    def __init__(self, num_feat: int = 64, num_block: int = 8, *, branched: bool = False) -> None:
         super().__init__()
         self.head = nn.Conv2d(3, num_feat, 3, padding=1)
-        self.blocks = nn.Sequential(*(DistillationBlock(num_feat, attention=False) for _ in range(num_block)))
+        self.blocks = nn.Sequential(
+            *(DistillationBlock(num_feat, attention=False, branched=branched) for _ in range(num_block))
+        )
         self.trunk = nn.Conv2d(num_feat, num_feat, 3, padding=1)
         self.upsampler = upsampler(num_feat)
 
@@ -105,11 +115,12 @@ class IMDNPaper(nn.Module):
         return sr
 
 
-def fimdn(num_feat: int = 64, num_block: int = 6) -> IMDN:
-    """Return AiriA_CG's FIMDN in deployed form: AIM 2019's IMDN with 6 blocks, a reconstruction with exact counts.
+def fimdn(num_feat: int = 64, num_block: int = 6, *, branched: bool = False) -> IMDN:
+    """Return AiriA_CG's FIMDN: AIM 2019's IMDN with 6 blocks, a reconstruction with exact counts.
 
-    The team trained each 3x3 convolution of the blocks as the sum of a 3x3, a 1x3 and a 3x1 one. Input range: [0, 1].
+    branched: the training form, in which each 3x3 convolution of the blocks is the sum of a 3x3, a 1x3 and a 3x1 one;
+    False is the deployed form. Input range: [0, 1].
 
     Source: Zhang et al., "AIM 2020 Challenge on Efficient Super-Resolution", ECCV Workshops 2020.
     """
-    return IMDN(num_feat, num_block)
+    return IMDN(num_feat, num_block, branched=branched)

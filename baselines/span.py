@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from baselines.rescale import RGB_RANGE, mean_colour, upsampler
+from search_spaces.wide_reparam import conv3xc
 
 OFFICIAL_KEYS = {
     "conv_1.eval_conv.": "head.",
@@ -17,11 +18,11 @@ OFFICIAL_KEYS = {
 class ParameterFreeBlock(nn.Module):
     """Three 3x3 convolutions beside the identity, weighed by an odd function of their own output (SPAB)."""
 
-    def __init__(self, num_feat: int) -> None:
+    def __init__(self, num_feat: int, *, branched: bool) -> None:
         super().__init__()
-        self.c1_r = nn.Conv2d(num_feat, num_feat, 3, padding=1)
-        self.c2_r = nn.Conv2d(num_feat, num_feat, 3, padding=1)
-        self.c3_r = nn.Conv2d(num_feat, num_feat, 3, padding=1)
+        self.c1_r = conv3xc(num_feat, num_feat, branched=branched)
+        self.c2_r = conv3xc(num_feat, num_feat, branched=branched)
+        self.c3_r = conv3xc(num_feat, num_feat, branched=branched)
         self.act = nn.SiLU()
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -32,10 +33,11 @@ class ParameterFreeBlock(nn.Module):
 
 
 class SPAN(nn.Module):
-    """Swift parameter-free attention network, deployed form; function and counts equal the official ones.
+    """Swift parameter-free attention network; function and counts equal the official ones.
 
-    NTIRE 2024's width by default; the paper's are 48 and 52. Input range of the original: [0, 1], mean colour
-    subtracted, times 255. Its 3x3 convolutions were trained as a chain of 1x1, 3x3 and 1x1 beside a 1x1.
+    NTIRE 2024's width by default; the paper's are 48 and 52. branched: the training form, whose 3x3 convolutions are a
+    chain of 1x1, 3x3 and 1x1 beside a 1x1 and fold into the deployed form, the default. Any LR size; input range of the
+    original: [0, 1], mean colour subtracted, times 255.
 
     Source: Wan, Yu, Wu, Chen, et al., "Swift Parameter-free Attention Network for Efficient Super-Resolution", CVPR
     Workshops 2024.
@@ -43,11 +45,11 @@ class SPAN(nn.Module):
 
     mean: Tensor
 
-    def __init__(self, num_feat: int = 28, num_block: int = 6) -> None:
+    def __init__(self, num_feat: int = 28, num_block: int = 6, *, branched: bool = False) -> None:
         super().__init__()
-        self.head = nn.Conv2d(3, num_feat, 3, padding=1)
-        self.blocks = nn.ModuleList(ParameterFreeBlock(num_feat) for _ in range(num_block))
-        self.trunk = nn.Conv2d(num_feat, num_feat, 3, padding=1)
+        self.head = conv3xc(3, num_feat, branched=branched)
+        self.blocks = nn.ModuleList(ParameterFreeBlock(num_feat, branched=branched) for _ in range(num_block))
+        self.trunk = conv3xc(num_feat, num_feat, branched=branched)
         self.fuse = nn.Conv2d(4 * num_feat, num_feat, 1)
         self.upsampler = upsampler(num_feat)
         self.register_buffer("mean", mean_colour(), persistent=False)

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from baselines.rescale import SCALE
+from search_spaces.wide_reparam import conv3xc
 
 OFFICIAL_KEYS = {
     **{f"block_{number}.": f"blocks.{number - 2}." for number in range(2, 6)},
@@ -21,11 +22,11 @@ OFFICIAL_KEYS = {
 class PlainBlock(nn.Module):
     """Three 3x3 convolutions without biases, each activated."""
 
-    def __init__(self, in_channels: int, num_feat: int) -> None:
+    def __init__(self, in_channels: int, num_feat: int, *, branched: bool) -> None:
         super().__init__()
-        self.c1 = nn.Conv2d(in_channels, num_feat, 3, padding=1, bias=False)
-        self.c2 = nn.Conv2d(num_feat, num_feat, 3, padding=1, bias=False)
-        self.c3 = nn.Conv2d(num_feat, num_feat, 3, padding=1, bias=False)
+        self.c1 = conv3xc(in_channels, num_feat, branched=branched, bias=False)
+        self.c2 = conv3xc(num_feat, num_feat, branched=branched, bias=False)
+        self.c3 = conv3xc(num_feat, num_feat, branched=branched, bias=False)
         self.act = nn.ReLU()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -37,11 +38,11 @@ class PlainBlock(nn.Module):
 class GuidedBlock(nn.Module):
     """Three 3x3 convolutions beside the identity, times a 1x1 convolution of their own output."""
 
-    def __init__(self, num_feat: int) -> None:
+    def __init__(self, num_feat: int, *, branched: bool) -> None:
         super().__init__()
-        self.c1 = nn.Conv2d(num_feat, num_feat, 3, padding=1, bias=False)
-        self.c2 = nn.Conv2d(num_feat, num_feat, 3, padding=1, bias=False)
-        self.c3 = nn.Conv2d(num_feat, num_feat, 3, padding=1, bias=False)
+        self.c1 = conv3xc(num_feat, num_feat, branched=branched, bias=False)
+        self.c2 = conv3xc(num_feat, num_feat, branched=branched, bias=False)
+        self.c3 = conv3xc(num_feat, num_feat, branched=branched, bias=False)
         self.guide = nn.Conv2d(num_feat, num_feat, 1)
         self.act = nn.ReLU()
 
@@ -53,19 +54,19 @@ class GuidedBlock(nn.Module):
 
 
 class SPANV2(nn.Module):
-    """SPAN's successor, deployed form; function and counts equal the official ones in plain PyTorch.
+    """SPAN's successor; function and counts equal the official ones in plain PyTorch.
 
-    The organisers' own counts are lower because the official attention is one CUDA operation. Input range of the
-    original: [0, 1].
+    The organisers' own counts are lower because the official attention is one CUDA operation. branched: a training form
+    as SPAN's, which folds into the deployed form, the default. Any LR size; input range of the original: [0, 1].
 
     Source: team 22 of the NTIRE 2026 challenge on efficient super-resolution, CVPR Workshops 2026 (arXiv 2604.03198).
     """
 
-    def __init__(self, num_feat: int = 32, num_block: int = 5) -> None:
+    def __init__(self, num_feat: int = 32, num_block: int = 5, *, branched: bool = False) -> None:
         super().__init__()
         pixels = 3 * SCALE**2
-        self.first = PlainBlock(3, num_feat)
-        self.blocks = nn.Sequential(*(GuidedBlock(num_feat) for _ in range(num_block - 1)))
+        self.first = PlainBlock(3, num_feat, branched=branched)
+        self.blocks = nn.Sequential(*(GuidedBlock(num_feat, branched=branched) for _ in range(num_block - 1)))
         self.near = nn.Conv2d(3, pixels, 3, padding=1, groups=3, bias=False)
         self.depthwise = nn.Conv2d(
             pixels + num_feat, pixels + num_feat, 3, padding=1, groups=pixels + num_feat, bias=False

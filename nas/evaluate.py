@@ -7,11 +7,11 @@ import torch
 
 from nas.trial import State, Trial
 from search_spaces.architecture import Architecture
-from search_spaces.msrresnet import repeated
 from search_spaces.network import build
-from sr.complexity import Complexity, LrSize, count
+from sr.complexity import Complexity, count
 from sr.deployment import in_dtype
 from sr.latency import Protocol, conditions, measure_runtimes
+from sr.lr_size import LrSize
 from sr.measurement import Measurement
 from sr.memory import free_bytes
 from sr.pairs import Pairs
@@ -19,8 +19,6 @@ from sr.quality import evaluate
 from sr.training import Recipe, TrainingFailedError, fit
 
 REFERENCE = "reference"
-# Timed beside every candidate of every space: small enough to cost little, large enough to time well.
-REFERENCE_NETWORK = repeated(16, "residual_leaky", 2)
 
 
 @dataclass(frozen=True)

@@ -69,6 +69,7 @@ def trial_line(trial: Trial, trials: list[Trial], schedule: Schedule) -> str:
     else:
         outcome = f"{trial.state}: {trial.reason}"
     left = f", {duration(max(0, schedule.search_left))} left to search" if math.isfinite(schedule.seconds) else ""
-    best = max((other.psnr for other in trials if other.state == "trained"), default=math.nan)
-    standing = f"[best {best:.2f} dB, front {len(front_of(trials))}{left}]"
+    trained = [other.psnr for other in trials if other.state == "trained"]
+    best = f"best {max(trained):.2f} dB" if trained else "none within the budget yet"
+    standing = f"[{best}, front {len(front_of(trials))}{left}]"
     return f"trial {trial.number}: {outcome}; {trial.architecture.summary} {standing}"

@@ -12,6 +12,7 @@ from nas.evaluate import Setup
 from nas.trial import Trial, front_of
 from sr.figures import pareto_figure, pareto_page, write_png
 from sr.files import replacing
+from sr.lr_size import size_text
 from sr.measurement import Measurement
 from sr.page import Kind, Point
 
@@ -122,12 +123,11 @@ def closing_lines(trials: Sequence[Trial], chosen: Chosen, setup: Setup) -> list
     verdict = "within" if chosen.measurement.within(budget_ms) else "OVER"
     steady = "" if runtime.reliable else " The device is not steady: the spread stayed wide after three attempts."
     gain = quality.psnr - chosen.bicubic.psnr
-    height, width = place.lr_size
     return [
         f"Chosen: trial {chosen.trial.number}, {chosen.trial.architecture.summary}; {complexity.params:,} parameters, "
         f"{complexity.multi_adds / 1e9:.2f} G multi-adds, {complexity.activations / 1e6:.2f} M activations.",
         f"Runtime: {runtime.median_ms:.1f} ms (p10 {runtime.p10_ms:.1f}, p90 {runtime.p90_ms:.1f}, {runtime.runs} runs)"
-        f" for {width}x{height} LR, {verdict} the budget of {budget_ms:g} ms, on {place.device}, "
+        f" for {size_text(place.lr_size)} LR, {verdict} the budget of {budget_ms:g} ms, on {place.device}, "
         f"{place.threads} threads, {place.dtype}, {runtime.memory_format}.{steady}",
         f"Quality after {chosen.recipe.steps:,} steps: PSNR {quality.psnr:.2f} dB, {gain:+.2f} against bicubic's "
         f"{chosen.bicubic.psnr:.2f}; on Y {quality.psnr_y:.2f} against {chosen.bicubic.psnr_y:.2f} "

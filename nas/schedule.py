@@ -34,14 +34,18 @@ class Schedule:
         return max(0.5 * self.seconds, self.seconds - FINISH_SECONDS)
 
     @property
+    def training_share(self) -> float:
+        """Seconds that are kept for the long training."""
+        return (1 - SEARCH_SHARE) * self.working_seconds
+
+    @property
     def search_left(self) -> float:
         """Seconds left for proposing."""
         return self.began + SEARCH_SHARE * self.working_seconds - time.monotonic()
 
     def training_seconds(self) -> float:
         """Seconds that the chosen network may train from now on: its share, and what the search did not use."""
-        share = (1 - SEARCH_SHARE) * self.working_seconds
-        return share + max(0.0, self.search_left)
+        return self.training_share + max(0.0, self.search_left)
 
     def goes_on(self, done: int, typical_seconds: float) -> bool:
         """Tell whether another trial of `typical_seconds` fits after `done` trials."""

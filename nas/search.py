@@ -10,13 +10,14 @@ from typing import Any
 
 from nas.confirm import TRAINING_STATE, Chosen, Finalist, again, final_recipe, pick, train_and_ship
 from nas.engine import Engine
-from nas.evaluate import REFERENCE_NETWORK, Setup, measure_cost
+from nas.evaluate import Setup, measure_cost
 from nas.loop import propose
 from nas.optuna_engine import OptunaEngine, has_study
 from nas.report import closing_lines, write_page, write_tables
 from nas.schedule import DEFAULT_SECONDS, Schedule, parse_duration
 from nas.trial import Trial
 from search_spaces import SPACES
+from search_spaces.msrresnet import REFERENCE_NETWORK
 from search_spaces.network import build
 from search_spaces.space import SearchSpace
 from sr.command import DONE, INTERRUPTED, NOTHING_MEETS_BUDGET, Parser, device, run, say
@@ -26,6 +27,7 @@ from sr.deployment import DTYPES
 from sr.errors import InputError
 from sr.files import write_json, write_text
 from sr.latency import conditions
+from sr.lr_size import parse_size, size_text
 from sr.pairs import Pairs, on_device, same_pictures
 from sr.progress import duration
 from sr.training import Recipe, TrainingFailedError, seconds_per_step, settle
@@ -115,14 +117,6 @@ def positive_number(text: str) -> float:
     return value
 
 
-def parse_size(text: str) -> tuple[int, int]:
-    """Turn WIDTHxHEIGHT into (height, width)."""
-    width, _, height = text.partition("x")
-    if not (width.isdecimal() and height.isdecimal() and min(int(width), int(height)) >= 16):
-        raise InputError(f"--lr-size is WIDTHxHEIGHT in pixels, each at least 16, such as 480x270, got {text!r}")
-    return int(height), int(width)
-
-
 def time_limit(args: argparse.Namespace) -> float:
     """Return the seconds that the whole command may take."""
     if args.time_limit is not None:
@@ -165,11 +159,9 @@ def make_setup(args: argparse.Namespace, schedule: Schedule, train: Pairs, val: 
 def introduce(setup: Setup, space: SearchSpace, train: Pairs, val: Pairs) -> None:
     """Say what is about to be searched, on what."""
     place = conditions(setup.device, setup.lr_size, setup.dtype)
-    height, width = setup.lr_size
     say(f"space {space.name}: {space.size:.2e} descriptions, {space.networks:.2e} different networks")
-    say(
-        f"budget {setup.budget_ms:g} ms for {width}x{height} LR, {setup.dtype}, {place.device}, {place.threads} threads"
-    )
+    size = size_text(setup.lr_size)
+    say(f"budget {setup.budget_ms:g} ms for {size} LR, {setup.dtype}, {place.device}, {place.threads} threads")
     say(f"pictures: {len(train)} to train on, {len(val)} to validate on; {setup.recipe.steps} steps a candidate")
 
 
@@ -302,7 +294,7 @@ def estimate(setup: Setup, schedule: Schedule) -> int:
     say(f"{setup.reference.summary}: {runtime.median_ms:.1f} ms, {1000 * step:.1f} ms a training step")
     say(f"a trained candidate takes {duration(trial_seconds)} at this size, longer where it is larger")
     if math.isfinite(schedule.seconds):
-        search, training = schedule.search_left, schedule.training_seconds()
+        search, training = schedule.search_left, schedule.training_share
         say(f"{duration(search)} of searching (at most {search / max(trial_seconds, 0.1):.0f} trained candidates), "
             f"then {duration(training)} of training the chosen; {duration(schedule.seconds)} in all")  # fmt: skip
     elif schedule.trials is not None:

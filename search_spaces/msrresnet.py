@@ -13,6 +13,9 @@ def repeated(num_feat: int, kind: str, count: int, **fields: str) -> Architectur
 # The challenge's baseline, by Table 1 of the report: 1,517,571 parameters, 166.36 G, 292.55 M, 37 convolutions.
 MSRRESNET = repeated(64, "residual_relu", 16, upsampler="two_step", image_skip="bilinear")
 
+# Timed in the same rounds as whatever is measured: small enough to cost little, large enough to time well.
+REFERENCE_NETWORK = repeated(16, "residual_leaky", 2)
+
 MSRRESNET_SPACE = SearchSpace(
     name="msrresnet",
     positions=16,

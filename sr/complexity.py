@@ -16,8 +16,7 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from sr.deployment import deploy
-
-LrSize = tuple[int, int]
+from sr.lr_size import LrSize
 
 CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
 # The activation modules that the challenge's counter charges one operation per output element. Functional calls and

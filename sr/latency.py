@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from sr.complexity import LrSize
 from sr.deployment import DTYPES, deploy
 from sr.lease import measuring_on, wait_until_quiet
+from sr.lr_size import LrSize
 
 MEMORY_FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 
@@ -176,9 +176,8 @@ class Runner:
 
     def use(self, memory_format: str) -> None:
         """Lay the weights and the input out in `memory_format`."""
-        chosen = MEMORY_FORMATS[memory_format]
-        self.network.to(memory_format=chosen)  # type: ignore[call-overload]
-        self.lr = self.lr.contiguous(memory_format=chosen)
+        lay_out(self.network, memory_format)
+        self.lr = self.lr.contiguous(memory_format=MEMORY_FORMATS[memory_format])
 
     def fastest_format(self, formats: Sequence[str], protocol: Protocol) -> str:
         """Return the memory format whose runs are faster; the first one where its cold run is hopeless."""
@@ -250,6 +249,16 @@ class Runner:
         self.network(self.lr)
         torch.cuda.synchronize(self.device)
         return torch.cuda.max_memory_allocated(self.device) - others
+
+
+def lay_out(network: nn.Module, memory_format: str) -> None:
+    """Lay the weights of a network out in `memory_format`, in place; those that are no images of filters stay.
+
+    nn.Module.to refuses a network that holds a tensor of five dimensions.
+    """
+    for tensor in (*network.parameters(), *network.buffers()):
+        if tensor.dim() == 4:
+            tensor.data = tensor.data.contiguous(memory_format=MEMORY_FORMATS[memory_format])
 
 
 def percentile(values: list[float], share: float) -> float:

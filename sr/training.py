@@ -17,7 +17,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from sr.errors import InputError
 from sr.files import write_bytes
-from sr.latency import MEMORY_FORMATS
+from sr.latency import MEMORY_FORMATS, lay_out
 from sr.lease import training_on
 from sr.losses import LOSSES
 from sr.pairs import Pairs
@@ -76,7 +76,7 @@ class Recipe:
     def learning_rate_at(self, step: int) -> float:
         """Return the learning rate of a step, counted from 0."""
         if step < self.warmup_steps:
-            return self.learning_rate * (step + 1) / self.warmup_steps
+            return self.learning_rate * ((step + 1) / self.warmup_steps)
         share = (step - self.warmup_steps) / max(1, self.steps - self.warmup_steps)
         if self.schedule == "cosine":
             low = self.minimum_learning_rate
@@ -102,7 +102,7 @@ class Trainer:
             raise ValueError("a trainer needs a recipe whose precision and memory format are settled; see settle()")
         self.recipe, self.pairs, self.device = recipe, pairs, device
         self.network = network.to(device).train()
-        self.network.to(memory_format=MEMORY_FORMATS[recipe.memory_format])  # type: ignore[call-overload]
+        lay_out(self.network, recipe.memory_format)
         optimiser = OPTIMISERS[recipe.optimiser]
         self.optimiser = optimiser(
             self.network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True

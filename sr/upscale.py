@@ -19,9 +19,8 @@ from sr.errors import InputError
 from sr.export import load_onnx
 from sr.files import write_json
 from sr.images import Picture, Pixels, picture_paths, read_picture, write_picture
+from sr.lr_size import SMALLEST_SIDE
 
-# Networks with strides and pooling inside fail below some side; none of the field needs more than this.
-MINIMUM_SIDE = 16
 TILE, OVERLAP = 256, 32
 
 
@@ -38,8 +37,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--tile", type=int, default=TILE, metavar="N", help=tile_help)
     parser.add_shared("out", "device", "json", out="upscaled")
     args = parser.parse_args(argv)
-    if args.tile != 0 and args.tile < MINIMUM_SIDE:
-        raise InputError(f"--tile must be 0 or at least {MINIMUM_SIDE}, got {args.tile}")
+    if args.tile != 0 and args.tile < SMALLEST_SIDE:
+        raise InputError(f"--tile must be 0 or at least {SMALLEST_SIDE}, got {args.tile}")
 
     sources = [path for given in args.pictures for path in (picture_paths(given) if given.is_dir() else [given])]
     targets = result_paths(sources, args.out)
@@ -117,12 +116,12 @@ def upscale(
 
     A picture of more pixels than a tile with its overlaps goes through in tiles of `tile` LR pixels a side, each seen
     with `overlap` pixels around it; tile None: always whole. Tiles change nothing where the overlap covers the
-    network's receptive field; attention over the whole picture sees its tile alone. Sides under MINIMUM_SIDE are
+    network's receptive field; attention over the whole picture sees its tile alone. Sides under SMALLEST_SIDE are
     padded by repetition meanwhile. Raises InputError where the network is not x4.
     """
     height, width = lr.shape[2:]
-    if min(height, width) < MINIMUM_SIDE:
-        padding = (0, max(0, MINIMUM_SIDE - width), 0, max(0, MINIMUM_SIDE - height))
+    if min(height, width) < SMALLEST_SIDE:
+        padding = (0, max(0, SMALLEST_SIDE - width), 0, max(0, SMALLEST_SIDE - height))
         padded = upscale(network, F.pad(lr, padding, mode="replicate"), tile=tile, overlap=overlap)
         return padded[..., : SCALE * height, : SCALE * width]
     if tile is None or height * width <= (tile + 2 * overlap) ** 2:

@@ -1,6 +1,7 @@
 """The contract that every baseline meets, and the counts that the challenge published."""
 
 import functools
+from pathlib import Path
 
 import pytest
 import torch
@@ -48,10 +49,20 @@ EXACT_ROWS = {
     "larvanet": "LarvaNet",
 }
 
+# Networks that train as branches and fold into the deployed form.
+BRANCHED = ("fimdn", "ecbsr", "fmen", "efdn", "span", "disp", "spanv2")
+
 
 def small(name: str) -> nn.Module:
     """Build the smallest form of a baseline that still has all its parts."""
-    smaller = {"maffsrn": {"num_group": 1}, "efdn": {}, "larvanet": {"num_block": 1}}
+    smaller = {
+        "maffsrn": {"num_group": 1},
+        "efdn": {},
+        "larvanet": {"num_block": 1},
+        "larn": {},
+        "idlesr": {"num_block": 3},
+        "hcsrn": {"num_feat": 8, "num_block1": 2, "num_block2": 1},
+    }
     return build(name, **smaller.get(name, {"num_block": 2})).eval()
 
 
@@ -67,8 +78,10 @@ def counted_as_published(name: str) -> Complexity:
     return count(build(name), fold=False)
 
 
-def test_every_network_has_expected_counts():
-    assert set(COUNTS) | set(ROUNDED_COUNTS) == set(BASELINES)
+def test_every_network_has_expected_counts_here_or_in_its_own_test_file():
+    own = {path.stem.removeprefix("test_") for path in Path(__file__).parent.glob("test_*.py")}
+    assert set(COUNTS) | set(ROUNDED_COUNTS) <= set(BASELINES)
+    assert set(BASELINES) <= set(COUNTS) | set(ROUNDED_COUNTS) | own
 
 
 @pytest.mark.parametrize("name", COUNTS)
@@ -136,6 +149,25 @@ def test_every_parameter_learns(name):
         if parameter.requires_grad:
             assert parameter.grad is not None, key
             assert torch.isfinite(parameter.grad).all(), key
+
+
+@pytest.mark.parametrize("name", BRANCHED)
+def test_training_forms_fold_into_the_deployed_form(name):
+    branched = build(name, num_feat=8, branched=True).double().eval()
+    folded, lr = deploy(branched), torch.rand(1, 3, 16, 17, dtype=torch.float64)
+    shapes = {key: value.shape for key, value in folded.state_dict().items()}
+    assert shapes == {key: value.shape for key, value in build(name, num_feat=8).state_dict().items()}
+    with torch.inference_mode():
+        torch.testing.assert_close(folded(lr), branched(lr), rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("name", BRANCHED)
+def test_every_branch_learns(name):
+    network = build(name, num_feat=8, branched=True).train()
+    network(torch.rand(2, 3, 16, 16)).square().mean().backward()
+    for key, parameter in network.named_parameters():
+        assert parameter.grad is not None, key
+        assert torch.isfinite(parameter.grad).all(), key
 
 
 @pytest.mark.parametrize("name", ["imdn_paper", "latticenet"])

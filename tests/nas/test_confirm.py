@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from nas.confirm import RIVALS, again, final_recipe, measure_beside, measure_trained, pick
-from nas.evaluate import REFERENCE, REFERENCE_NETWORK, Setup
+from nas.evaluate import REFERENCE, Setup
 from nas.trial import Trial
-from search_spaces.msrresnet import repeated
+from search_spaces.msrresnet import REFERENCE_NETWORK, repeated
 from search_spaces.network import build
 from sr.data import load_pairs
 from sr.training import Recipe

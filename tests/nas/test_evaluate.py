@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from nas.evaluate import REFERENCE_NETWORK, Setup, evaluate_candidate, measure_cost
-from search_spaces.msrresnet import MSRRESNET, repeated
+from nas.evaluate import Setup, evaluate_candidate, measure_cost
+from search_spaces.msrresnet import MSRRESNET, REFERENCE_NETWORK, repeated
 from search_spaces.network import build
 from sr.complexity import count
 from sr.data import load_pairs

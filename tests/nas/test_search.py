@@ -170,7 +170,7 @@ def test_a_dry_run_says_the_cost_and_writes_nothing(tmp_path: Path, capsys: pyte
         (["--budget-ms", "abc"], "--budget-ms must be a number of milliseconds over zero, got 'abc'"),
         (["--budget-ms", "nan"], "--budget-ms must be"),
         ([], "required: --budget-ms"),
-        (["--budget-ms", "40", "--lr-size", "12"], "--lr-size is WIDTHxHEIGHT"),
+        (["--budget-ms", "40", "--lr-size", "12"], "an LR size is WIDTHxHEIGHT"),
         (["--budget-ms", "40", "--trials", "0"], "--trials must be at least 1, got 0"),
         (["--budget-ms", "40", "--time-limit", "soon"], "--time-limit is a duration over zero"),
         (["--budget-ms", "40", "--space", "nosuch"], "invalid choice"),

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from search_spaces.reparam import BranchedConv3x3, ConvNorm
+from search_spaces.reparam import BranchedConv3x3, ConvNorm, DilutedConv
 from sr.deployment import deploy
 
 widths = st.integers(1, 12)
@@ -94,3 +94,67 @@ def test_conv_norm_folds_to_its_eval_form(
     assert type(folded) is nn.Conv2d
     with torch.no_grad():
         torch.testing.assert_close(folded(feature), normed.eval()(feature), rtol=0, atol=1e-10)
+
+
+@settings(deadline=None, max_examples=30)
+@given(widths, widths, sizes)
+def test_without_its_point_the_fold_is_three_kernels(
+    in_channels: int, out_channels: int, size: tuple[int, int]
+) -> None:
+    branched = BranchedConv3x3(in_channels, out_channels, identity=False, point=False).double()
+    assert {name for name, _ in branched.named_parameters()} == {
+        "square.weight", "square.bias", "column.weight", "row.weight",
+    }  # fmt: skip
+    feature = random_input(in_channels, size)
+    with torch.no_grad():
+        expected = F.conv2d(feature, branched.square.weight, branched.square.bias, padding=1)
+        expected = expected + F.conv2d(feature, branched.column.weight, padding=(1, 0))
+        expected = expected + F.conv2d(feature, branched.row.weight, padding=(0, 1))
+        torch.testing.assert_close(branched.fold()(feature), expected, rtol=0, atol=1e-10)
+
+
+def sum_of_bases(diluted: DilutedConv, feature: Tensor) -> Tensor:
+    """Run each base apart, times its share."""
+    total = diluted.bias.view(1, -1, 1, 1)
+    for share, base in zip(diluted.mix, diluted.bases, strict=True):
+        total = total + share * F.conv2d(feature, base, padding=base.shape[-1] // 2, groups=diluted.groups)
+    return total
+
+
+@settings(deadline=None, max_examples=40)
+@given(widths, widths, sizes, st.integers(1, 4), st.sampled_from([1, 3, 5]), st.integers(1, 3))
+def test_a_diluted_convolution_folds_to_the_sum_of_its_bases(
+    in_channels: int, out_channels: int, size: tuple[int, int], bases: int, kernel_size: int, groups: int
+) -> None:
+    diluted = DilutedConv(in_channels * groups, out_channels * groups, kernel_size, bases=bases, groups=groups).double()
+    nn.init.normal_(diluted.mix)
+    nn.init.normal_(diluted.bias)
+    feature = random_input(in_channels * groups, size)
+    with torch.no_grad():
+        folded = deploy(diluted)
+        assert type(folded) is nn.Conv2d
+        assert folded.groups == groups
+        torch.testing.assert_close(folded(feature), sum_of_bases(diluted, feature), rtol=0, atol=1e-10)
+        torch.testing.assert_close(folded(feature), diluted(feature), rtol=0, atol=1e-10)
+
+
+def test_growing_keeps_the_bases_and_evens_the_shares() -> None:
+    diluted = DilutedConv(4, 6, 3, bases=3).double()
+    nn.init.normal_(diluted.mix)
+    before = diluted.bases.detach().clone()
+    diluted.grow(2)
+    assert diluted.bases.shape == (5, 6, 4, 3, 3)
+    assert diluted.bases.dtype == torch.float64
+    assert torch.equal(diluted.bases[:3], before)
+    assert diluted.mix.tolist() == [0.2] * 5
+    # Xavier's law: the bases are as large as those of any other convolution of these widths.
+    assert float(diluted.bases.detach()[3:].abs().max()) <= (6 / (9 * (4 + 6))) ** 0.5
+    diluted(random_input(4, (5, 5))).square().sum().backward()
+    assert all(value.grad is not None and value.grad.any() for value in diluted.parameters())
+
+
+def test_a_diluted_convolution_has_and_grows_by_at_least_one_base() -> None:
+    with pytest.raises(ValueError, match="at least one base, got 0"):
+        DilutedConv(2, 2, 3, bases=0)
+    with pytest.raises(ValueError, match="at least one base, got 0"):
+        DilutedConv(2, 2, 3, bases=1).grow(0)

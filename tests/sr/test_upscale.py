@@ -15,7 +15,7 @@ from sr.command import BAD_INPUT, DONE, run
 from sr.errors import InputError
 from sr.export import export_onnx
 from sr.images import Picture, read_picture, write_picture
-from sr.upscale import MINIMUM_SIDE, load_upscaler, main, spans, upscale, upscale_picture
+from sr.upscale import SMALLEST_SIDE, load_upscaler, main, spans, upscale, upscale_picture
 
 
 class Small(nn.Module):
@@ -91,7 +91,7 @@ def test_tiny_pictures_are_padded_by_repetition_and_cropped(height, width):
     with torch.inference_mode():
         sr = upscale(network, lr)
         assert sr.shape == (1, 3, 4 * height, 4 * width)
-        assert network.seen == [(max(height, MINIMUM_SIDE), max(width, MINIMUM_SIDE))]
+        assert network.seen == [(max(height, SMALLEST_SIDE), max(width, SMALLEST_SIDE))]
         assert torch.equal(upscale(Enlarge(), lr), Enlarge()(lr))
 
 

@@ -1,0 +1,98 @@
+"""SAFMN, of ICCV 2023."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from baselines.rescale import upsampler
+
+
+class ChannelNorm(nn.Module):
+    """Layer norm over the channels of each pixel, with a learned factor and offset per channel."""
+
+    def __init__(self, num_feat: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(num_feat, 1, 1))
+        self.bias = nn.Parameter(torch.zeros(num_feat, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (n, num_feat, h, w) to the same shape."""
+        shifted = x - x.mean(1, keepdim=True)
+        spread = torch.rsqrt(shifted.square().mean(1, keepdim=True) + 1e-6)
+        return self.weight * (shifted * spread) + self.bias
+
+
+class ScaleModulation(nn.Module):
+    """A quarter of the channels each seen at full, half, quarter and eighth size; together they weigh x (SAFM)."""
+
+    def __init__(self, num_feat: int) -> None:
+        super().__init__()
+        quarter = num_feat // 4
+        self.depthwise = nn.ModuleList(nn.Conv2d(quarter, quarter, 3, padding=1, groups=quarter) for _ in range(4))
+        self.fuse = nn.Conv2d(num_feat, num_feat, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Weigh (n, num_feat, h, w)."""
+        views = []
+        for level, (conv, part) in enumerate(zip(self.depthwise, x.chunk(4, dim=1), strict=True)):
+            size = 2**level
+            views.append(conv(part) if level == 0 else repeated(conv(pooled(part, size)), size, x))
+        return x * F.gelu(self.fuse(torch.cat(views, dim=1)))
+
+
+def pooled(x: Tensor, size: int) -> Tensor:
+    """Return the largest values of the size x size windows of (n, c, h, w), those cut by the border included."""
+    # Padding in place of ceil_mode: exporters cannot tell whether that drops a window at a free height or width.
+    # In numbers above zero, since ONNX divides those below it another way.
+    bottom, right = ((side + size - 1) // size * size - side for side in x.shape[2:])
+    return F.max_pool2d(F.pad(x, (0, right, 0, bottom), value=-torch.inf), size)
+
+
+def repeated(small: Tensor, size: int, like: Tensor) -> Tensor:
+    """Give each pixel of `pooled`'s output the window that it stands for, so that it has the sides of `like`."""
+    # By index and not by interpolation: a cut window would otherwise shift all those before it.
+    rows = torch.arange(like.shape[2], device=like.device).div(size, rounding_mode="floor")
+    columns = torch.arange(like.shape[3], device=like.device).div(size, rounding_mode="floor")
+    return small.index_select(2, rows).index_select(3, columns)
+
+
+class ModulationBlock(nn.Module):
+    """Scale modulation, then a 3x3 and a 1x1 convolution with twice the channels between, each normed, beside x."""
+
+    def __init__(self, num_feat: int) -> None:
+        super().__init__()
+        self.norm1 = ChannelNorm(num_feat)
+        self.modulation = ScaleModulation(num_feat)
+        self.norm2 = ChannelNorm(num_feat)
+        self.widen = nn.Conv2d(num_feat, 2 * num_feat, 3, padding=1)
+        self.narrow = nn.Conv2d(2 * num_feat, num_feat, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (n, num_feat, h, w) to the same shape."""
+        x = x + self.modulation(self.norm1(x))
+        out: Tensor = x + self.narrow(F.gelu(self.widen(self.norm2(x))))
+        return out
+
+
+class SAFMN(nn.Module):
+    """Spatially-adaptive feature modulation network; counts equal the official ones, no weights are public.
+
+    The function is the official one where both LR sides are multiples of 8. Elsewhere the official pools stretch their
+    windows to fit, and fail below 8; here those at the right and bottom border are cut, which exporters can express,
+    and any LR size works. num_feat: a multiple of 4. Input range of the original: [0, 1].
+
+    Source: Sun, Dong, Tang, Pan, "Spatially-Adaptive Feature Modulation for Efficient Image Super-Resolution", ICCV
+    2023.
+    """
+
+    def __init__(self, num_feat: int = 36, num_block: int = 8) -> None:
+        super().__init__()
+        self.head = nn.Conv2d(3, num_feat, 3, padding=1)
+        self.blocks = nn.Sequential(*(ModulationBlock(num_feat) for _ in range(num_block)))
+        self.upsampler = upsampler(num_feat)
+
+    def forward(self, lr: Tensor) -> Tensor:
+        """Map (n, 3, h, w) in [0, 1] to (n, 3, 4h, 4w)."""
+        shallow = self.head(lr)
+        sr: Tensor = self.upsampler(shallow + self.blocks(shallow))
+        return sr

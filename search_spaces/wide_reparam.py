@@ -1,0 +1,168 @@
+"""3x3 convolutions that train wider, deeper or along edges, and fold into a plain one: SPAN's, FMEN's, ECBSR's.
+
+Each is linear in its input. Their authors pad the map between a 1x1 and a 3x3 convolution with the 1x1's bias, which is
+what the 1x1 makes of a zero-padded input: so the folded kernel computes the same, borders included, and training too
+runs the folded kernel, the whole block at the price of one convolution.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+EDGE_FILTERS = (
+    ((1.0, 0.0, -1.0), (2.0, 0.0, -2.0), (1.0, 0.0, -1.0)),  # Sobel, across
+    ((1.0, 2.0, 1.0), (0.0, 0.0, 0.0), (-1.0, -2.0, -1.0)),  # Sobel, down
+    ((0.0, 1.0, 0.0), (1.0, -4.0, 1.0), (0.0, 1.0, 0.0)),  # Laplacian
+)
+
+
+class Conv3XC(nn.Module):
+    """A 3x3 convolution trained as 1x1, 3x3 and 1x1 in a row, `expand_ratio` times as wide, plus a parallel 1x1.
+
+    Source: Wan, Yu, Wu, Chen, et al., "Swift Parameter-free Attention Network for Efficient Super-Resolution", CVPR
+    Workshops 2024.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, *, expand_ratio: int = 2, bias: bool = True) -> None:
+        super().__init__()
+        self.expand = nn.Conv2d(in_channels, expand_ratio * in_channels, 1, bias=bias)
+        self.square = nn.Conv2d(expand_ratio * in_channels, expand_ratio * out_channels, 3, bias=bias)
+        self.project = nn.Conv2d(expand_ratio * out_channels, out_channels, 1, bias=bias)
+        self.point = nn.Conv2d(in_channels, out_channels, 1, bias=bias)
+
+    def folded(self) -> tuple[Tensor, Tensor | None]:
+        """Return the folded weight (out, in, 3, 3) and bias (out,), None where the branches have none."""
+        chain = before_point(behind_point(self.square.weight, self.expand.weight), self.project.weight)
+        kernel = chain + centred(self.point.weight)
+        if self.expand.bias is None:
+            return kernel, None
+        wide = constant_through(self.square, self.expand.bias)
+        assert self.point.bias is not None
+        return kernel, constant_through(self.project, wide) + self.point.bias
+
+    def forward(self, feature: Tensor) -> Tensor:
+        """Map (n, in, h, w) to (n, out, h, w)."""
+        return F.conv2d(feature, *self.folded(), padding=1)
+
+    def fold(self) -> nn.Conv2d:
+        """Return the single convolution that computes the same."""
+        return plain_conv(*self.folded())
+
+
+class ExpandedResidualConv(nn.Module):
+    """A 3x3 convolution trained as 1x1 to `expand_ratio` times the width, 3x3 beside the identity, 1x1 back, plus x.
+
+    Source: Du, Liu, Liu, Tang, Wu, Fu, "Fast and Memory-Efficient Network Towards Efficient Image Super-Resolution",
+    CVPR Workshops 2022 (its RRRB).
+    """
+
+    def __init__(self, num_feat: int, *, expand_ratio: int = 2) -> None:
+        super().__init__()
+        wide = expand_ratio * num_feat
+        self.expand = nn.Conv2d(num_feat, wide, 1)
+        self.square = nn.Conv2d(wide, wide, 3)
+        self.project = nn.Conv2d(wide, num_feat, 1)
+
+    def folded(self) -> tuple[Tensor, Tensor]:
+        """Return the folded weight (num_feat, num_feat, 3, 3) and bias (num_feat,)."""
+        square = self.square.weight + identity(self.square.weight)
+        chain = before_point(behind_point(square, self.expand.weight), self.project.weight)
+        assert self.expand.bias is not None
+        wide = self.expand.bias + constant_through(self.square, self.expand.bias)
+        return chain + identity(chain), constant_through(self.project, wide)
+
+    def forward(self, feature: Tensor) -> Tensor:
+        """Map (n, num_feat, h, w) to the same shape."""
+        return F.conv2d(feature, *self.folded(), padding=1)
+
+    def fold(self) -> nn.Conv2d:
+        """Return the single convolution that computes the same."""
+        return plain_conv(*self.folded())
+
+
+class EdgeOrientedConv(nn.Module):
+    """A 3x3 convolution trained as the sum of a 3x3, a 1x1 and 3x3 in a row, and three 1x1 each before an edge filter.
+
+    The filters are fixed, their scales per channel are learned. expand_ratio: width between the 1x1 and the 3x3 over
+    out_channels. shortcuts: adds a 1x1 and the identity, as EFDN does; ValueError on unequal widths.
+
+    Source: Zhang, Zeng, Zhang, "Edge-oriented Convolution Block for Real-time Super Resolution on Mobile Devices", ACM
+    Multimedia 2021; with shortcuts: Wang, "Edge-enhanced Feature Distillation Network", CVPR Workshops 2022.
+    """
+
+    filters: Tensor
+
+    def __init__(self, in_channels: int, out_channels: int, *, expand_ratio: int = 2, shortcuts: bool = False) -> None:
+        super().__init__()
+        if shortcuts and in_channels != out_channels:
+            raise ValueError(f"shortcuts need equal widths, got {in_channels} and {out_channels}")
+        self.square = nn.Conv2d(in_channels, out_channels, 3)
+        self.expand = nn.Conv2d(in_channels, expand_ratio * out_channels, 1)
+        self.squeeze = nn.Conv2d(expand_ratio * out_channels, out_channels, 3)
+        # Without biases: the filters sum to zero, so they take away any before them, and one behind them would only
+        # add to the biases above.
+        self.before_filters = nn.Conv2d(in_channels, len(EDGE_FILTERS) * out_channels, 1, bias=False)
+        self.scales = nn.Parameter(1e-3 * torch.randn(len(EDGE_FILTERS), out_channels))
+        self.point = nn.Conv2d(in_channels, out_channels, 1, bias=False) if shortcuts else None
+        self.register_buffer("filters", torch.tensor(EDGE_FILTERS), persistent=False)
+
+    def folded(self) -> tuple[Tensor, Tensor]:
+        """Return the folded weight (out, in, 3, 3) and bias (out,)."""
+        points = self.before_filters.weight.view(*self.scales.shape, -1)
+        edges = torch.einsum("fo,foi,fhw->oihw", self.scales, points, self.filters)
+        kernel = self.square.weight + behind_point(self.squeeze.weight, self.expand.weight) + edges
+        if self.point is not None:
+            kernel = kernel + centred(self.point.weight) + identity(kernel)
+        assert self.square.bias is not None
+        assert self.expand.bias is not None
+        return kernel, self.square.bias + constant_through(self.squeeze, self.expand.bias)
+
+    def forward(self, feature: Tensor) -> Tensor:
+        """Map (n, in, h, w) to (n, out, h, w)."""
+        return F.conv2d(feature, *self.folded(), padding=1)
+
+    def fold(self) -> nn.Conv2d:
+        """Return the single convolution that computes the same."""
+        return plain_conv(*self.folded())
+
+
+def conv3xc(in_channels: int, out_channels: int, *, branched: bool, bias: bool = True) -> nn.Module:
+    """Return a same-padded 3x3 convolution: a Conv3XC to train where `branched`, else the plain one it folds into."""
+    if branched:
+        return Conv3XC(in_channels, out_channels, bias=bias)
+    return nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=bias)
+
+
+def behind_point(square: Tensor, point: Tensor) -> Tensor:
+    """Return the kernel (out, in, 3, 3) of a 1x1 convolution (mid, in, 1, 1) and then a 3x3 one (out, mid, 3, 3)."""
+    return torch.einsum("omhw,mi->oihw", square, point[:, :, 0, 0])
+
+
+def before_point(square: Tensor, point: Tensor) -> Tensor:
+    """Return the kernel (out, in, 3, 3) of a 3x3 convolution (mid, in, 3, 3) and then a 1x1 one (out, mid, 1, 1)."""
+    return torch.einsum("mihw,om->oihw", square, point[:, :, 0, 0])
+
+
+def centred(point: Tensor) -> Tensor:
+    """Return a 1x1 kernel (out, in, 1, 1) as the 3x3 one that computes the same."""
+    return F.pad(point, (1, 1, 1, 1))
+
+
+def identity(like: Tensor) -> Tensor:
+    """Return the 3x3 kernel, shaped as `like`, (c, c, 3, 3), that passes its input on."""
+    return centred(torch.eye(like.shape[0], dtype=like.dtype, device=like.device)[:, :, None, None])
+
+
+def constant_through(conv: nn.Conv2d, constant: Tensor) -> Tensor:
+    """Return what `conv` makes, without padding, of a map that holds `constant`, (in,), everywhere: (out,)."""
+    passed = conv.weight.sum((2, 3)) @ constant
+    return passed if conv.bias is None else passed + conv.bias
+
+
+def plain_conv(kernel: Tensor, bias: Tensor | None) -> nn.Conv2d:
+    """Return the same-padded convolution of a kernel (out, in, 3, 3) and a bias (out,), apart from where they came."""
+    conv = nn.Conv2d(kernel.shape[1], kernel.shape[0], 3, padding=1, bias=bias is not None)
+    conv.weight = nn.Parameter(kernel.detach().clone())
+    if bias is not None:
+        conv.bias = nn.Parameter(bias.detach().clone())
+    return conv

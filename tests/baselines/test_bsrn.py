@@ -1,0 +1,50 @@
+"""BSRN: the official counts, and its convolutions in two parts."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from baselines import build
+from baselines.bsrn import BlueprintConv, BlueprintSpatialAttention
+from sr.complexity import count
+
+
+def test_counts_are_the_official_ones():
+    counts = count(build("bsrn"))
+    assert (counts.params, counts.challenge_flops, counts.activations, counts.convs) == (
+        352_400,
+        21_819_937_312,
+        404_960_672,
+        206,
+    )
+    assert counts.challenge_flops / 1e9 == pytest.approx(21.82, abs=5.1e-3)
+    assert counts.activations / 1e6 == pytest.approx(404.96, abs=5.1e-3)
+
+
+def test_a_blueprint_convolution_is_one_3x3_of_rank_one_kernels():
+    conv = BlueprintConv(3, 5)
+    x = torch.randn(2, 3, 6, 7)
+    with torch.no_grad():
+        kernel = conv.pw.weight * conv.dw.weight
+        assert kernel.shape == (5, 3, 3, 3)
+        torch.testing.assert_close(conv(x), F.conv2d(x, kernel, conv.dw.bias, padding=1), rtol=1e-4, atol=1e-5)
+
+
+def test_attention_needs_15_pixels_a_side_and_shrinks():
+    attention = BlueprintSpatialAttention(8, 2)
+    x = torch.randn(1, 8, 15, 17)
+    with torch.no_grad():
+        assert (attention(x).abs() < x.abs()).all()
+    with pytest.raises(RuntimeError):
+        attention(torch.zeros(1, 8, 14, 15))
+
+
+def test_the_colours_come_in_four_alike_copies():
+    network = build("bsrn", num_feat=8, num_block=1).eval()
+    assert network.head.pw.in_channels == 12
+    lr = torch.rand(1, 3, 15, 16)
+    with torch.no_grad():
+        before = network(lr)
+        weight = network.head.pw.weight
+        weight.copy_(weight.view(8, 4, 3, 1, 1).flip(1).reshape(8, 12, 1, 1))
+        torch.testing.assert_close(network(lr), before, rtol=1e-3, atol=1e-4)

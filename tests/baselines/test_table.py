@@ -1,0 +1,75 @@
+"""The command, from its flags to its files."""
+
+import json
+
+import pytest
+
+from baselines import runtimes
+from baselines.table import main
+from sr.command import BAD_INPUT, DONE, run
+from sr.errors import InputError
+from sr.latency import Protocol
+
+
+@pytest.fixture(autouse=True)
+def _short(tmp_path_factory, monkeypatch):
+    """Wait for nobody else's trainings, and measure for a moment only."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path_factory.getbasetemp()))
+    monkeypatch.setattr(runtimes, "PROTOCOL", Protocol(seconds=0.01, minimum_runs=3, quiet_seconds=0))
+
+
+def test_counts_are_written_as_a_list(tmp_path, capsys):
+    path = tmp_path / "counts.json"
+    assert main(["--counts-only", "--systems", "RFDN,fssr,span", "--json", str(path)]) == DONE
+    rfdn, fssr, span = json.loads(path.read_text())
+    assert (rfdn["system"], rfdn["team"], rfdn["status"]) == ("RFDN", "NJU_MCG", "exact")
+    assert rfdn["challenge_flops"] == 27_102_622_560
+    assert rfdn["published"]["flops_g"] == 27.10
+    assert (fssr["params"], fssr["status"]) == (None, "none")
+    assert (span["team"], span["published"], span["name"]) == (None, None, "span")
+    said = capsys.readouterr().out
+    assert "27.10 / 27.10" in said
+    assert "2 rows of Table 1: 1 exact" in said
+    assert "runtime" not in said
+
+
+def test_a_table_is_measured_reported_and_gone_on_with(tmp_path, capsys):
+    sizes = tmp_path / "sizes.csv"
+    sizes.write_text("width,height\n24,16\n16,24\n")
+    out, page, figures = tmp_path / "out", tmp_path / "table.html", tmp_path / "table.json"
+    flags = ["--device", "cpu", "--lr-size", "24x16", "--systems", "rfdn,fssr,disp", "--out", str(out)]
+    assert main([*flags, "--lr-sizes", str(sizes), "--html", str(page), "--json", str(figures)]) == DONE
+    said = capsys.readouterr().out
+    assert "2 frames takes about" in said
+    assert "Table 2" in said
+    assert "0.6671" in said
+    assert "Plotly.newPlot" in page.read_text(encoding="utf-8")
+    content = json.loads(figures.read_text())
+    assert content["conditions"]["lr_size"] == [16, 24]
+    assert content["frames"] == ["24x16", "16x24"]
+    assert [row["system"] for row in content["rows"]] == ["RFDN", "FSSR", "DISP"]
+    assert content["rows"][1]["measured"] is None
+    assert len(content["rows"][2]["measured"]["passes_ms"]) == 3
+    kept = (out / "rows.json").read_text()
+    assert main(flags) == DONE
+    assert (out / "rows.json").read_text() == kept
+    with pytest.raises(InputError, match="dtype was float32 and is now bfloat16"):
+        main([*flags, "--dtype", "bfloat16"])
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--systems", "edsr"], "got 'edsr'"),
+        (["--lr-size", "10x10"], "at least 16, got '10x10'"),
+        (["--lr-sizes", "nowhere.csv"], "nowhere.csv"),
+        (["--counts-only", "--html", "page.html"], "leave one of them out"),
+        (["--dtype", "int8"], "--dtype"),
+        (["--protocol", "fast"], "--protocol"),
+    ],
+)
+def test_bad_flags_are_one_line_and_exit_code_2(flags, message, capsys):
+    assert run(main, flags) == BAD_INPUT
+    complaint = capsys.readouterr().err
+    assert message in complaint
+    assert complaint.count("\n") == 1
