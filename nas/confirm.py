@@ -24,6 +24,9 @@ from sr.quality import Quality, bicubic_quality, evaluate
 from sr.training import Recipe, fit, seconds_per_step, settle
 
 FINALISTS = 3
+# How finalists and rivals are timed, and how the trained network is.
+BESIDE = Protocol(seconds=1.0, minimum_runs=30, hopeless_runs=3)
+FINAL = Protocol(seconds=2.0, minimum_runs=50)
 TRAINING_STATE = "training.state"
 PASSES = 3
 PLANNING_STEPS = 60
@@ -89,7 +92,7 @@ def measure_beside(networks: Mapping[str, nn.Module], setup: Setup) -> dict[str,
         complexity = count(rival, setup.lr_size)
         if fits(complexity, setup.device):
             everything[name], complexities[name] = rival, complexity
-    protocol = Protocol(seconds=1.0, minimum_runs=30, hopeless_ms=2 * setup.budget_ms, hopeless_runs=3)
+    protocol = replace(BESIDE, hopeless_ms=2 * setup.budget_ms)
     runtimes = timed(everything, setup, protocol)
     place = conditions(setup.device, setup.lr_size, setup.dtype)
     reference_ms = runtimes[REFERENCE].median_ms
@@ -140,7 +143,7 @@ def measure_trained(network: nn.Module, setup: Setup) -> Measurement:
     Over the budget it gets the challenge's three passes, of which the fastest counts: a machine shared with others has
     slow minutes.
     """
-    protocol = Protocol(seconds=2.0, minimum_runs=50, hopeless_ms=4 * setup.budget_ms)
+    protocol = replace(FINAL, hopeless_ms=4 * setup.budget_ms)
     place, complexity = conditions(setup.device, setup.lr_size, setup.dtype), count(network, setup.lr_size)
     passes: list[Measurement] = []
     while len(passes) < PASSES and not any(taken.within(setup.budget_ms) for taken in passes):
