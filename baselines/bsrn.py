@@ -10,6 +10,17 @@ from baselines.rescale import upsampler
 # How often the colours are repeated before the first convolution.
 COPIES = 4
 
+# By the names that the authors' code has; no file of theirs was at hand to check them against.
+OFFICIAL_KEYS = {
+    "fea_conv.": "head.",
+    **{f"B{number}.": f"blocks.{number - 1}." for number in range(1, 9)},
+    **{f".c{step}_d.": f".distil.{step - 1}." for step in range(1, 4)},
+    **{f".c{step}_r.": f".refine.{step - 1}." for step in range(1, 4)},
+    ".cca.conv_du.": ".attention.gate.",
+    "c1.": "fuse.",
+    "c2.": "trunk.",
+}
+
 
 class BlueprintConv(nn.Module):
     """A 3x3 convolution in two parts: 1x1 without bias, then depthwise 3x3 (BSConv-U).

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from baselines import (
+    bsrn,
     build,
     disp,
     efdn,
@@ -31,6 +32,7 @@ from sr.errors import InputError
 # Fragments of official parameter names and what they are called here, replaced in this order.
 KEYS: dict[str, Mapping[str, str]] = {
     "msrresnet": msrresnet.OFFICIAL_KEYS,
+    "bsrn": bsrn.OFFICIAL_KEYS,
     "imdn": imdn.OFFICIAL_KEYS,
     "imdn_paper": imdn.OFFICIAL_PAPER_KEYS,
     "rfdn": rfdn.OFFICIAL_KEYS,

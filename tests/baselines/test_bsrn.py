@@ -1,10 +1,13 @@
 """BSRN: the official counts, and its convolutions in two parts."""
 
+import re
+
 import pytest
 import torch
 import torch.nn.functional as F
 
 from baselines import build
+from baselines.convert import convert
 from baselines.bsrn import BlueprintConv, BlueprintSpatialAttention
 from sr.complexity import count
 
@@ -48,3 +51,22 @@ def test_the_colours_come_in_four_alike_copies():
         weight = network.head.pw.weight
         weight.copy_(weight.view(8, 4, 3, 1, 1).flip(1).reshape(8, 12, 1, 1))
         torch.testing.assert_close(network(lr), before, rtol=1e-3, atol=1e-4)
+
+
+def official_name(ours):
+    name = ours.replace("attention.gate.", "cca.conv_du.")
+    for step in range(3):
+        name = name.replace(f"distil.{step}.", f"c{step + 1}_d.").replace(f"refine.{step}.", f"c{step + 1}_r.")
+    for old, new in (("head.", "fea_conv."), ("fuse.", "c1."), ("trunk.", "c2.")):
+        if name.startswith(old):
+            name = new + name.removeprefix(old)
+    match = re.fullmatch(r"blocks\.(\d+)\.(.*)", name)
+    return f"B{int(match[1]) + 1}.{match[2]}" if match else name
+
+
+def test_weights_come_in_by_the_names_of_the_authors_code():
+    network = build("bsrn")
+    tensors = {official_name(name): tensor for name, tensor in network.state_dict().items()}
+    assert {"B8.c3_r.dw.bias", "B1.cca.conv_du.0.weight", "fea_conv.pw.weight", "c1.bias", "c2.dw.bias"} <= set(tensors)
+    converted = convert("bsrn", tensors)
+    assert all(torch.equal(converted.tensors[name], tensor) for name, tensor in network.state_dict().items())
