@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 
 from baselines import build
-from baselines.convert import convert
 from baselines.bsrn import BlueprintConv, BlueprintSpatialAttention
+from baselines.convert import convert
 from sr.complexity import count
 
 
