@@ -239,18 +239,18 @@ def train_patiently(
     engine: Engine, finalist: Finalist, recipe: Recipe, setup: Setup, val: Pairs, folder: Path
 ) -> Chosen:
     """Train and ship the finalist; a training that diverges starts again at a third of the rate, twice at the most."""
-    for _ in range(2):
+    tries_left = 3
+    while True:
         try:
             return train_and_ship(finalist, recipe, setup, val, folder)
         except TrainingFailedError as error:
+            tries_left -= 1
+            if not tries_left:
+                raise InputError(f"the training failed three times: {error}; try another --seed or --batch") from error
             recipe = replace(recipe, learning_rate=recipe.learning_rate / 3)
             say(f"the training failed: {error}; again at a learning rate of {recipe.learning_rate:.1e}")
             (folder / TRAINING_STATE).unlink(missing_ok=True)
             engine.remember(engine.settings | {"final_recipe": asdict(recipe)})
-    try:
-        return train_and_ship(finalist, recipe, setup, val, folder)
-    except TrainingFailedError as error:
-        raise InputError(f"the training failed three times: {error}; try another --seed or --batch") from error
 
 
 def report(shipped: Chosen, trials: list[Trial], setup: Setup, args: argparse.Namespace) -> None:
