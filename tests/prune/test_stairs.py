@@ -1,0 +1,348 @@
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prune.stairs import (
+    ANCHOR,
+    ELEMENTS,
+    WORTH,
+    ConvCall,
+    CostTable,
+    Figures,
+    candidates,
+    counts_own_time,
+    default_path,
+    enough,
+    run_ms,
+    worth_having,
+)
+from sr.errors import InputError
+
+CPU = torch.device("cpu")
+SMALL = ConvCall(kernel=(3, 3), stride=1, groups=1, height=16, width=12, inputs=8, outputs=8)
+DEPTHWISE = replace(SMALL, groups=8)
+needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA device")
+
+costs = st.dictionaries(st.integers(1, 256), st.floats(1e-3, 1e3), min_size=1)
+times = st.floats(1e-6, 1e6)
+calls = st.builds(
+    ConvCall,
+    kernel=st.tuples(st.integers(1, 7), st.integers(1, 7)),
+    stride=st.sampled_from([1, 2]),
+    groups=st.just(1),
+    height=st.integers(1, 500),
+    width=st.integers(1, 500),
+    inputs=st.integers(0, 99),
+    outputs=st.integers(0, 99),
+)
+
+
+@pytest.fixture(autouse=True)
+def _own_locks(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for nobody else's trainings."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path_factory.getbasetemp()))
+
+
+def table(path: Path | None = None, **others: str) -> CostTable:
+    return CostTable(CPU, others.get("dtype", "float32"), others.get("memory_format", "channels_last"), path)
+
+
+@given(costs)
+def test_each_stair_is_cheaper_than_the_next_by_more_than_the_threshold(costs: dict[int, float]) -> None:
+    kept = worth_having(costs)
+    assert kept[-1] == max(costs)
+    assert list(kept) == sorted(set(kept))
+    assert set(kept) <= set(costs)
+    assert all(costs[low] * (1 + WORTH) < costs[high] for low, high in pairwise(kept))
+
+
+@given(costs)
+def test_what_is_dropped_is_filled_up_for_free(costs: dict[int, float]) -> None:
+    kept = worth_having(costs)
+    for dropped in set(costs) - set(kept):
+        successor = min(count for count in kept if count > dropped)
+        assert costs[successor] <= costs[dropped] * (1 + WORTH)
+
+
+@pytest.mark.parametrize(
+    ("costs", "expected"),
+    [
+        ({16: 2.1, 24: 5.2, 32: 5.1, 40: 11.0, 48: 10.9, 56: 26.6, 64: 26.3}, (16, 32, 48, 64)),
+        ({16: 1.2, 24: 3.6, 32: 4.7, 40: 9.5}, (16, 24, 32, 40)),
+        # Within 3 % of the next, one after the other: the first is over 3 % below the last and stays.
+        ({8: 1.0, 16: 1.02, 24: 1.04}, (8, 24)),
+        ({5: 1.0}, (5,)),
+        ({}, ()),
+    ],
+)
+def test_stairs_of_known_costs(costs: dict[int, float], expected: tuple[int, ...]) -> None:
+    assert worth_having(costs) == expected
+
+
+@pytest.mark.parametrize(
+    ("most", "expected"),
+    [(1, (1,)), (3, (2, 3)), (7, (2, 4, 6, 7)), (12, (4, 8, 12)), (16, (8, 16)), (50, (8, 16, 24, 32, 40, 48, 50))],
+)
+def test_candidates_are_multiples_of_a_small_quantum_and_the_most(most: int, expected: tuple[int, ...]) -> None:
+    assert candidates(most) == expected
+
+
+def test_no_stairs_below_one_channel() -> None:
+    with pytest.raises(InputError, match="1 or more, got 0"):
+        table().stairs(SMALL, "outputs", 0)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [{"kernel": (0, 3)}, {"stride": 3}, {"groups": 2}, {"groups": 8, "outputs": 16}, {"height": 0}, {"inputs": -1}],
+)
+def test_a_call_keeps_the_laws_of_a_convolution(broken: dict[str, object]) -> None:
+    with pytest.raises(InputError, match="a convolution has"):
+        replace(SMALL, **broken)
+
+
+def test_a_depthwise_call_changes_on_both_sides() -> None:
+    assert SMALL.with_count("inputs", 5) == replace(SMALL, inputs=5)
+    assert SMALL.with_count("outputs", 5) == replace(SMALL, outputs=5)
+    assert DEPTHWISE.with_count("inputs", 5) == replace(SMALL, inputs=5, outputs=5, groups=5)
+    assert DEPTHWISE.with_count("outputs", 0).empty
+
+
+def test_an_empty_call_costs_nothing_and_is_not_measured() -> None:
+    costs = table()
+    assert [costs.conv_ms(SMALL.with_count(side, 0)) for side in ("inputs", "outputs")] == [0.0, 0.0]
+    assert costs.figures == Figures()
+
+
+@pytest.mark.parametrize("memory_format", ["contiguous", "channels_last"])
+def test_more_work_costs_more(memory_format: str) -> None:
+    costs = table(memory_format=memory_format)
+    large = replace(SMALL, height=64, width=64, inputs=32, outputs=32)
+    costs.measure([SMALL, large, SMALL])
+    assert costs.conv_ms(large) > 3 * costs.conv_ms(SMALL) > 0
+    assert list(costs.figures.convs) == [SMALL, large]
+
+
+@pytest.mark.parametrize(
+    ("call", "shape"),
+    [
+        (SMALL, (1, 8, 16, 12)),
+        (replace(SMALL, stride=2), (1, 8, 8, 6)),
+        (replace(SMALL, kernel=(3, 1), outputs=5), (1, 5, 16, 12)),
+        (replace(SMALL, kernel=(1, 1), inputs=1), (1, 8, 16, 12)),
+        (DEPTHWISE, (1, 8, 16, 12)),
+    ],
+)
+def test_what_is_timed_is_the_call(call: ConvCall, shape: tuple[int, ...]) -> None:
+    result = table(dtype="bfloat16").conv(call)()
+    assert result.shape == shape
+    assert result.dtype == torch.bfloat16
+    assert result.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_a_file_gives_back_what_was_measured(tmp_path: Path) -> None:
+    path = tmp_path / "new folder" / "stairs.json"
+    first = table(path)
+    measured = {call: first.conv_ms(call) for call in (SMALL, DEPTHWISE)}
+    assert not path.exists()
+    first.save()
+    again = table(path)
+    assert again.figures == first.figures
+    assert {call: again.conv_ms(call) for call in measured} == measured
+    content = json.loads(path.read_text())
+    assert content["threads"] == torch.get_num_threads()
+    assert content["memory_format"] == "channels_last"
+    assert {"device", "driver", "versions", "dtype", "date"} <= set(content)
+
+
+def test_a_remembered_call_is_not_measured_again(tmp_path: Path) -> None:
+    known = table(tmp_path / "stairs.json")
+    known.remember(Figures(anchor_ms=1.0, convs={SMALL: 123.0}))
+    known.save()
+    assert table(known.path).conv_ms(SMALL) == 123.0
+
+
+@given(st.floats(1e-3, 1e3), st.dictionaries(calls, times), st.dictionaries(st.integers(1, 10**8), times))
+def test_figures_survive_json(anchor_ms: float, convs: dict[ConvCall, float], elements: dict[int, float]) -> None:
+    figures = Figures(anchor_ms if convs or elements else 0.0, convs, elements)
+    assert Figures.from_json(json.loads(json.dumps(figures.to_json()))) == figures
+
+
+def test_measuring_saves_now_and_then(tmp_path: Path) -> None:
+    costs = table(tmp_path / "stairs.json")
+    costs.saved_at -= 60
+    costs.conv_ms(SMALL)
+    assert table(costs.path).figures == costs.figures
+
+
+def test_a_file_of_other_conditions_is_replaced_and_that_is_said(tmp_path: Path) -> None:
+    old = table(tmp_path / "stairs.json")
+    old.remember(Figures(anchor_ms=1.0, convs={SMALL: 123.0}))
+    old.save()
+    lines: list[str] = []
+    new = CostTable(CPU, "float32", "contiguous", old.path, lines.append)
+    assert new.figures == Figures()
+    assert len(lines) == 1
+    assert "memory_format was channels_last and is now contiguous" in lines[0]
+    new.save()
+    assert json.loads((tmp_path / "stairs.json").read_text())["memory_format"] == "contiguous"
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda text: text[:-20],
+        lambda text: text.replace("123.0", '"fast"'),
+        lambda text: text.replace("123.0", "NaN"),
+        lambda text: text.replace("123.0", "-1"),
+        lambda text: text.replace('"stride": 1', '"stride": 7'),
+        lambda text: text.replace('"threads"', '"thread"'),
+        lambda _text: "[]",
+    ],
+)
+def test_a_broken_file_is_one_clear_line(tmp_path: Path, spoil) -> None:
+    known = table(tmp_path / "stairs.json")
+    known.remember(Figures(anchor_ms=1.0, convs={SMALL: 123.0}))
+    known.save()
+    assert known.path is not None
+    known.path.write_text(spoil(known.path.read_text()))
+    with pytest.raises(InputError, match=r"stairs\.json is no table of convolution costs; delete it") as raised:
+        table(known.path)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_table_that_cannot_be_written_says_so(tmp_path: Path) -> None:
+    costs = table(tmp_path / "folder" / "stairs.json")
+    (tmp_path / "folder").write_text("in the way")
+    with pytest.raises(InputError, match="cannot write"):
+        costs.save()
+
+
+@pytest.mark.parametrize("wrong", [{"dtype": "int8"}, {"memory_format": "tiled"}])
+def test_a_table_is_of_a_known_dtype_and_memory_format(wrong: dict[str, str]) -> None:
+    with pytest.raises(InputError, match=f"got .*{next(iter(wrong.values()))}"):
+        table(**wrong)
+
+
+def test_entries_are_at_the_speed_of_the_first_anchor() -> None:
+    fresh, slowed = table(), table()
+    call = replace(SMALL, height=64, width=64)
+    share = fresh.conv_ms(call) / fresh.figures.anchor_ms
+    slowed.remember(Figures(anchor_ms=1000.0))
+    assert 0.4 < slowed.conv_ms(call) / 1000.0 / share < 2.5
+    assert slowed.figures.anchor_ms == 1000.0
+    # Not exactly 1: it is timed as the anchor and as a call.
+    assert 400 < slowed.conv_ms(ANCHOR) < 2500
+
+
+@pytest.mark.parametrize(
+    ("times_ms", "suffice"),
+    [
+        ([20.0] * 4, False),
+        ([1.0] * 50, False),
+        ([20.0] * 5, True),
+        ([20.0, 20.1, 20.2, 35.0, 90.0], True),
+        # One run alone was quick: the machine is busy, or it was luck.
+        ([20.0, 30.0, 30.0, 35.0, 90.0], False),
+        ([20.0, 130.0, 150.0, 160.0, 190.0], True),
+        ([600.0], True),
+        ([], False),
+    ],
+)
+def test_runs_suffice_when_several_agree_or_time_is_up(times_ms: list[float], suffice: bool) -> None:
+    assert enough(times_ms, 1) is suffice
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_one_thread_is_not_charged_for_what_others_take() -> None:
+    if not counts_own_time():
+        pytest.skip("this system does not count the time of a thread finely")
+
+    def away() -> torch.Tensor:
+        time.sleep(0.05)
+        return torch.zeros(1)
+
+    assert run_ms(away, CPU, 1) < 25
+
+
+def test_queued_runs_count_each() -> None:
+    assert not enough([2.0] * 5, 1)
+    assert enough([2.0] * 5, 10)
+
+
+def test_one_table_has_one_number_of_threads() -> None:
+    costs, threads = table(), torch.get_num_threads()
+    torch.set_num_threads(threads + 1)
+    try:
+        with pytest.raises(InputError, match=rf"{threads} when it was opened and {threads + 1} now"):
+            costs.conv_ms(SMALL)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def test_measured_stairs_ascend_to_the_most_and_are_measured_once() -> None:
+    costs = table()
+    stairs = costs.stairs(SMALL, "outputs", 24)
+    assert stairs[-1] == 24
+    assert set(stairs) <= {8, 16, 24}
+    assert set(costs.figures.convs) == {SMALL.with_count("outputs", count) for count in (8, 16, 24)}
+    before = costs.figures
+    assert costs.stairs(SMALL, "outputs", 24) == stairs
+    assert costs.figures is before
+
+
+def test_stairs_follow_the_costs_of_either_side() -> None:
+    costs = table()
+    steps = {8: 1.0, 16: 1.01, 24: 2.0, 32: 1.9}
+    convs = {SMALL.with_count("inputs", count): ms for count, ms in steps.items()}
+    costs.remember(Figures(anchor_ms=1.0, convs=convs))
+    assert costs.stairs(SMALL, "inputs", 32) == (16, 32)
+
+
+def test_elements_cost_what_lies_between_the_measured_sizes() -> None:
+    costs = table()
+    costs.remember(Figures(anchor_ms=1.0, elements={100: 1.0, 1100: 3.0}))
+    assert [costs.elements_ms(count) for count in (0, 10, 600, 1100, 2200)] == [0.0, 1.0, 2.0, 3.0, 6.0]
+
+
+def test_elements_are_measured_once() -> None:
+    costs = table()
+    assert costs.elements_ms(2**24) > costs.elements_ms(2**18) > 0
+    assert tuple(costs.figures.elements) == ELEMENTS
+    assert costs.elements_ms(ELEMENTS[0]) == costs.figures.elements[ELEMENTS[0]]
+
+
+def test_the_default_file_lies_in_the_users_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    path = default_path(CPU, "float32", "contiguous")
+    assert path.parent == tmp_path / "paretosr"
+    assert path.name.startswith("stairs-")
+    assert path.name.endswith("float32-contiguous.json")
+    assert path != default_path(CPU, "float32", "channels_last")
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert default_path(CPU, "float32", "contiguous") == tmp_path / "home" / ".cache" / "paretosr" / path.name
+
+
+@needs_cuda
+def test_cuda_is_measured_by_events() -> None:
+    costs = CostTable(torch.device("cuda"), "float16", "channels_last", None)
+    large = replace(SMALL, height=512, width=512, inputs=64, outputs=64)
+    costs.measure([SMALL, large])
+    assert costs.conv_ms(large) > costs.conv_ms(SMALL) > 0
