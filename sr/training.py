@@ -6,7 +6,7 @@ import hashlib
 import io
 import math
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -23,6 +23,7 @@ from sr.losses import LOSSES
 from sr.pairs import Pairs
 from sr.progress import Progress
 
+AT_LEAST_1 = ("steps", "batch", "patch")
 AT_LEAST_0 = ("learning_rate", "minimum_learning_rate", "warmup_steps", "weight_decay", "ema_decay", "clip_norm")
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -32,9 +33,11 @@ class Recipe:
     """How a network is trained.
 
     batch, patch: LR patches of patch x patch pixels. schedule: the learning rate after `warmup_steps`: `cosine` falls
-    to `minimum_learning_rate`, `step` halves after every fifth of the steps, `constant` stays. ema_decay, clip_norm,
-    warmup_steps, weight_decay: 0 for none. precision and memory_format: `fastest` times them on the device before the
-    first step. Raises ValueError where a value breaks its law.
+    to `minimum_learning_rate`, `step` halves after every fifth of the steps, `constant` stays, `triangular` rises from
+    `minimum_learning_rate` for half of the steps and falls back (Gate Decorator's Tock, You et al., NeurIPS 2019).
+    ema_decay, clip_norm, warmup_steps, weight_decay: 0 for none. precision and memory_format: `fastest` times them on
+    the device before the first step. distillation: how much of the loss, 0 to 1, is the L1 distance to a teacher's SR.
+    Raises ValueError where a value breaks its law.
     """
 
     steps: int
@@ -44,7 +47,7 @@ class Recipe:
     optimiser: Literal["adam", "adamw"] = "adam"
     learning_rate: float = 3e-3
     minimum_learning_rate: float = 1e-6
-    schedule: Literal["cosine", "step", "constant"] = "cosine"
+    schedule: Literal["cosine", "step", "constant", "triangular"] = "cosine"
     warmup_steps: int = 50
     weight_decay: float = 0.0
     ema_decay: float = 0.0
@@ -52,20 +55,21 @@ class Recipe:
     seed: int = 0
     precision: str = "fastest"
     memory_format: str = "fastest"
+    distillation: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch", "patch"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        for name in AT_LEAST_0:
-            if not 0 <= getattr(self, name) < math.inf:
-                raise ValueError(f"{name} must be at least 0 and finite, got {getattr(self, name)}")
-        if self.ema_decay >= 1:
-            raise ValueError(f"ema_decay must be less than 1, got {self.ema_decay}")
+        for name, law, kept in (
+            *((name, "at least 1", getattr(self, name) >= 1) for name in AT_LEAST_1),
+            *((name, "at least 0 and finite", 0 <= getattr(self, name) < math.inf) for name in AT_LEAST_0),
+            ("ema_decay", "less than 1", self.ema_decay < 1),
+            ("distillation", "from 0 to 1", 0 <= self.distillation <= 1),
+        ):
+            if not kept:
+                raise ValueError(f"{name} must be {law}, got {getattr(self, name)}")
         allowed: dict[str, Collection[str]] = {
             "loss": LOSSES,
             "optimiser": OPTIMISERS,
-            "schedule": ("cosine", "step", "constant"),
+            "schedule": ("cosine", "step", "constant", "triangular"),
             "precision": ("fastest", *PRECISIONS),
             "memory_format": ("fastest", *MEMORY_FORMATS),
         }
@@ -78,9 +82,9 @@ class Recipe:
         if step < self.warmup_steps:
             return self.learning_rate * ((step + 1) / self.warmup_steps)
         share = (step - self.warmup_steps) / max(1, self.steps - self.warmup_steps)
-        if self.schedule == "cosine":
-            low = self.minimum_learning_rate
-            return low + (self.learning_rate - low) * (1 + math.cos(math.pi * share)) / 2
+        if self.schedule in ("cosine", "triangular"):
+            height = (1 + math.cos(math.pi * share)) / 2 if self.schedule == "cosine" else 1 - abs(2 * share - 1)
+            return self.minimum_learning_rate + (self.learning_rate - self.minimum_learning_rate) * height
         return self.learning_rate * (0.5 ** math.floor(5 * share) if self.schedule == "step" else 1.0)
 
 
@@ -95,37 +99,51 @@ class Trainer:
     """A network, its optimiser and its average on a device; `step` is a pure function of them and the step's number.
 
     Patches are drawn from the recipe's seed and the step's number: a resumed run sees what an uninterrupted one sees.
+    teacher: the network to distil from, given where the recipe distils and only there, else ValueError; it is copied
+    and no part of the state, so a resumed run is given it again.
     """
 
-    def __init__(self, network: nn.Module, recipe: Recipe, pairs: Pairs, device: torch.device) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        recipe: Recipe,
+        pairs: Pairs,
+        device: torch.device,
+        *,
+        teacher: nn.Module | None = None,
+    ) -> None:
         if "fastest" in (recipe.precision, recipe.memory_format):
             raise ValueError("a trainer needs a recipe whose precision and memory format are settled; see settle()")
+        if (recipe.distillation > 0) != (teacher is not None):
+            given = "no teacher" if teacher is None else "a teacher"
+            raise ValueError(f"distillation is over 0 with a teacher alone, got {recipe.distillation} and {given}")
         self.recipe, self.pairs, self.device = recipe, pairs, device
         self.network = network.to(device).train()
         lay_out(self.network, recipe.memory_format)
+        self.teacher = None if teacher is None else frozen(teacher, recipe, device)
         optimiser = OPTIMISERS[recipe.optimiser]
         self.optimiser = optimiser(
             self.network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
         )
-        average = get_ema_multi_avg_fn(recipe.ema_decay)
+        average = averaging(recipe.ema_decay)
         self.average = AveragedModel(network, multi_avg_fn=average, use_buffers=True) if recipe.ema_decay else None
         self.steps_done = 0
 
     def step(self) -> Tensor:
-        """Take one step and return its loss, a scalar on the device, unchecked: a check would wait for the device."""
+        """Take one step and return its loss, a scalar on the device, unchecked: a check would wait for the device.
+
+        A network that has a `penalty` (a method that returns a scalar) trains on the loss plus that; what is returned
+        is without it, so that it compares with the loss of other networks.
+        """
         recipe = self.recipe
         drawn = self.pairs.patches(recipe.batch, recipe.patch, generator(recipe.seed, self.steps_done))
         lr, hr = (patches.to(self.device, non_blocking=True) for patches in drawn)
         for group in self.optimiser.param_groups:
             group["lr"] = recipe.learning_rate_at(self.steps_done)
-        autocast = torch.autocast(
-            self.device.type, PRECISIONS[recipe.precision], enabled=recipe.precision != "float32", cache_enabled=True
-        )
-        with autocast:
-            outputs = exits_of(self.network, lr.contiguous(memory_format=MEMORY_FORMATS[recipe.memory_format]))
-        loss = torch.stack([LOSSES[recipe.loss](sr.float(), hr) for sr in outputs]).mean()
+        loss = self.loss(lr.contiguous(memory_format=MEMORY_FORMATS[recipe.memory_format]), hr)
+        penalty = getattr(self.network, "penalty", None)
         self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        (loss if penalty is None else loss + penalty()).backward()
         if recipe.clip_norm:
             nn.utils.clip_grad_norm_(self.network.parameters(), recipe.clip_norm)
         self.optimiser.step()
@@ -133,6 +151,25 @@ class Trainer:
             self.average.update_parameters(self.network)
         self.steps_done += 1
         return loss.detach()
+
+    def loss(self, lr: Tensor, hr: Tensor) -> Tensor:
+        """Return the recipe's loss, a scalar: the mean over the exits, each of which learns from the teacher's output.
+
+        lr (n, 3, h, w) in the recipe's memory format and hr (n, 3, 4h, 4w), both in [0, 1].
+        """
+        recipe = self.recipe
+        autocast = torch.autocast(
+            self.device.type, PRECISIONS[recipe.precision], enabled=recipe.precision != "float32", cache_enabled=True
+        )
+        with autocast:
+            outputs = [sr.float() for sr in exits_of(self.network, lr)]
+        loss = torch.stack([LOSSES[recipe.loss](sr, hr) for sr in outputs]).mean()
+        if self.teacher is None:
+            return loss
+        with torch.no_grad(), autocast:
+            target = self.teacher(lr).float()
+        distance = torch.stack([LOSSES["l1"](sr, target) for sr in outputs]).mean()
+        return (1 - recipe.distillation) * loss + recipe.distillation * distance
 
     def trained(self) -> nn.Module:
         """Return the network to use: the average where there is one, in eval mode."""
@@ -167,9 +204,34 @@ def exits_of(network: nn.Module, lr: Tensor) -> list[Tensor]:
     return exits(lr) if exits is not None else [network(lr)]
 
 
+def averaging(decay: float) -> Callable[[Sequence[Tensor], Sequence[Tensor], Tensor | int], None]:
+    """Return how an average follows a network: floating tensors by the decay, others (counts, indices) at once."""
+    follow = get_ema_multi_avg_fn(decay)
+
+    def update(averages: Sequence[Tensor], currents: Sequence[Tensor], count: Tensor | int) -> None:
+        if averages[0].is_floating_point():
+            follow(averages, currents, count)
+            return
+        # torch's own would truncate 0.9 * 3 + 0.1 * 3 to 2, and an index would point elsewhere.
+        for average, current in zip(averages, currents, strict=True):
+            average.copy_(current)
+
+    return update
+
+
+def frozen(teacher: nn.Module, recipe: Recipe, device: torch.device) -> nn.Module:
+    """Return a copy of the teacher that only predicts, on `device` and laid out as the recipe says."""
+    copied = copy.deepcopy(teacher).to(device).eval().requires_grad_(requires_grad=False)
+    lay_out(copied, recipe.memory_format)
+    return copied
+
+
 @dataclass(frozen=True)
 class Fitted:
-    """A trained network in eval mode, and what its training was: recipe as settled, mean loss of the last steps."""
+    """A trained network in eval mode, and what its training was: recipe as settled, mean loss of the last steps.
+
+    The loss has the teacher's share in it and never the network's own penalty; see Trainer.step.
+    """
 
     network: nn.Module
     recipe: Recipe
@@ -183,19 +245,22 @@ def fit(
     pairs: Pairs,
     device: torch.device,
     *,
+    teacher: nn.Module | None = None,
     state: Path | None = None,
     label: str = "training",
     quiet: bool = False,
 ) -> Fitted:
     """Train `network` in place; fastest where the pairs lie on `device`.
 
-    state: where the training writes itself twice a minute and goes on from; on the CPU the result is bit for bit that
-    of an uninterrupted run. Raises TrainingFailedError where the loss is not finite or the memory does not suffice.
+    Parameters that require no gradient stay as they are. teacher: what a recipe with `distillation` learns from, left
+    as it is. state: where the training writes itself twice a minute and goes on from; on the CPU the result is bit for
+    bit that of an uninterrupted run. Raises TrainingFailedError where the loss is not finite or the memory does not
+    suffice, ValueError where the recipe distils without a teacher or a teacher is given to one that does not.
     """
     saved = load_state(state, recipe) if state is not None else None
     with failures():
-        settled = Recipe(**saved["recipe"]) if saved else settle(network, recipe, pairs, device)
-        trainer = Trainer(network, settled, pairs, device)
+        settled = Recipe(**saved["recipe"]) if saved else settle(network, recipe, pairs, device, teacher=teacher)
+        trainer = Trainer(network, settled, pairs, device, teacher=teacher)
         if saved:
             trainer.restore(saved)
         began = time.monotonic()
@@ -243,7 +308,9 @@ def load_state(path: Path, recipe: Recipe) -> dict[str, Any] | None:
     return state
 
 
-def settle(network: nn.Module, recipe: Recipe, pairs: Pairs, device: torch.device) -> Recipe:
+def settle(
+    network: nn.Module, recipe: Recipe, pairs: Pairs, device: torch.device, *, teacher: nn.Module | None = None
+) -> Recipe:
     """Return the recipe with the precision and the memory format that are fastest on `device`.
 
     Each combination that the recipe leaves open takes a few steps on a copy of the network.
@@ -252,7 +319,7 @@ def settle(network: nn.Module, recipe: Recipe, pairs: Pairs, device: torch.devic
     formats = [recipe.memory_format] if recipe.memory_format != "fastest" else list(MEMORY_FORMATS)
     options = [replace(recipe, precision=p, memory_format=m) for p in precisions for m in formats]
     with training_on(device):
-        seconds = {option: seconds_per_step(network, option, pairs, device) for option in options}
+        seconds = {option: seconds_per_step(network, option, pairs, device, teacher=teacher) for option in options}
     return min(options, key=seconds.__getitem__)
 
 
@@ -263,12 +330,20 @@ def available_precisions(device: torch.device) -> list[str]:
     return list(PRECISIONS)
 
 
-def seconds_per_step(network: nn.Module, recipe: Recipe, pairs: Pairs, device: torch.device, steps: int = 2) -> float:
+def seconds_per_step(
+    network: nn.Module,
+    recipe: Recipe,
+    pairs: Pairs,
+    device: torch.device,
+    steps: int = 2,
+    *,
+    teacher: nn.Module | None = None,
+) -> float:
     """Return the mean time of a step after a first one; `network` is left as it is.
 
     Two steps tell precisions apart; to plan a long training takes more, with what happens only now and then.
     """
-    trainer = Trainer(copy.deepcopy(network), recipe, pairs, device)
+    trainer = Trainer(copy.deepcopy(network), recipe, pairs, device, teacher=teacher)
     trainer.step().item()
     began = time.perf_counter()
     torch.stack([trainer.step() for _ in range(steps)]).sum().item()

@@ -1,4 +1,5 @@
 import copy
+import itertools
 import math
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -6,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
@@ -22,6 +24,7 @@ from sr.training import (
     Trainer,
     TrainingFailedError,
     available_precisions,
+    averaging,
     failures,
     fit,
     generator,
@@ -62,7 +65,7 @@ PAIRS = blocks_of_colour()
 
 
 def trainer(recipe: Recipe = SETTLED, seed: int = 0) -> Trainer:
-    return Trainer(tiny(seed), recipe, PAIRS, CPU)
+    return Trainer(tiny(seed), recipe, PAIRS, CPU, teacher=tiny(7) if recipe.distillation else None)
 
 
 def equal(left: Any, right: Any) -> bool:
@@ -93,6 +96,9 @@ def equal(left: Any, right: Any) -> bool:
         ({"warmup_steps": -1}, "warmup_steps must be at least 0"),
         ({"weight_decay": math.inf}, "weight_decay must be at least 0 and finite"),
         ({"ema_decay": 1.0}, "ema_decay must be less than 1"),
+        ({"distillation": 1.5}, "distillation must be from 0 to 1, got 1.5"),
+        ({"distillation": -0.5}, "distillation must be from 0 to 1"),
+        ({"distillation": math.nan}, "distillation must be from 0 to 1"),
     ],
 )
 def test_a_recipe_keeps_its_laws(values: dict[str, Any], law: str) -> None:
@@ -111,6 +117,7 @@ def test_a_recipe_comes_back_from_its_values() -> None:
         ("cosine", {0: 0.5, 1: 1.0, 2: 1.0, 7: 0.55, 12: 0.1}),
         ("step", {0: 0.5, 1: 1.0, 2: 1.0, 3: 1.0, 4: 0.5, 5: 0.5, 6: 0.25, 8: 0.125, 11: 0.0625}),
         ("constant", {0: 0.5, 1: 1.0, 2: 1.0, 11: 1.0}),
+        ("triangular", {0: 0.5, 1: 1.0, 2: 0.1, 3: 0.28, 6: 0.82, 7: 1.0, 8: 0.82, 11: 0.28, 12: 0.1}),
     ],
 )
 def test_learning_rates_by_hand(schedule: Any, expected: dict[int, float]) -> None:
@@ -125,6 +132,17 @@ def test_learning_rates_rise_then_fall(steps: int, warmup_steps: int, schedule: 
     assert all(0 < rate <= recipe.learning_rate for rate in rates)
     assert rates[:warmup_steps] == sorted(rates[:warmup_steps])
     assert rates[warmup_steps:] == sorted(rates[warmup_steps:], reverse=True)
+
+
+@given(st.integers(1, 60), st.integers(0, 20), st.floats(0.0, 1e-3))
+def test_the_triangle_is_even_with_its_ends_and_its_apex(half: int, warmup_steps: int, low: float) -> None:
+    steps = warmup_steps + 2 * half
+    recipe = Recipe(steps, schedule="triangular", warmup_steps=warmup_steps, minimum_learning_rate=low)
+    rates = [recipe.learning_rate_at(step) for step in range(warmup_steps, steps + 1)]
+    assert rates == pytest.approx(rates[::-1])
+    assert (rates[0], rates[half]) == pytest.approx((low, recipe.learning_rate))
+    rises = [after - before for before, after in itertools.pairwise(rates[: half + 1])]
+    assert rises == pytest.approx([(recipe.learning_rate - low) / half] * half)
 
 
 def test_losses_by_hand() -> None:
@@ -186,6 +204,8 @@ RECIPES = st.builds(
     replace,
     st.just(SETTLED),
     optimiser=st.sampled_from(["adam", "adamw"]),
+    schedule=st.sampled_from(["cosine", "triangular"]),
+    distillation=st.sampled_from([0.0, 0.5]),
     ema_decay=st.sampled_from([0.0, 0.9]),
     weight_decay=st.sampled_from([0.0, 0.01]),
     precision=st.sampled_from(list(PRECISIONS)),
@@ -360,3 +380,155 @@ def test_progress_tells_the_label_and_the_loss(
     monkeypatch.setattr("sr.progress.PLAIN_LINE_SECONDS", 0.0)
     fit(tiny(), SETTLED, PAIRS, CPU, label="candidate 3")
     assert capsys.readouterr().err.startswith("candidate 3: 12/12 step, 0 s left, loss 0.")
+
+
+def test_the_average_takes_counts_and_indices_as_they_are() -> None:
+    network = nn.Module()
+    network.register_buffer("kept", torch.arange(64))
+    average = copy.deepcopy(network)
+    averaging(0.9)(list(average.buffers()), list(network.buffers()), 5)
+    assert equal(average.state_dict(), network.state_dict())
+
+
+class Gated(nn.Module):
+    """Frozen weights under gates that train, are drawn to 0, and note in a buffer what their gradients were."""
+
+    def __init__(self, strength: float = 0.0) -> None:
+        super().__init__()
+        self.body = tiny().requires_grad_(False)
+        self.gates = nn.Parameter(torch.ones(1, 3, 1, 1))
+        self.register_buffer("scores", torch.zeros(3))
+        self.gates.register_post_accumulate_grad_hook(self.collect)
+        self.strength = strength
+
+    def collect(self, gates: Tensor) -> None:
+        assert gates.grad is not None
+        self.scores += (gates * gates.grad).detach().abs().flatten()
+
+    def penalty(self) -> Tensor:
+        return self.strength * self.gates.abs().sum()
+
+    def forward(self, lr: Tensor) -> Tensor:
+        return self.body(lr) * self.gates
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("ema_decay", [0.0, 0.9])
+def test_what_requires_no_gradient_stays_bit_for_bit(ema_decay: float, precision: str) -> None:
+    network = Gated()
+    before = copy.deepcopy(dict(network.named_parameters()))
+    recipe = replace(SETTLED, optimiser="adamw", weight_decay=0.1, ema_decay=ema_decay, precision=precision)
+    after = dict(fit(network, recipe, PAIRS, CPU, quiet=True).network.named_parameters())
+    changed = [name for name in before if not torch.equal(before[name], after[name])]
+    assert changed == ["gates"]
+    assert [name for name, parameter in network.named_parameters() if parameter.grad is not None] == ["gates"]
+
+
+def test_scores_collected_while_training_are_of_the_steps_taken_alone() -> None:
+    network, twin = Gated(), Gated()
+    settled = settle(network, replace(SETTLED, precision="fastest", memory_format="fastest"), PAIRS, CPU)
+    seconds_per_step(network, settled, PAIRS, CPU)
+    assert not network.scores.any()
+    assert equal(network.state_dict(), twin.state_dict())
+    fit(network, SETTLED, PAIRS, CPU, quiet=True)
+    direct = Trainer(twin, SETTLED, PAIRS, CPU)
+    for _ in range(SETTLED.steps):
+        direct.step()
+    assert network.scores.all()
+    assert torch.equal(network.scores, twin.scores)
+
+
+def test_a_penalty_trains_and_is_not_in_the_loss() -> None:
+    recipe = replace(SETTLED, clip_norm=0.0)
+    without, strong = Trainer(Gated(), recipe, PAIRS, CPU), Trainer(Gated(strength=5.0), recipe, PAIRS, CPU)
+    assert without.step().item() == strong.step().item()
+    gradients = [made.network.get_parameter("gates").grad for made in (without, strong)]
+    assert gradients[0] is not None
+    assert torch.allclose(gradients[1], gradients[0] + 5.0)
+    gates = [fit(Gated(strength), SETTLED, PAIRS, CPU, quiet=True).network.gates for strength in (-5.0, 5.0)]
+    assert gates[0].min() > 1 > gates[1].max()
+
+
+def test_a_teacher_goes_with_distillation_alone() -> None:
+    for distillation, teacher in ((0.5, None), (0.0, tiny())):
+        recipe = replace(SETTLED, distillation=distillation)
+        for act in (Trainer, seconds_per_step, settle, fit):
+            with pytest.raises(ValueError, match="distillation is over 0 with a teacher alone, got 0") as caught:
+                act(tiny(), recipe, PAIRS, CPU, teacher=teacher)
+            assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("distillation", [0.25, 1.0])
+def test_the_distilled_loss_by_hand(distillation: float) -> None:
+    recipe = replace(SETTLED, loss="l2", distillation=distillation)
+    lr, hr = PAIRS.patches(recipe.batch, recipe.patch, generator(recipe.seed, 0))
+    sr, target = tiny()(lr), tiny(7).eval()(lr)
+    expected = (1 - distillation) * F.mse_loss(sr, hr) + distillation * F.l1_loss(sr, target)
+    assert trainer(recipe).step().item() == pytest.approx(expected.item(), rel=1e-6)
+
+
+class TwoExits(nn.Module):
+    """Gives its picture once as it is and once twice as bright."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = tiny()
+
+    def exits(self, lr: Tensor) -> list[Tensor]:
+        sr = self.body(lr)
+        return [sr, 2 * sr]
+
+    def forward(self, lr: Tensor) -> Tensor:
+        return self.exits(lr)[-1]
+
+
+def test_every_exit_learns_from_what_the_teacher_gives_last() -> None:
+    recipe = replace(SETTLED, distillation=1.0)
+    lr, _ = PAIRS.patches(recipe.batch, recipe.patch, generator(recipe.seed, 0))
+    sr, target = tiny()(lr), TwoExits().eval()(lr)
+    expected = (F.l1_loss(sr, target) + F.l1_loss(2 * sr, target)) / 2
+    made = Trainer(TwoExits(), recipe, PAIRS, CPU, teacher=TwoExits())
+    assert made.step().item() == pytest.approx(expected.item(), rel=1e-6)
+
+
+@pytest.mark.parametrize("precision", ["fastest", "bfloat16"])
+def test_the_teacher_is_left_as_it_is(precision: str) -> None:
+    teacher = tiny(7)
+    before = copy.deepcopy(teacher.state_dict())
+    recipe = replace(SETTLED, distillation=0.5, precision=precision, memory_format="channels_last")
+    fitted = fit(tiny(), recipe, PAIRS, CPU, teacher=teacher, quiet=True)
+    assert math.isfinite(fitted.loss)
+    assert equal(teacher.state_dict(), before)
+    assert [tensor.stride() for tensor in teacher.state_dict().values()] == [t.stride() for t in before.values()]
+    assert teacher.training
+    assert all(parameter.requires_grad and parameter.grad is None for parameter in teacher.parameters())
+
+
+def test_a_network_comes_near_to_its_teacher() -> None:
+    recipe = replace(SETTLED, steps=60, distillation=1.0, learning_rate=1e-2)
+    fitted = fit(tiny(), recipe, PAIRS, CPU, teacher=tiny(7), quiet=True)
+    assert fitted.loss < 0.7 * trainer(recipe).step().item()
+
+
+def test_distillation_goes_on_after_a_kill_with_the_teacher_given_again(tmp_path: Path) -> None:
+    recipe, state = replace(SETTLED, distillation=0.5), tmp_path / "training.state"
+    whole = fit(tiny(), recipe, PAIRS, CPU, teacher=tiny(7), quiet=True)
+    killed = trainer(recipe)
+    for _ in range(5):
+        killed.step()
+    save_state(state, killed)
+    resumed = fit(tiny(seed=99), recipe, PAIRS, CPU, teacher=tiny(7), state=state, quiet=True)
+    assert equal(resumed.network.state_dict(), whole.network.state_dict())
+    with pytest.raises(ValueError, match=r"got 0\.5 and no teacher"):
+        fit(tiny(), recipe, PAIRS, CPU, state=state, quiet=True)
+
+
+def test_a_state_from_before_there_was_distillation_goes_on(tmp_path: Path) -> None:
+    begun, state = trainer(), tmp_path / "training.state"
+    begun.step()
+    saved = begun.state()
+    del saved["recipe"]["distillation"]
+    torch.save(saved, state)
+    fitted = fit(tiny(seed=99), SETTLED, PAIRS, CPU, state=state, quiet=True)
+    assert fitted.recipe == SETTLED
+    assert equal(fitted.network.state_dict(), fit(tiny(), SETTLED, PAIRS, CPU, quiet=True).network.state_dict())
