@@ -118,13 +118,17 @@ def build(name: str, **config: Any) -> nn.Module:  # noqa: ANN401 - any JSON val
 
 
 def check_value(name: str, key: str, value: object, defaults: Mapping[str, object]) -> None:
-    """Raise InputError unless `key` is one of `defaults` and `value` fits: of its type, positive, a width in steps."""
+    """Raise InputError unless `key` is one of `defaults` and `value` fits: of its type, a width in steps.
+
+    An int is at least 1, or at least 0 where the default is 0.
+    """
     if key not in defaults:
         raise InputError(f"{name} is configured by {', '.join(defaults)}; got {key!r}")
     if type(value) is not type(defaults[key]):
         raise InputError(f"{name}'s {key} must be of type {type(defaults[key]).__name__}, got {value!r}")
-    if type(value) is int and value < 1:
-        raise InputError(f"{name}'s {key} must be at least 1, got {value}")
+    smallest = 0 if defaults[key] == 0 else 1
+    if type(value) is int and value < smallest:
+        raise InputError(f"{name}'s {key} must be at least {smallest}, got {value}")
     if key == "num_feat" and type(value) is int and value % CHANNEL_STEPS.get(name, 1):
         raise InputError(f"{name}'s num_feat must be a multiple of {CHANNEL_STEPS[name]}, got {value}")
 

@@ -4,8 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from baselines.maffsrn import WeightNormConv
 from baselines.rescale import SCALE, mean_colour
+from baselines.weight_norm import WeightNormConv
 
 VARIANTS = ("A", "B")
 

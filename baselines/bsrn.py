@@ -10,7 +10,8 @@ from baselines.rescale import upsampler
 # How often the colours are repeated before the first convolution.
 COPIES = 4
 
-# By the names that the authors' code has; no file of theirs was at hand to check them against.
+# By the names that the authors' code has, its direct upsampler's with or without the step's own; no file of theirs was
+# at hand to check them against.
 OFFICIAL_KEYS = {
     "fea_conv.": "head.",
     **{f"B{number}.": f"blocks.{number - 1}." for number in range(1, 9)},
@@ -19,6 +20,7 @@ OFFICIAL_KEYS = {
     ".cca.conv_du.": ".attention.gate.",
     "c1.": "fuse.",
     "c2.": "trunk.",
+    "upsampler.upsampleOneStep.": "upsampler.",
 }
 
 

@@ -11,6 +11,18 @@ from search_spaces.wide_reparam import ExpandedResidualConv
 # Functional activations throughout: the counts given for the network leave them out.
 SLOPE = 0.1
 
+# Of the deployed form, by the names that the authors' code has and by those that their challenge entry has for the
+# same graph; no file of either was at hand to check them against.
+OFFICIAL_KEYS = {
+    **{f"{pairs}.{index}.": f"blocks.{index}.0." for pairs in ("ERBs", "basic_blocks") for index in range(4)},
+    **{f"{attention}.{index}.": f"blocks.{index}.1." for attention in ("HFABs", "hfabs") for index in range(4)},
+    ".convs.": ".pairs.",
+    ".rep_conv.": ".",
+    ".excitate.": ".excite.",
+    "lr_conv.": "trunk.",
+    "tail.": "upsampler.",
+}
+
 
 def residual_conv(num_feat: int, *, branched: bool) -> nn.Module:
     """Return a same-padded 3x3 convolution that keeps the width, trained apart where `branched`."""

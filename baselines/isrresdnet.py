@@ -6,11 +6,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from baselines.maffsrn import lengths
 from baselines.rescale import RGB_RANGE, SCALE, enlarged
+from baselines.weight_norm import lengths
 from sr.degradation import BEFORE, FRACTION_BITS, weights
 
-# The noise levels, of 255, between which the stages' strengths start out.
+# How many times LR's estimated noise the first stage and the last one start out taking away; assumed.
 STRONGEST, WEAKEST = 2.0, 1.0
 # A normal distribution's median absolute deviation, in standard deviations.
 MAD_OF_NORMAL = 0.6745
@@ -123,6 +123,8 @@ class ISRResDNet(nn.Module):
     Those are exact; the parameters are 49,304 for a published 0.047 M, which is what 2**20 for a million makes of them.
     Each of the stages has weights of its own; num_block: residual blocks in each, of which the entry had none. Every
     stage goes down the gradient of the distance between LR and the shrunken HR, with momentum, and takes noise away.
+    The noise levels are assumed: before training the first stage takes away at most twice the noise estimated from LR,
+    the last one at most as much, those between in geometric steps; an LR without noise counts as one of 0.001 of 255.
     LR sides of at least 2; range inside: [0, 255], to which each stage clips.
 
     Source: Zhang et al., "AIM 2020 Challenge on Efficient Super-Resolution", ECCV Workshops 2020; Umer, Foresti,

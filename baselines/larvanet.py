@@ -1,5 +1,7 @@
 """LarvaNet, the entry of MCML-Yonsei."""
 
+from itertools import accumulate
+
 import torch
 from torch import Tensor, nn
 
@@ -49,18 +51,29 @@ class LarvaNet(nn.Module):
 
     Input range of the original: [0, 255]. legs: the training form, whose `exits` are trained together; False is the
     deployed form, whose parameters the challenge counted (its 68 convolutions include the 8 of the legs, not run).
+    cascaded: every exit adds to the picture of the exit before it, as the report says, and not to the bicubic one, as
+    the authors' code does; the legs then belong to the deployed form too and run in it.
 
     Source: Jeon, Choi, Kim, Lee, "LarvaNet: Hierarchical Super-Resolution via Multi-exit Architecture", ECCV
     Workshops 2020.
     """
 
-    def __init__(self, num_feat: int = 48, num_body: int = 4, num_block: int = 7, *, legs: bool = False) -> None:
+    def __init__(
+        self,
+        num_feat: int = 48,
+        num_body: int = 4,
+        num_block: int = 7,
+        *,
+        legs: bool = False,
+        cascaded: bool = False,
+    ) -> None:
         super().__init__()
+        self.cascaded = cascaded
         self.head = nn.Conv2d(3, num_feat, 3, padding=1)
         self.bodies = nn.ModuleList(Body(num_feat, num_block) for _ in range(num_body))
         self.merge = nn.Conv2d(num_body * num_feat, num_feat, 3, padding=1)
         self.tail = reconstruction(num_feat)
-        self.legs = nn.ModuleList(reconstruction(num_feat) for _ in range(num_body if legs else 0))
+        self.legs = nn.ModuleList(reconstruction(num_feat) for _ in range(num_body if legs or cascaded else 0))
         for module in self.modules():
             if isinstance(module, nn.Conv2d) and module.bias is not None:
                 nn.init.kaiming_normal_(module.weight)
@@ -69,6 +82,8 @@ class LarvaNet(nn.Module):
 
     def forward(self, lr: Tensor) -> Tensor:
         """Map (n, 3, h, w) in [0, 1] to (n, 3, 4h, 4w)."""
+        if self.cascaded:
+            return self.exits(lr)[-1]
         sr: Tensor = upscaled(lr) + self.tail(self.merge(torch.cat(self.features(lr), dim=1)))
         return sr / RGB_RANGE
 
@@ -81,7 +96,11 @@ class LarvaNet(nn.Module):
         residuals = [leg(feature) for leg, feature in zip(self.legs, features, strict=False)]
         residuals.append(self.tail(self.merge(torch.cat(features, dim=1))))
         base = upscaled(lr)
-        return [(base + residual) / RGB_RANGE for residual in residuals]
+        if self.cascaded:
+            pictures = list(accumulate(residuals, initial=base))[1:]
+        else:
+            pictures = [base + residual for residual in residuals]
+        return [picture / RGB_RANGE for picture in pictures]
 
     def features(self, lr: Tensor) -> list[Tensor]:
         """Return each body's output, (n, num_feat, h, w)."""

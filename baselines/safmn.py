@@ -36,24 +36,40 @@ class ScaleModulation(nn.Module):
         views = []
         for level, (conv, part) in enumerate(zip(self.depthwise, x.chunk(4, dim=1), strict=True)):
             size = 2**level
-            views.append(conv(part) if level == 0 else repeated(conv(pooled(part, size)), size, x))
+            views.append(conv(part) if level == 0 else repeated(conv(pooled(part, size)), x))
         return x * F.gelu(self.fuse(torch.cat(views, dim=1)))
 
 
 def pooled(x: Tensor, size: int) -> Tensor:
-    """Return the largest values of the size x size windows of (n, c, h, w), those cut by the border included."""
-    # Padding in place of ceil_mode: exporters cannot tell whether that drops a window at a free height or width.
-    # In numbers above zero, since ONNX divides those below it another way.
-    bottom, right = ((side + size - 1) // size * size - side for side in x.shape[2:])
-    return F.max_pool2d(F.pad(x, (0, right, 0, bottom), value=-torch.inf), size)
+    """Return the largest values of (n, c, h // size, w // size) windows of (n, c, h, w), at least one along each side.
+
+    The windows of adaptive pooling, which stretch and overlap where `size` does not divide a side.
+    """
+    return pooled_along(pooled_along(x, 2, size), 3, size)
 
 
-def repeated(small: Tensor, size: int, like: Tensor) -> Tensor:
-    """Give each pixel of `pooled`'s output the window that it stands for, so that it has the sides of `like`."""
-    # By index and not by interpolation: a cut window would otherwise shift all those before it.
-    rows = torch.arange(like.shape[2], device=like.device).div(size, rounding_mode="floor")
-    columns = torch.arange(like.shape[3], device=like.device).div(size, rounding_mode="floor")
-    return small.index_select(2, rows).index_select(3, columns)
+def pooled_along(x: Tensor, dim: int, size: int) -> Tensor:
+    """Return `pooled` for one dimension alone."""
+    # By index: adaptive pooling becomes another function in ONNX where `size` does not divide a side.
+    side = x.shape[dim]
+    count = torch.sym_max(1, side // size)
+    index = torch.arange(count, device=x.device)
+    first = (index * side).div(count, rounding_mode="floor")
+    last = ((index + 1) * side + count - 1).div(count, rounding_mode="floor") - 1
+    # No window is wider; a narrower one repeats its last place.
+    places = torch.arange(2 * size - 1, device=x.device)
+    taken = torch.minimum(first[:, None] + places, last[:, None])
+    windows: Tensor = x.index_select(dim, taken.flatten()).unflatten(dim, (-1, 2 * size - 1))
+    return windows.amax(dim + 1)
+
+
+def repeated(small: Tensor, like: Tensor) -> Tensor:
+    """Return (n, c, h, w) at the sides of `like`, each pixel a copy of the nearest one."""
+    # In integers: the floats of interpolation choose the same pixels here, but other ones in onnxruntime.
+    for dim in (2, 3):
+        index = torch.arange(like.shape[dim], device=like.device) * small.shape[dim]
+        small = small.index_select(dim, index.div(like.shape[dim], rounding_mode="floor"))
+    return small
 
 
 class ModulationBlock(nn.Module):
@@ -77,9 +93,8 @@ class ModulationBlock(nn.Module):
 class SAFMN(nn.Module):
     """Spatially-adaptive feature modulation network; counts equal the official ones, no weights are public.
 
-    The function is the official one where both LR sides are multiples of 8. Elsewhere the official pools stretch their
-    windows to fit, and fail below 8; here those at the right and bottom border are cut, which exporters can express,
-    and any LR size works. num_feat: a multiple of 4. Input range of the original: [0, 1].
+    The function is the official one at all LR sides of 8 and more; the official pools fail below, where here one window
+    is as large as the side. num_feat: a multiple of 4. Input range of the original: [0, 1].
 
     Source: Sun, Dong, Tang, Pan, "Spatially-Adaptive Feature Modulation for Efficient Image Super-Resolution", ICCV
     2023.

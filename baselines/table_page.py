@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from baselines.correlation import Correlation, in_table_2, with_runtime
+from baselines.label_places import part_labels
 from baselines.published import Published
 from baselines.rows import Row, figure
 from baselines.runtimes import Measured, Record
@@ -169,10 +170,15 @@ def write_page(path: Path, rows: Sequence[Row], record: Record, found: Sequence[
     shown = table((head[0], *head[counts:]), [(line[0], *line[counts:]) for line in lines], classes)
     body += section("Table 1, measured", f"{LEGEND}; ? unsteady", shown)
     if drawn:
-        body += section("What predicts runtime", "", embedded(runtime_figure(drawn, height=560), first=True))
+        figure = runtime_figure(drawn, height=560)
+        part_labels(figure)
+        note = "Pointing at a network tells its figures, and the name where there is no room for it."
+        body += section("What predicts runtime", note, embedded(figure, first=True))
     if any(point.psnr is not None for point in drawn):
         note = "PSNR as published, on DIV2K's validation pictures; runtime as measured here."
-        body += section("PSNR against runtime", note, embedded(pareto_figure(drawn, None)))
+        figure = pareto_figure(drawn, None)
+        part_labels(figure)
+        body += section("PSNR against runtime", note, embedded(figure))
     titles = (*correlation_headings(rows, record.rows), "")
     ranks = table(titles, [(*correlation_cells(each), "") for each in found], [""] * len(found))
     body += section("Table 2, measured", "Spearman's rank correlation of each metric with the runtime.", ranks)

@@ -232,12 +232,18 @@ def test_mean_shift_is_frozen():
         ({"name": "rfdn", "num_feat": "50"}, "num_feat must be of type int, got '50'"),
         ({"name": "rfdn", "num_feat": 0}, "at least 1, got 0"),
         ({"name": "gcsr", "num_feat": 30}, "multiple of 4, got 30"),
+        ({"name": "isrresdnet", "num_block": -1}, "num_block must be at least 0, got -1"),
         ({"name": "larvanet", "legs": 1}, "legs must be of type bool, got 1"),
     ],
 )
 def test_bad_descriptions_are_refused(config, message):
     with pytest.raises(InputError, match=message):
         build_family(config)
+
+
+def test_a_default_of_nothing_may_be_said():
+    assert len(build("isrresdnet", num_feat=4, num_block=0).stages[0].blocks) == 0
+    assert len(build("isrresdnet", num_feat=4, num_block=2).stages[0].blocks) == 2
 
 
 def test_a_description_sets_the_constructor():

@@ -64,9 +64,12 @@ def official_name(ours):
     return f"B{int(match[1]) + 1}.{match[2]}" if match else name
 
 
-def test_weights_come_in_by_the_names_of_the_authors_code():
+@pytest.mark.parametrize("step", ["", "upsampleOneStep."])
+def test_weights_come_in_by_the_names_of_the_authors_code(step):
     network = build("bsrn")
     tensors = {official_name(name): tensor for name, tensor in network.state_dict().items()}
+    tensors = {name.replace("upsampler.", f"upsampler.{step}"): tensor for name, tensor in tensors.items()}
+    assert f"upsampler.{step}0.weight" in tensors
     assert {"B8.c3_r.dw.bias", "B1.cca.conv_du.0.weight", "fea_conv.pw.weight", "c1.bias", "c2.dw.bias"} <= set(tensors)
     converted = convert("bsrn", tensors)
     assert all(torch.equal(converted.tensors[name], tensor) for name, tensor in network.state_dict().items())

@@ -10,7 +10,7 @@ from sr.command import BAD_INPUT, run
 from sr.errors import InputError
 
 # No file of their authors is among the references: their names alone are tested, beside the network.
-WITHOUT_REFERENCE = {"bsrn"}
+WITHOUT_REFERENCE = {"bsrn", "fmen"}
 FILES = {"imdn": "imdn_aim19", "rlfn": "rlfn_ntire22", "span": "span28"}
 
 

@@ -1,5 +1,6 @@
 """FMEN: the official counts, and how the norms of its training form fold."""
 
+import pytest
 import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
@@ -7,6 +8,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from baselines import build
+from baselines.convert import convert
 from baselines.fmen import NormedConv
 from sr.complexity import count
 from sr.deployment import deploy
@@ -75,3 +77,43 @@ def test_shut_attention_silences():
         nn.init.constant_(attention.excite.bias, -1e4)
         with torch.no_grad():
             assert not attention(torch.randn(1, 8, 5, 6)).any()
+
+
+def official_shapes(pairs, attentions):
+    """Return the names and shapes of the authors' deployed network, the blocks under the two names."""
+
+    def conv(name, out_channels, in_channels):
+        return {f"{name}.weight": (out_channels, in_channels, 3, 3), f"{name}.bias": (out_channels,)}
+
+    def pair(name, width):
+        return conv(f"{name}.conv1.rep_conv", width, width) | conv(f"{name}.conv2.rep_conv", width, width)
+
+    def attention(name, narrow, depth):
+        inside = [pair(f"{name}.convs.{index}", narrow) for index in range(depth)]
+        shapes = conv(f"{name}.squeeze", narrow, 50) | conv(f"{name}.excitate", 50, narrow)
+        return {key: shape for each in (shapes, *inside) for key, shape in each.items()}
+
+    shapes = conv("head", 50, 3) | conv("warmup.0", 50, 50) | attention("warmup.1", 12, 2)
+    for index in range(4):
+        shapes |= pair(f"{pairs}.{index}", 50) | attention(f"{attentions}.{index}", 16, 1)
+    return shapes | conv("lr_conv", 50, 50) | conv("tail.0", 48, 50)
+
+
+@pytest.mark.parametrize("names", [("ERBs", "HFABs"), ("basic_blocks", "hfabs")])
+def test_weights_come_in_by_both_names_of_the_authors(names):
+    official = {key: torch.randn(shape) for key, shape in official_shapes(*names).items()}
+    tensors = convert("fmen", official).tensors
+    assert len(tensors) == len(official)
+    expected = {
+        "head.weight": "head.weight",
+        "warmup.0.bias": "warmup.0.bias",
+        "warmup.1.squeeze.weight": "warmup.1.squeeze.weight",
+        "warmup.1.pairs.1.conv2.weight": "warmup.1.convs.1.conv2.rep_conv.weight",
+        "blocks.3.0.conv1.bias": f"{names[0]}.3.conv1.rep_conv.bias",
+        "blocks.2.1.excite.weight": f"{names[1]}.2.excitate.weight",
+        "blocks.0.1.pairs.0.conv1.weight": f"{names[1]}.0.convs.0.conv1.rep_conv.weight",
+        "trunk.weight": "lr_conv.weight",
+        "upsampler.0.bias": "tail.0.bias",
+    }
+    for ours, theirs in expected.items():
+        assert torch.equal(tensors[ours], official[theirs]), ours

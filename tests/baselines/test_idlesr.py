@@ -58,3 +58,27 @@ def test_the_doubled_feature_is_made_of_the_fusion_and_three_levels():
 def test_the_depth_is_three_levels_alike():
     with pytest.raises(InputError, match="multiple of 3, got 4"):
         build("idlesr", num_block=4)
+
+
+def gradients(network, lr):
+    network.zero_grad()
+    network(lr).square().mean().backward()
+    return [parameter.grad for parameter in network.parameters()]
+
+
+def test_grad_scale_multiplies_every_gradient_of_training_and_nothing_else():
+    plain = build("idlesr", num_feat=8, num_block=3).train()
+    scaled = build("idlesr", num_feat=8, num_block=3, grad_scale=16.0).train()
+    scaled.load_state_dict(plain.state_dict())
+    lr = torch.rand(1, 3, 8, 8)
+    assert torch.equal(scaled(lr), plain(lr))
+    for ours, theirs in zip(gradients(scaled, lr), gradients(plain, lr), strict=True):
+        torch.testing.assert_close(ours, 16 * theirs)
+    for ours, theirs in zip(gradients(scaled.eval(), lr), gradients(plain.eval(), lr), strict=True):
+        assert torch.equal(ours, theirs)
+
+
+@pytest.mark.parametrize("value", [0.0, -1.0, float("inf"), float("nan")])
+def test_grad_scale_is_a_factor(value):
+    with pytest.raises(InputError, match="grad_scale must be over 0 and finite"):
+        build("idlesr", grad_scale=value)

@@ -10,6 +10,7 @@ from baselines import build
 from baselines.safmn import ChannelNorm, pooled, repeated
 from sr.complexity import count
 from sr.errors import InputError
+from sr.export import export_onnx
 
 
 def test_counts_are_the_official_ones():
@@ -24,23 +25,32 @@ def test_counts_are_the_official_ones():
     assert counts.activations / 1e6 == pytest.approx(87.27, abs=5.1e-3)
 
 
-@given(st.integers(1, 4), st.integers(1, 4), st.sampled_from([2, 4, 8]))
-def test_views_are_the_official_ones_at_multiples_of_8(rows, columns, size):
-    x = torch.randn(1, 2, 8 * rows, 8 * columns)
-    official = F.adaptive_max_pool2d(x, (8 * rows // size, 8 * columns // size))
+@given(st.integers(8, 70), st.integers(8, 70), st.sampled_from([2, 4, 8]))
+def test_views_are_the_official_ones_at_every_size(height, width, size):
+    x = torch.randn(1, 2, height, width)
+    official = F.adaptive_max_pool2d(x, (height // size, width // size))
     assert torch.equal(pooled(x, size), official)
-    enlarged = F.interpolate(official, size=x.shape[2:], mode="nearest")
-    assert torch.equal(repeated(official, size, x), enlarged)
+    assert torch.equal(repeated(official, x), F.interpolate(official, size=(height, width), mode="nearest"))
 
 
-@given(st.integers(1, 20), st.integers(1, 20), st.sampled_from([2, 4, 8]))
-def test_each_pixel_sees_the_largest_of_its_window(height, width, size):
+@pytest.mark.parametrize("size", [2, 4, 8])
+def test_pixels_are_the_interpolated_ones_up_to_long_sides(size):
+    for side in (*range(8, 400), 1000, 1021, 2040, 2999):
+        small = torch.arange(side // size, dtype=torch.float32).view(1, 1, -1, 1)
+        assert torch.equal(repeated(small, torch.empty(1, 1, side, 1)), F.interpolate(small, (side, 1), mode="nearest"))
+
+
+@given(st.integers(1, 7), st.integers(1, 20))
+def test_a_side_too_short_to_pool_is_one_window(height, width):
     x = torch.randn(1, 1, height, width)
-    seen = repeated(pooled(x, size), size, x)
-    for row in range(height):
-        for column in range(width):
-            top, left = row // size * size, column // size * size
-            assert seen[0, 0, row, column] == x[0, 0, top : top + size, left : left + size].max()
+    seen = pooled(x, 8)
+    assert seen.shape == (1, 1, 1, max(1, width // 8))
+    assert seen.max() == x.max()
+
+
+def test_the_onnx_network_computes_the_same_at_sizes_that_8_does_not_divide(tmp_path):
+    network = build("safmn", num_feat=8, num_block=1)
+    assert export_onnx(network, tmp_path / "safmn.onnx", sizes=((8, 9), (15, 23), (49, 98), (64, 101))) < 1e-5
 
 
 def test_channel_norm_is_layer_norm_over_the_channels():

@@ -1,0 +1,152 @@
+"""Where the names in a crowded figure go, so that none lies on another or on a marker."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+# In pixels: what a name takes, at the figures' font size, and a marker; and the inside of a figure as wide as the page.
+CHARACTER, LINE, MARKER = 7.6, 15.0, 12.0
+INSIDE_WIDTH = 900.0
+# How far from its marker the middle of a name may lie, above or below, where a line leads to it.
+DISTANCES = (26.0, 40.0, 56.0, 74.0, 94.0, 116.0, 140.0)
+DIRECTIONS = 32
+# Up to where another marker makes a crowd, in pixels.
+NEAR = 60.0
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle in pixels, y upwards."""
+
+    left: float
+    bottom: float
+    right: float
+    top: float
+
+    @classmethod
+    def around(cls, x: float, y: float, width: float, height: float) -> "Box":
+        """Return the rectangle of that size whose middle is (x, y)."""
+        return cls(x - width / 2, y - height / 2, x + width / 2, y + height / 2)
+
+    def meets(self, other: "Box") -> bool:
+        """Whether the two share more than an edge."""
+        return (
+            self.left < other.right and other.left < self.right and self.bottom < other.top and other.bottom < self.top
+        )
+
+    def within(self, width: float, height: float) -> bool:
+        """Whether it lies inside a figure of that size."""
+        return self.left >= 0 and self.bottom >= 0 and self.right <= width and self.top <= height
+
+
+@dataclass(frozen=True)
+class Place:
+    """The middle of a name, from its marker on, and whether it is so far that a line must lead to it."""
+
+    right: float
+    up: float
+    led: bool
+
+
+def candidates(width: float) -> Iterator[Place]:
+    """Yield the places for a name of that width, the best first: around the marker, then farther and farther."""
+    beside, above = (width + MARKER) / 2 + 1, (LINE + MARKER) / 2
+    for right, up in ((beside, -6), (-beside, -6), (beside, 6), (-beside, 6), (0, above), (0, -above)):
+        yield Place(right, up, led=False)
+    for distance in DISTANCES:
+        for step in range(DIRECTIONS):
+            angle = 2 * math.pi * (step + 0.5) / DIRECTIONS
+            side = math.cos(angle)
+            yield Place(side * distance + math.copysign(width / 2, side), math.sin(angle) * distance, led=True)
+
+
+def places(
+    markers: Sequence[tuple[float, float]], names: Sequence[str], size: tuple[float, float], taken: Sequence[Box] = ()
+) -> list[Place | None]:
+    """Return the place of each marker's name inside a figure of `size`, None where there is none left.
+
+    markers: (x, y) in pixels from the lower left corner. taken: what no name may lie on, besides the markers.
+    """
+    occupied = [*taken, *(Box.around(x, y, MARKER, MARKER) for x, y in markers)]
+    found: list[Place | None] = [None] * len(markers)
+    # Those in a crowd first: the others find a place later too.
+    for index in sorted(range(len(markers)), key=lambda index: -neighbours(markers[index], markers)):
+        marker, width = markers[index], CHARACTER * len(names[index])
+        place = found[index] = free_place(marker, width, size, occupied)
+        if place is not None:
+            occupied += covered(marker, width, place)
+    return found
+
+
+def neighbours(marker: tuple[float, float], markers: Sequence[tuple[float, float]]) -> int:
+    """Return how many of the markers lie near, itself included."""
+    return sum(math.dist(marker, other) < NEAR for other in markers)
+
+
+def free_place(
+    marker: tuple[float, float], width: float, size: tuple[float, float], occupied: Sequence[Box]
+) -> Place | None:
+    """Return the first place for a name of that width that lies inside `size` and on nothing that is occupied."""
+    for place in candidates(width):
+        name, *line = covered(marker, width, place)
+        if name.within(*size) and not any(box.meets(other) for box in (name, *line) for other in occupied):
+            return place
+    return None
+
+
+def covered(marker: tuple[float, float], width: float, place: Place) -> list[Box]:
+    """Return what a name at `place` takes: its own box, then boxes along the line that leads to it."""
+    x, y = marker
+    name = Box.around(x + place.right, y + place.up, width, LINE)
+    if not place.led:
+        return [name]
+    # From where the line has left its own marker.
+    length = math.hypot(place.right, place.up)
+    steps = [step / length for step in range(math.ceil(MARKER), math.floor(length), 4)]
+    line = [Box.around(x + share * place.right, y + share * place.up, 2, 2) for share in steps]
+    return [name, *(dot for dot in line if not dot.meets(name))]
+
+
+def part_labels(figure: Any) -> None:  # noqa: ANN401 - a figure of sr.figures, whose library only that module imports
+    """Move the names of a figure's points apart; a name without any free place goes, and pointing still tells it."""
+    layout = figure.layout
+    size = (INSIDE_WIDTH, layout.height - layout.margin.t - layout.margin.b)
+    # All others are notes at the figure's edge.
+    of_points = [label for label in layout.annotations if label.xref in (None, "x")]
+    notes = [label for label in layout.annotations if label.xref not in (None, "x")]
+    markers = [
+        (in_pixels(label.x, layout.xaxis, size[0]), in_pixels(label.y, layout.yaxis, size[1])) for label in of_points
+    ]
+    found = places(markers, [label.text for label in of_points], size, spreads(figure, size))
+    kept = [moved(label, place) for label, place in zip(of_points, found, strict=True) if place is not None]
+    layout.annotations = [*notes, *kept]
+
+
+def in_pixels(value: float, axis: Any, length: float) -> float:  # noqa: ANN401 - see part_labels
+    """Return how far along `axis` a value lies, a logarithm where the axis is logarithmic."""
+    low, high = axis.range
+    return float((value - low) / (high - low) * length)
+
+
+def spreads(figure: Any, size: tuple[float, float]) -> list[Box]:  # noqa: ANN401 - see part_labels
+    """Return what the bars of a figure take whose x is logarithmic: from the 10th to the 90th percentile."""
+    xaxis, yaxis = figure.layout.xaxis, figure.layout.yaxis
+    boxes = []
+    for trace in figure.data:
+        if trace.error_x.array is None:
+            continue
+        for x, y, up, down in zip(trace.x, trace.y, trace.error_x.array, trace.error_x.arrayminus, strict=True):
+            left, right = (in_pixels(math.log10(end), xaxis, size[0]) for end in (x - down, x + up))
+            height = in_pixels(y, yaxis, size[1])
+            boxes.append(Box(left, height - 4, right, height + 4))
+    return boxes
+
+
+def moved(label: Any, place: Place) -> Any:  # noqa: ANN401 - see part_labels
+    """Return a name at its place, with a line to its marker where that is not beside it."""
+    middle = {"xanchor": "center", "yanchor": "middle"}
+    if place.led:
+        line = {"showarrow": True, "arrowhead": 0, "arrowwidth": 0.8, "arrowcolor": label.font.color, "standoff": 5}
+        return label.update(**middle, **line, xshift=0, yshift=0, ax=place.right, ay=-place.up)
+    return label.update(**middle, showarrow=False, xshift=place.right, yshift=place.up)
