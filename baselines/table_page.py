@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from baselines.correlation import Correlation, in_table_2, with_runtime
-from baselines.label_places import part_labels
 from baselines.published import Published
 from baselines.rows import Row, figure
 from baselines.runtimes import Measured, Record
 from sr.figures import embedded, pareto_figure, runtime_figure
 from sr.files import write_text
+from sr.label_places import part_labels
 from sr.lr_size import size_text
 from sr.page import Point, digits, document, section, table
 

@@ -10,11 +10,11 @@ import pandas as pd
 from nas.confirm import Chosen
 from nas.evaluate import Setup
 from nas.trial import Trial, front_of
-from sr.figures import pareto_figure, pareto_page, write_png
+from sr.figures import pareto_figure, write_png
 from sr.files import replacing
 from sr.lr_size import size_text
-from sr.measurement import Measurement
 from sr.page import Kind, Point
+from sr.pareto_page import pareto_page
 
 COLUMNS = (
     "number", "state", "psnr", "psnr_y", "runtime_ms", "runtime_p10", "runtime_p90", "runs", "reliable", "reference_ms",
@@ -78,11 +78,13 @@ def write_page(out: Path, trials: Sequence[Trial], chosen: Chosen, budget_ms: fl
     """
     front = {trial.number for trial in front_of(trials)}
     points = [
-        point(f"#{trial.number}", trial.measurement, kind_of(trial, front, chosen), trial.architecture.summary)
+        Point.of(f"#{trial.number}", trial.measurement, kind_of(trial, front, chosen), trial.architecture.summary)
         for trial in trials
         if trial.measurement is not None and trial.duplicate_of is None
     ]
-    points += [point(name, measured, "reference", "hand-designed") for name, measured in chosen.finalist.rivals.items()]
+    points += [
+        Point.of(name, measured, "reference", "hand-designed") for name, measured in chosen.finalist.rivals.items()
+    ]
     title = f"x4 super-resolution within {budget_ms:g} ms"
     pareto_page(out / "pareto.html", title=title, points=points, budget_ms=budget_ms, closing=closing)
     write_png(pareto_figure(points, budget_ms), out / "pareto.png")
@@ -95,23 +97,6 @@ def kind_of(trial: Trial, front: set[int], chosen: Chosen) -> Kind:
     if trial.state == "infeasible":
         return "infeasible"
     return "front" if trial.number in front else "candidate"
-
-
-def point(label: str, measured: Measurement, kind: Kind, detail: str) -> Point:
-    """Return a measurement as a point of the page."""
-    runtime, complexity = measured.runtime, measured.complexity
-    return Point(
-        label=label,
-        psnr=None if measured.quality is None else measured.quality.psnr,
-        runtime_ms=runtime.median_ms,
-        runtime_p10=runtime.p10_ms,
-        runtime_p90=runtime.p90_ms,
-        activations=complexity.activations,
-        multi_adds=complexity.multi_adds,
-        params=complexity.params,
-        kind=kind,
-        detail=detail,
-    )
 
 
 def closing_lines(trials: Sequence[Trial], chosen: Chosen, setup: Setup) -> list[str]:

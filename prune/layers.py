@@ -84,7 +84,8 @@ class Accumulate(nn.Module):
         """Return the sum with one more term, as a new tensor."""
         run = self.runs[number]
         if run is None:
-            return total.index_add(1, self.get_buffer(f"index{number}"), term)
+            # Under autocast terms differ in precision, which `index_add` alone minds.
+            return total.index_add(1, self.get_buffer(f"index{number}"), term.to(total.dtype))
         if run == (0, self.channels):
             return total + term
         start, stop = run
@@ -105,7 +106,7 @@ class Accumulate(nn.Module):
         for number in rest:
             run = self.runs[number]
             if run is None:
-                total.index_add_(1, self.get_buffer(f"index{number}"), terms[number])
+                total.index_add_(1, self.get_buffer(f"index{number}"), terms[number].to(total.dtype))
             else:
                 total[:, run[0] : run[1]].add_(terms[number])
         return total

@@ -76,7 +76,8 @@ class Plan:
 class Member:
     """One side of one convolution in a group: unit u of the group is `channels[u]` of that side.
 
-    Several channels are one unit before a pixel shuffle.
+    conv: its name in the network's named_modules(). Several channels are one unit before a pixel shuffle (r^2 of them
+    where it is by r) and where a concatenation repeats them. A depthwise convolution is a member with both sides.
     """
 
     conv: str

@@ -7,10 +7,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from sr.errors import InputError
-from sr.figures import arms_figure, arms_key, before_after_figure, embedded, kept_figure
+from sr.figures import embedded
 from sr.lr_size import size_text
 from sr.measurement import Measurement
-from sr.page import Kind, Point, digits, document, section, table
+from sr.page import Point, digits, document, section, table
+from sr.pruning_figures import arms_figure, arms_key, before_after_figure, kept_figure
 from sr.quality import Quality
 
 DENSE = "dense"
@@ -170,7 +171,7 @@ def page(
         point_of(dense, dense),
         [point_of(arm, dense) for arm in ours],
         [point_of(arm, dense) for arm in others],
-        [point(name, measurement, "reference", "hand-designed") for name, measurement in rivals.items()],
+        [Point.of(name, measurement, "reference", "hand-designed") for name, measurement in rivals.items()],
     )
     rows = [(arm.name, arm.measurement, arm.difference) for arm in (dense, *ours, *others)]
     rows += [(name, measurement, None) for name, measurement in rivals.items()]
@@ -191,18 +192,7 @@ def page(
 def point_of(arm: Arm, dense: Arm) -> Point:
     """Return an arm as a point of the figure."""
     detail = "" if arm is dense else against_dense(arm, dense)
-    return point(arm.name, arm.measurement, "front", detail)
-
-
-def point(label: str, measurement: Measurement, kind: Kind, detail: str) -> Point:
-    """Return a measurement as a point of the figure."""
-    runtime, complexity = measurement.runtime, measurement.complexity
-    return Point(
-        label=label, kind=kind, detail=detail,
-        psnr=None if measurement.quality is None else measurement.quality.psnr,
-        runtime_ms=runtime.median_ms, runtime_p10=runtime.p10_ms, runtime_p90=runtime.p90_ms,
-        activations=complexity.activations, multi_adds=complexity.multi_adds, params=complexity.params,
-    )  # fmt: skip
+    return Point.of(arm.name, arm.measurement, "front", detail)
 
 
 def gain_cells(name: str, measurement: Measurement, difference: float | None, dense_ms: float) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """From a network and a plan to a smaller network that computes the same as the network with masks."""
 
 import copy
+import operator
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -8,12 +9,20 @@ import torch
 from torch import Tensor, fx, nn
 
 from prune.flow import Channels, Flow, flow
-from prune.graph import Graph, Kind, Step, attribute, reads_size
+from prune.graph import Graph, Kind, Step, attribute, overwrites, reads_size
 from prune.layers import Accumulate, Gather, Run, Spread, as_run
 from prune.plan import Execution, Plan
 from sr.errors import InputError
 
 Layout = tuple[int, ...]
+
+# What stands for an operator that overwrites its operand, where that must stay.
+PLAIN: dict[object, Callable[..., object]] = {
+    operator.iadd: operator.add,
+    operator.isub: operator.sub,
+    operator.imul: operator.mul,
+    operator.itruediv: operator.truediv,
+}
 
 
 def slim(graph: Graph, plan: Plan) -> fx.GraphModule:
@@ -28,7 +37,8 @@ def slim(graph: Graph, plan: Plan) -> fx.GraphModule:
 class Surgery:
     """One pass over a graph that writes the smaller one.
 
-    layouts: per node of the old graph the channels that its new value holds, in their order.
+    layouts: per node of the old graph the channels that its new value holds, in their order. cuts: per convolution that
+    is left the channels that it reads and writes; slopes: per activation with a slope per channel those that it has.
     """
 
     def __init__(self, graph: Graph, plan: Plan) -> None:
@@ -38,6 +48,8 @@ class Surgery:
         self.values: dict[fx.Node, fx.Node] = {}
         self.layouts: dict[fx.Node, Layout] = {}
         self.modules: dict[str, nn.Module | Tensor] = {}
+        self.cuts: dict[str, tuple[Layout, Layout]] = {}
+        self.slopes: dict[str, Layout] = {}
         self.swallowed = inner_sums(graph)
 
     def operate(self) -> fx.GraphModule:
@@ -51,6 +63,7 @@ class Surgery:
             elif node not in self.swallowed and self.flow.stored(node).any():
                 RULES[step.kind](self, node, step)
         erase_unread(self.new)
+        settle_overwriting(self.new, self.modules)
         settle_accumulation(self.new, self.modules)
         module = fx.GraphModule(self.modules, self.new, class_name="SlimNetwork")
         return module.eval()
@@ -73,6 +86,12 @@ class Surgery:
         """Return the channels of a node that must be computed, in their order."""
         return self.ordered(node, self.flow.stored(node))
 
+    def plain(self, node: fx.Node) -> fx.Node:
+        """Return the new value of a node without channels, such as a size."""
+        if node not in self.values:
+            raise InputError(f"nothing is left of the tensor whose size {node.name} is, which is still read")
+        return self.values[node]
+
     def want(self, node: fx.Node, layout: Sequence[int]) -> fx.Node:
         """Return the new value of a node arranged as asked for; channels that it does not hold are zero."""
         if node not in self.values:
@@ -82,7 +101,8 @@ class Surgery:
             return value
         position = {channel: index for index, channel in enumerate(have)}
         places = [position.get(channel, -1) for channel in layout]
-        name = f"{node.name}_{len(self.modules)}"
+        # Apart from the names of the network's own modules.
+        name = f"reach.{node.name}_{len(self.modules)}"
         if -1 not in places:
             run = as_run(places)
             return self.call(name, Gather(places) if run is None else Run(*run), value)
@@ -114,7 +134,7 @@ class Surgery:
 
     def as_read(self, node: fx.Node) -> fx.Node:
         """Return what stands for an argument whose reader knows nothing of channels."""
-        return self.whole(node) if node in self.graph.steps else self.values[node]
+        return self.whole(node) if node in self.graph.steps else self.plain(node)
 
     def whole_step(self, node: fx.Node, step: Step) -> None:
         """Copy an operator that reads and writes all channels."""
@@ -130,6 +150,7 @@ class Surgery:
         own = tuple(channel for channel in target if channel in set(kept.outputs))
         writes = within(target, own, how.outputs)
         source = self.want(step.operands[0], reads)
+        self.cuts[str(node.target)] = reads, writes
         cut = cut_conv(self.graph.conv(node), (reads, kept.inputs), (writes, own))
         self.put(node, self.call(str(node.target), cut, source), writes)
 
@@ -158,6 +179,7 @@ class Surgery:
         """Cut a convolution with one filter per channel."""
         layout = self.ordered(node, self.flow.live[node] & self.flow.needed[node])
         source = self.want(step.operands[0], layout)
+        self.cuts[str(node.target)] = layout, layout
         old = self.graph.conv(node)
         new = like(old, len(layout), len(layout), groups=len(layout))
         with torch.no_grad():
@@ -179,9 +201,10 @@ class Surgery:
     def apply(self, node: fx.Node, operand: fx.Node, layout: Layout) -> None:
         """Copy a node with one operand, the value arranged as given."""
         source = self.want(operand, layout)
-        value = self.copied(node, lambda argument: source if argument is operand else self.values[argument])
+        value = self.copied(node, lambda argument: source if argument is operand else self.plain(argument))
         if node.op == "call_module" and isinstance(module := self.modules[str(node.target)], nn.PReLU):
             self.modules[str(node.target)] = cut_prelu(module, layout)
+            self.slopes[str(node.target)] = layout
         self.put(node, value, layout)
 
     def meet(self, node: fx.Node, step: Step) -> None:
@@ -189,7 +212,7 @@ class Surgery:
         layout = self.stored(node)
         wide = {operand: self.graph.steps[operand].channels == step.channels for operand in step.operands}
         sources = {operand: self.want(operand, layout if wide[operand] else (0,)) for operand in step.operands}
-        value = self.copied(node, lambda argument: sources.get(argument) or self.values[argument])
+        value = self.copied(node, lambda argument: sources.get(argument) or self.plain(argument))
         self.put(node, value, layout)
 
     def sum(self, node: fx.Node, step: Step) -> None:  # noqa: ARG002
@@ -210,7 +233,7 @@ class Surgery:
             return terms[0]
         whole = [number for number, place in enumerate(places) if as_run(place) == (0, channels)]
         base = whole[0] if whole else None
-        return self.call(f"{node.name}_total", Accumulate(channels, places, base, in_place=False), *terms)
+        return self.call(f"total.{node.name}", Accumulate(channels, places, base, in_place=False), *terms)
 
     def terms(self, node: fx.Node) -> list[fx.Node]:
         """Return the operands of a sum, those of the sums within it instead of these."""
@@ -335,6 +358,32 @@ def cut_prelu(old: nn.PReLU, layout: Layout) -> nn.PReLU:
     return new
 
 
+def settle_overwriting(graph: fx.Graph, modules: Mapping[str, nn.Module | Tensor]) -> None:
+    """Let an operator overwrite its operand only where nobody else reads it.
+
+    In the dense network it was a sum or a concatenation, which may have become one of its parts.
+    """
+    for node in graph.nodes:
+        if not overwrites(node, modules.get(str(node.target))) or alone(node.args[0], modules):
+            continue
+        if node.op == "call_module":
+            modules[str(node.target)].inplace = False  # type: ignore[union-attr]
+        elif node.op == "call_method":
+            node.target = str(node.target).removesuffix("_")
+        elif node.target in PLAIN:
+            node.target = PLAIN[node.target]
+        else:
+            node.update_kwarg("inplace", False)  # noqa: FBT003 - the value of that keyword
+
+
+def alone(node: fx.Node, modules: Mapping[str, nn.Module | Tensor]) -> bool:
+    """Tell whether a node's value is memory of its own, or a view of such memory, that only one node reads."""
+    if len(node.users) != 1:
+        return False
+    own = is_fresh(node, modules) or node.target is torch.cat
+    return own or (bool(node.all_input_nodes) and all(alone(source, modules) for source in node.all_input_nodes))
+
+
 def settle_accumulation(graph: fx.Graph, modules: Mapping[str, nn.Module | Tensor]) -> None:
     """Let every sum overwrite a term that covers it and that nobody reads later."""
     order = {node: number for number, node in enumerate(graph.nodes)}
@@ -344,7 +393,8 @@ def settle_accumulation(graph: fx.Graph, modules: Mapping[str, nn.Module | Tenso
             continue
         for number, term in enumerate(node.args):
             covers = not module.first_the_whole(number)
-            if covers and is_fresh(term, modules) and last_read(term, order, modules) == order[node]:
+            free = reads(term, node, modules) == 1 and last_read(term, order, modules) == order[node]
+            if covers and is_fresh(term, modules) and free:
                 module.base, module.in_place = number, True
                 break
 
@@ -355,11 +405,21 @@ def is_fresh(node: fx.Node, modules: Mapping[str, nn.Module | Tensor]) -> bool:
     return isinstance(module, nn.Conv2d | Accumulate)
 
 
+def is_view(node: fx.Node, modules: Mapping[str, nn.Module | Tensor]) -> bool:
+    """Tell whether a node's value may be the memory of what it reads."""
+    module = modules.get(str(node.target)) if node.op == "call_module" else None
+    return not isinstance(module, nn.Conv2d | Accumulate | Gather | Spread)
+
+
 def last_read(node: fx.Node, order: Mapping[fx.Node, int], modules: Mapping[str, nn.Module | Tensor]) -> int:
     """Return the place of the last node that reads a value, also through a view."""
     last = -1
     for user in node.users:
-        module = modules.get(str(user.target)) if user.op == "call_module" else None
-        view = not isinstance(module, nn.Conv2d | Accumulate | Gather | Spread)
-        last = max(last, order[user], last_read(user, order, modules) if view else -1)
+        last = max(last, order[user], last_read(user, order, modules) if is_view(user, modules) else -1)
     return last
+
+
+def reads(node: fx.Node, reader: fx.Node, modules: Mapping[str, nn.Module | Tensor]) -> int:
+    """Return how many arguments of `reader` are a value, also through a view."""
+    direct = sum(argument is node for argument in reader.args)
+    return direct + sum(reads(user, reader, modules) for user in node.users if is_view(user, modules))

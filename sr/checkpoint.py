@@ -24,6 +24,7 @@ SCALE = 4
 BUILDERS = {
     "searched": "search_spaces.network",
     "baseline": "baselines",
+    "pruned": "prune.network",
 }
 
 

@@ -1,32 +1,18 @@
-"""Pareto figures and the page that holds them; the only importer of plotly."""
+"""Pareto figures: PSNR, runtime and activations of measured networks against each other."""
 
 import html
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import plotly.graph_objects as go
 import plotly.io
-import plotly.subplots
 
 from sr.errors import InputError
-from sr.files import replacing, write_text
-from sr.page import FONT, SYMBOLS, WORDS, Kind, Point, digits, document, front_table, hover, rank_correlation, section
-
-__all__ = [
-    "Kind",
-    "Point",
-    "activations_figure",
-    "arms_figure",
-    "before_after_figure",
-    "kept_figure",
-    "pareto_figure",
-    "pareto_page",
-    "runtime_figure",
-    "write_png",
-]
+from sr.files import replacing
+from sr.page import FONT, WORDS, Kind, Point, digits, hover
 
 # Okabe and Ito's palette: told apart also by colour-blind eyes.
 BLUE, VERMILION, GREEN, INK, GREY, PALE = "#0072B2", "#D55E00", "#009E73", "#222222", "#8C8C8C", "#BDBDBD"
@@ -281,229 +267,9 @@ def write_png(figure: go.Figure, path: Path, width: int = 1000, height: int = 60
     return True
 
 
-def pareto_page(
-    path: Path,
-    *,
-    title: str,
-    points: Sequence[Point],
-    budget_ms: float | None,
-    closing: Sequence[str],
-    table: Sequence[Point] | None = None,
-) -> None:
-    """Write one self-contained HTML page: the closing lines, three charts and a table.
-
-    table: its rows; default the front, the chosen and the reference networks of `points`, fastest first.
-    Raises InputError where no point has a PSNR.
-    """
-    if table is None:
-        table = sorted((p for p in points if p.kind in ("front", "chosen", "reference")), key=RUNTIME.of)
-    rho = rank_correlation([p.activations for p in points], [p.runtime_ms for p in points])
-    measured = f"All {len(points)} networks measured; {rho}."
-    written = "Elements that the convolutions write, in millions."
-    body = (
-        section("PSNR against runtime", key(points), embedded(pareto_figure(points, budget_ms), first=True))
-        + '<div class="pair">'
-        + section("PSNR against activations", written, embedded(activations_figure(points)))
-        + section("What predicts runtime", measured, embedded(runtime_figure(points)))
-        + "</div>"
-        + section("The front and the reference networks", "", front_table(table))
-    )
-    write_text(path, document(title, closing, body))
-
-
-def key(points: Sequence[Point]) -> str:
-    """Return what the symbols mean, as HTML, for those kinds that have a PSNR to draw."""
-    drawn = {point.kind for point in points if point.psnr is not None}
-    words = [
-        f'<span><b style="color:{MARKERS[kind]["color"]}">{SYMBOLS[kind]}</b> {WORDS[kind]}</span>'
-        for kind in reversed(MARKERS)
-        if kind in drawn
-    ]
-    return "".join(words) + "<span>bars: 10th to 90th percentile</span>"
-
-
 def embedded(figure: go.Figure, *, first: bool = False) -> str:
     """Return a figure as a piece of HTML; the first one of a page brings plotly.js along."""
     config = {"displayModeBar": False, "responsive": True}
     tall = f"{figure.layout.height}px"
     piece = plotly.io.to_html(figure, full_html=False, include_plotlyjs=first, config=config, default_height=tall)
     return str(piece)
-
-
-# How the arms of a pruning are drawn, and what stands for them in the key.
-ARMS: dict[str, dict[str, Any]] = {
-    "ours": {"symbol": "star", "color": GREEN, "size": 18, "sign": "★", "words": "ours"},
-    "other": {"symbol": "circle", "color": BLUE, "size": 11, "sign": "●", "words": "other pruning"},
-    "dense": {"symbol": "square", "color": INK, "size": 11, "sign": "■", "words": "dense"},
-}
-# Left, bottom, right, top in pixels.
-Box = tuple[float, float, float, float]
-
-
-def arms_figure(
-    dense: Point, ours: Sequence[Point], others: Sequence[Point], references: Sequence[Point] = (), *, height: int = 460
-) -> go.Figure:
-    """Draw PSNR against runtime of a dense network and what it was pruned to, every one named and none left out.
-
-    All of these take a PSNR. The `references` are hand-designed networks: told of at the edge where they lie far off.
-    """
-    arms = [replace(point, kind="front") for point in (dense, *ours, *others)]
-    figure = chart(
-        [*arms, *(replace(point, kind="reference") for point in references if point.psnr is not None)],
-        RUNTIME, PSNR, height=height,
-    )  # fmt: skip
-    looks = [ARMS["dense"], *[ARMS["ours"]] * len(ours), *[ARMS["other"]] * len(others)]
-    figure.update_traces(
-        marker={name: [look[name] for look in looks] for name in ("symbol", "color", "size")} | {"opacity": 1},
-        # "front" is a search's word.
-        hovertext=[hover(arm).replace(f" ({WORDS['front']})", "", 1) for arm in arms],
-        error_x_color=GREY,
-        selector={"name": WORDS["front"]},
-    )
-    figure.update_traces(line_color=PALE, selector={"mode": "lines"})
-    name_apart(figure, arms, bold=[dense.label, *(point.label for point in ours)])
-    return figure
-
-
-def arms_key(*, references: bool) -> str:
-    """Return what the symbols of `arms_figure` mean, as HTML; `references`: whether there are hand-designed ones."""
-    signs = [(look["color"], look["sign"], look["words"]) for look in ARMS.values()]
-    if references:
-        signs.append((VERMILION, SYMBOLS["reference"], "hand-designed"))
-    words = [f'<span><b style="color:{color}">{sign}</b> {word}</span>' for color, sign, word in signs]
-    return "".join(words) + "<span>bars: 10th to 90th percentile</span><span>line: the best PSNR up to a runtime</span>"
-
-
-def name_apart(figure: go.Figure, points: Sequence[Point], *, bold: Sequence[str]) -> None:
-    """Name every point beside its marker, on the side where the fewest names, markers and bars are in the way."""
-    (left, right), (low, high) = figure.layout.xaxis.range, figure.layout.yaxis.range
-    # The width of a page's figure; on a narrower screen names may touch.
-    width, height = 980.0, figure.layout.height - 78.0
-
-    def pixels(runtime_ms: float) -> float:
-        return width * float((math.log10(runtime_ms) - left) / (right - left))
-
-    spots = [(pixels(point.runtime_ms), (PSNR.of(point) - low) / (high - low) * height) for point in points]
-    taken: list[Box] = [(x - 9, y - 9, x + 9, y + 9) for x, y in spots]
-    taken += [
-        (pixels(point.runtime_p10), y - 2, pixels(point.runtime_p90), y + 2)
-        for point, (_, y) in zip(points, spots, strict=True)
-    ]
-    for point, (across, up) in zip(points, spots, strict=True):
-        half = 3.9 * len(point.label)
-        sides = [(half + 14, 0.0), (-half - 14, 0.0), (0.0, 19.0), (0.0, -19.0)]
-        sides += [(dx, dy) for dx in (half + 8, -half - 8) for dy in (17.0, -17.0)]
-        boxes = {(dx, dy): (across + dx - half, up + dy - 8, across + dx + half, up + dy + 8) for dx, dy in sides}
-        inside = [side for side, box in boxes.items() if within(box, width, height)] or sides
-        (dx, dy) = min(inside, key=lambda side: sum(overlap(boxes[side], other) for other in taken))
-        taken.append(boxes[dx, dy])
-        name = html.escape(point.label)
-        figure.add_annotation(
-            x=math.log10(point.runtime_ms), y=PSNR.of(point), xshift=dx, yshift=dy,
-            xanchor="center", yanchor="middle", showarrow=False,
-            text=f"<b>{name}</b>" if point.label in bold else name,
-        )  # fmt: skip
-
-
-def within(box: Box, width: float, height: float) -> bool:
-    """Tell whether a box lies inside a figure of that size."""
-    return box[0] >= 0 and box[1] >= 0 and box[2] <= width and box[3] <= height
-
-
-def overlap(one: Box, other: Box) -> float:
-    """Return the area that two boxes share, in square pixels."""
-    width = min(one[2], other[2]) - max(one[0], other[0])
-    height = min(one[3], other[3]) - max(one[1], other[1])
-    return max(width, 0.0) * max(height, 0.0)
-
-
-def kept_figure(
-    layers: Sequence[str], columns: Sequence[tuple[str, str]], cells: Sequence[Sequence[tuple[int, int] | None]]
-) -> go.Figure:
-    """Draw as a heat map what was kept of every layer, the first on top; a column is a heading and a subheading.
-
-    cells: (kept, all) by layer, then by column; None where there is nothing to tell, marked as gone where none is kept.
-    Raises InputError where there is no layer or no column.
-    """
-    if not layers or not columns:
-        raise InputError(f"a heat map takes layers and columns, got {len(layers)} and {len(columns)}")
-    shared = {
-        "x": [[heading for heading, _ in columns], [subheading for _, subheading in columns]],
-        "y": list(layers), "xgap": 2, "ygap": 1, "zmin": 0, "zmax": 1, "textfont": {"size": 11},
-    }  # fmt: skip
-    # Two maps, each with gaps where the other draws: one scale has no room for a colour that stands for gone.
-    kept = go.Heatmap(
-        z=[[cell[0] / cell[1] if cell and cell[0] else None for cell in row] for row in cells],
-        text=[[f"{cell[0]}/{cell[1]}" if cell and cell[0] else "" for cell in row] for row in cells],
-        texttemplate="%{text}", hovertemplate="%{y}: %{text} kept, %{z:.0%}<extra></extra>",
-        colorscale=[[0, "#FFFFFF"], [1, BLUE]],
-        colorbar={"tickformat": ".0%", "thickness": 12, "lenmode": "pixels", "len": 150, "y": 1, "yanchor": "top"},
-        name="kept", **shared,
-    )  # fmt: skip
-    gone = go.Heatmap(
-        z=[[1 if cell and not cell[0] else None for cell in row] for row in cells],
-        text=[["gone" if cell and not cell[0] else "" for cell in row] for row in cells], texttemplate="%{text}",
-        hovertemplate="%{y}: gone<extra></extra>",
-        colorscale=[[0, INK], [1, INK]], showscale=False, name="gone", **shared,
-    )  # fmt: skip
-    figure = go.Figure([kept, gone])
-    lay_out_rows(figure, layers)
-    figure.update_layout(margin_b=10)
-    figure.update_xaxes(side="top", showdividers=False)
-    return figure
-
-
-def before_after_figure(
-    layers: Sequence[str], panels: Mapping[str, Sequence[tuple[float | None, float | None]]]
-) -> go.Figure:
-    """Draw the milliseconds of every layer before (pale, behind) and after, the first on top; one panel per name.
-
-    panels: (before, after) by layer, None where not measured, 0 after where the layer is gone. Raises InputError
-    where there is no layer or no panel.
-    """
-    if not layers or not panels:
-        raise InputError(f"a figure of layers takes layers and panels, got {len(layers)} and {len(panels)}")
-    titles = [panel_title(name, pairs) for name, pairs in panels.items()]
-    figure = plotly.subplots.make_subplots(
-        1, len(panels), shared_yaxes=True, shared_xaxes="all", horizontal_spacing=0.03, subplot_titles=titles
-    )
-    for column, pairs in enumerate(panels.values(), start=1):
-        for name, values, color, width in (
-            ("before", [before for before, _ in pairs], PALE, 0.86),
-            ("after", [after for _, after in pairs], GREEN, 0.46),
-        ):
-            bars = go.Bar(
-                x=values, y=list(layers), orientation="h", name=name, marker_color=color, width=width,
-                text=["gone" if value == 0 else "" for value in values], textposition="outside",
-                textfont_size=10, constraintext="none", cliponaxis=False,
-                hovertemplate=f"%{{y}}, {name}: %{{x:.3g}} ms<extra></extra>",
-            )  # fmt: skip
-            figure.add_trace(bars, row=1, col=column)
-    lay_out_rows(figure, layers)
-    figure.update_annotations(font_size=13)
-    figure.update_layout(barmode="overlay", showlegend=False)
-    figure.update_xaxes(title="ms", rangemode="tozero", gridcolor="#ECECEC", zerolinecolor="#999999")
-    return figure
-
-
-def panel_title(name: str, pairs: Sequence[tuple[float | None, float | None]]) -> str:
-    """Return a panel's name with the sums over those layers that have both figures, as HTML."""
-    name = f"<b>{html.escape(name)}</b>"
-    both = [(before, after) for before, after in pairs if before is not None and after is not None]
-    before, after = (sum(pair[index] for pair in both) for index in (0, 1))
-    return f"{name}: {digits(before)} to {digits(after)} ms" if both else name
-
-
-def lay_out_rows(figure: go.Figure, layers: Sequence[str]) -> None:
-    """Give every layer a row high enough to read its name, the first on top."""
-    figure.update_layout(
-        height=120 + 18 * len(layers),
-        font={"family": FONT, "size": 12, "color": INK},
-        paper_bgcolor="white",
-        plot_bgcolor="white",
-        margin={"l": 10, "r": 10, "t": 64, "b": 46},
-    )
-    figure.update_yaxes(
-        autorange="reversed", automargin=True, tickfont_size=11, tickmode="array", tickvals=list(range(len(layers))),
-        ticktext=[html.escape(layer) for layer in layers],
-    )  # fmt: skip

@@ -8,6 +8,8 @@ from typing import Literal
 
 import numpy as np
 
+from sr.measurement import Measurement
+
 Kind = Literal["candidate", "front", "chosen", "reference", "infeasible"]
 
 WORDS: dict[Kind, str] = {
@@ -59,6 +61,23 @@ class Point:
     params: int
     kind: Kind
     detail: str = ""
+
+    @classmethod
+    def of(cls, label: str, measurement: Measurement, kind: Kind, detail: str = "") -> "Point":
+        """Make the point of a measured network; without a PSNR where its quality was not measured."""
+        runtime, complexity = measurement.runtime, measurement.complexity
+        return cls(
+            label=label,
+            psnr=None if measurement.quality is None else measurement.quality.psnr,
+            runtime_ms=runtime.median_ms,
+            runtime_p10=runtime.p10_ms,
+            runtime_p90=runtime.p90_ms,
+            activations=complexity.activations,
+            multi_adds=complexity.multi_adds,
+            params=complexity.params,
+            kind=kind,
+            detail=detail,
+        )
 
 
 def hover(point: Point) -> str:

@@ -1,6 +1,4 @@
 import json
-import time
-from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -18,10 +16,7 @@ from prune.stairs import (
     CostTable,
     Figures,
     candidates,
-    counts_own_time,
     default_path,
-    enough,
-    run_ms,
     worth_having,
 )
 from sr.errors import InputError
@@ -241,49 +236,6 @@ def test_entries_are_at_the_speed_of_the_first_anchor() -> None:
     assert slowed.figures.anchor_ms == 1000.0
     # Not exactly 1: it is timed as the anchor and as a call.
     assert 400 < slowed.conv_ms(ANCHOR) < 2500
-
-
-@pytest.mark.parametrize(
-    ("times_ms", "suffice"),
-    [
-        ([20.0] * 4, False),
-        ([1.0] * 50, False),
-        ([20.0] * 5, True),
-        ([20.0, 20.1, 20.2, 35.0, 90.0], True),
-        # One run alone was quick: the machine is busy, or it was luck.
-        ([20.0, 30.0, 30.0, 35.0, 90.0], False),
-        ([20.0, 130.0, 150.0, 160.0, 190.0], True),
-        ([600.0], True),
-        ([], False),
-    ],
-)
-def test_runs_suffice_when_several_agree_or_time_is_up(times_ms: list[float], suffice: bool) -> None:
-    assert enough(times_ms, 1) is suffice
-
-
-@pytest.fixture
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-@pytest.mark.usefixtures("one_thread")
-def test_one_thread_is_not_charged_for_what_others_take() -> None:
-    if not counts_own_time():
-        pytest.skip("this system does not count the time of a thread finely")
-
-    def away() -> torch.Tensor:
-        time.sleep(0.05)
-        return torch.zeros(1)
-
-    assert run_ms(away, CPU, 1) < 25
-
-
-def test_queued_runs_count_each() -> None:
-    assert not enough([2.0] * 5, 1)
-    assert enough([2.0] * 5, 10)
 
 
 def test_one_table_has_one_number_of_threads() -> None:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from baselines.label_places import CHARACTER, LINE, MARKER, Box, Place, covered, part_labels, places
 from sr.figures import pareto_figure, runtime_figure
+from sr.label_places import CHARACTER, LINE, MARKER, Box, Place, covered, part_labels, places, shown
 from sr.page import Point
 
 SIZE = (600.0, 300.0)
@@ -61,6 +61,23 @@ def test_a_lone_name_stands_beside_its_marker_and_at_the_right_edge_on_its_left(
     assert left is not None
     assert left.right < 0
     assert not left.led
+
+
+@settings(deadline=None, max_examples=30)
+@given(MARKERS, st.sampled_from([6.0, 22.0]))
+def test_names_keep_off_markers_of_any_size(markers: list[tuple[float, float]], marker: float) -> None:
+    names = named(len(markers))
+    for spot, name, place in zip(markers, names, places(markers, names, SIZE, marker=marker), strict=True):
+        if place is not None:
+            box = Box.around(spot[0] + place.right, spot[1] + place.up, CHARACTER * len(name), LINE)
+            assert not any(box.meets(Box.around(x, y, marker, marker)) for x, y in markers)
+
+
+@pytest.mark.parametrize(
+    ("text", "seen"), [("RFDN", "RFDN"), ("<b>fine &lt;a&gt;</b>", "fine <a>"), ("a &amp; b", "a & b")]
+)
+def test_a_name_takes_the_room_of_what_is_to_be_seen(text: str, seen: str) -> None:
+    assert shown(text) == seen
 
 
 def test_where_nothing_is_free_there_is_no_name() -> None:

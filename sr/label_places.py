@@ -1,6 +1,8 @@
 """Where the names in a crowded figure go, so that none lies on another or on a marker."""
 
+import html
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -49,9 +51,9 @@ class Place:
     led: bool
 
 
-def candidates(width: float) -> Iterator[Place]:
-    """Yield the places for a name of that width, the best first: around the marker, then farther and farther."""
-    beside, above = (width + MARKER) / 2 + 1, (LINE + MARKER) / 2
+def candidates(width: float, marker: float) -> Iterator[Place]:
+    """Yield the places for a name of that width, best first: around a marker of that size, then farther and farther."""
+    beside, above = (width + marker) / 2 + 1, (LINE + marker) / 2
     for right, up in ((beside, -6), (-beside, -6), (beside, 6), (-beside, 6), (0, above), (0, -above)):
         yield Place(right, up, led=False)
     for distance in DISTANCES:
@@ -62,54 +64,59 @@ def candidates(width: float) -> Iterator[Place]:
 
 
 def places(
-    markers: Sequence[tuple[float, float]], names: Sequence[str], size: tuple[float, float], taken: Sequence[Box] = ()
+    markers: Sequence[tuple[float, float]],
+    names: Sequence[str],
+    size: tuple[float, float],
+    taken: Sequence[Box] = (),
+    marker: float = MARKER,
 ) -> list[Place | None]:
     """Return the place of each marker's name inside a figure of `size`, None where there is none left.
 
-    markers: (x, y) in pixels from the lower left corner. taken: what no name may lie on, besides the markers.
+    markers: (x, y) in pixels from the lower left corner. taken: what no name may lie on besides the markers, though a
+    line to one may cross it. marker: the size of the markers.
     """
-    occupied = [*taken, *(Box.around(x, y, MARKER, MARKER) for x, y in markers)]
+    occupied = [Box.around(x, y, marker, marker) for x, y in markers]
     found: list[Place | None] = [None] * len(markers)
     # Those in a crowd first: the others find a place later too.
     for index in sorted(range(len(markers)), key=lambda index: -neighbours(markers[index], markers)):
-        marker, width = markers[index], CHARACTER * len(names[index])
-        place = found[index] = free_place(marker, width, size, occupied)
-        if place is not None:
-            occupied += covered(marker, width, place)
+        spot, width = markers[index], CHARACTER * len(names[index])
+        for place in candidates(width, marker):
+            name, *line = covered(spot, width, place, marker)
+            if name.within(*size) and is_free([name], taken) and is_free([name, *line], occupied):
+                found[index] = place
+                occupied += [name, *line]
+                break
     return found
 
 
-def neighbours(marker: tuple[float, float], markers: Sequence[tuple[float, float]]) -> int:
+def neighbours(spot: tuple[float, float], markers: Sequence[tuple[float, float]]) -> int:
     """Return how many of the markers lie near, itself included."""
-    return sum(math.dist(marker, other) < NEAR for other in markers)
+    return sum(math.dist(spot, other) < NEAR for other in markers)
 
 
-def free_place(
-    marker: tuple[float, float], width: float, size: tuple[float, float], occupied: Sequence[Box]
-) -> Place | None:
-    """Return the first place for a name of that width that lies inside `size` and on nothing that is occupied."""
-    for place in candidates(width):
-        name, *line = covered(marker, width, place)
-        if name.within(*size) and not any(box.meets(other) for box in (name, *line) for other in occupied):
-            return place
-    return None
+def is_free(boxes: Sequence[Box], occupied: Sequence[Box]) -> bool:
+    """Tell whether none of `boxes` lies on anything that is occupied."""
+    return not any(box.meets(other) for box in boxes for other in occupied)
 
 
-def covered(marker: tuple[float, float], width: float, place: Place) -> list[Box]:
+def covered(spot: tuple[float, float], width: float, place: Place, marker: float = MARKER) -> list[Box]:
     """Return what a name at `place` takes: its own box, then boxes along the line that leads to it."""
-    x, y = marker
+    x, y = spot
     name = Box.around(x + place.right, y + place.up, width, LINE)
     if not place.led:
         return [name]
     # From where the line has left its own marker.
     length = math.hypot(place.right, place.up)
-    steps = [step / length for step in range(math.ceil(MARKER), math.floor(length), 4)]
+    steps = [step / length for step in range(math.ceil(marker), math.floor(length), 4)]
     line = [Box.around(x + share * place.right, y + share * place.up, 2, 2) for share in steps]
     return [name, *(dot for dot in line if not dot.meets(name))]
 
 
-def part_labels(figure: Any) -> None:  # noqa: ANN401 - a figure of sr.figures, whose library only that module imports
-    """Move the names of a figure's points apart; a name without any free place goes, and pointing still tells it."""
+def part_labels(figure: Any, marker: float = MARKER) -> None:  # noqa: ANN401 - a figure, whose library is not for here
+    """Move the names of a figure's points apart; a name without any free place goes, and pointing still tells it.
+
+    marker: the size of the largest marker, in pixels.
+    """
     layout = figure.layout
     size = (INSIDE_WIDTH, layout.height - layout.margin.t - layout.margin.b)
     # All others are notes at the figure's edge.
@@ -118,9 +125,14 @@ def part_labels(figure: Any) -> None:  # noqa: ANN401 - a figure of sr.figures, 
     markers = [
         (in_pixels(label.x, layout.xaxis, size[0]), in_pixels(label.y, layout.yaxis, size[1])) for label in of_points
     ]
-    found = places(markers, [label.text for label in of_points], size, spreads(figure, size))
+    found = places(markers, [shown(label.text) for label in of_points], size, spreads(figure, size), marker)
     kept = [moved(label, place) for label, place in zip(of_points, found, strict=True) if place is not None]
     layout.annotations = [*notes, *kept]
+
+
+def shown(text: str) -> str:
+    """Return what is to be seen of a name in HTML."""
+    return html.unescape(re.sub(r"<[^>]*>", "", text))
 
 
 def in_pixels(value: float, axis: Any, length: float) -> float:  # noqa: ANN401 - see part_labels

@@ -1,0 +1,221 @@
+"""The ways to prune that are compared: our own per convolution, and torch-pruning's coupled groups."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from prune.costs import Costs, Metric
+from prune.execution import Choice, Measurer, choose_execution
+from prune.gate_decorator import GateDecorator, Schedule, Scores
+from prune.gates import Gated
+from prune.graph import Graph
+from prune.groups import coupled_groups, magnitude_scores
+from prune.plan import Group, Kept, Plan
+from prune.selection import MODES, Mode, Selection, Variable, of_sites
+from prune.sites import Site, sites_of
+from prune.surgery import slim
+from sr.deployment import deploy
+from sr.latency import Protocol, measure_runtimes
+from sr.pairs import Pairs
+from sr.quality import evaluate
+
+# A runtime within this share of what was asked for is met.
+CLOSE = 0.03
+CORRECTIONS = 3
+QUICK = Protocol(seconds=2.0, minimum_runs=8)
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What all arms share.
+
+    graph: the dense network; its weights are `tensors` when an arm begins. kept: what an earlier pruning left.
+    limits: the most that the result may cost, `runtime` as a share of the dense network's. psnr_floor: where one is
+    given, rounds go on until the network with masks is worse than that on `val` (dB, RGB); limits are then steps.
+    """
+
+    graph: Graph
+    tensors: Mapping[str, Tensor]
+    kept: Mapping[str, Kept]
+    costs: Costs
+    limits: Mapping[Metric, float]
+    schedule: Schedule
+    train: Pairs
+    device: torch.device
+    dtype: str
+    measurer: Measurer
+    val: Pairs
+    psnr_floor: float | None = None
+    subpixels: bool = False
+
+    def dense(self) -> nn.Module:
+        """Return the dense network with the weights that all arms begin with, ready to run."""
+        self.graph.module.load_state_dict(self.tensors)
+        return slim(self.graph, Plan(self.kept, {}, {}))
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """What an arm came to, before it is fine-tuned: the plan with its execution, and the slim network.
+
+    difference: the largest between the outputs of the masked and of the slim network on random pixels in [0, 1].
+    """
+
+    plan: Plan
+    network: nn.Module
+    choices: Sequence[Choice]
+    difference: float
+
+
+@dataclass(frozen=True)
+class Way:
+    """What is chosen among, and by which scores: from the gates' scores per site to those per variable."""
+
+    variables: tuple[Variable, ...]
+    scores: Callable[[Scores], Scores]
+    mode: Mode
+
+
+def way(arm: str, sites: Sequence[Site], graph: Graph) -> Way:
+    """Return how an arm prunes: a mode of `MODES`, `group`, or `magnitude`.
+
+    `group` sums the gates' scores over all that torch-pruning couples, so that only the grouping differs from ours;
+    `magnitude` takes torch-pruning's own importance.
+    """
+    if arm in MODES:
+        return Way(of_sites(sites), lambda scores: scores, arm)
+    groups = coupled_groups(graph.module)
+    variables = tuple(Variable(group) for group in groups)
+    if arm == "magnitude":
+        return Way(variables, lambda _: by_magnitude(graph, groups), "free")
+    return Way(variables, lambda scores: over_groups(groups, sites, scores), "free")
+
+
+def by_magnitude(graph: Graph, groups: Sequence[Group]) -> Scores:
+    """Return torch-pruning's importance per unit."""
+    return [score.double().numpy() for score in magnitude_scores(graph.module, groups)]
+
+
+def over_groups(groups: Sequence[Group], sites: Sequence[Site], scores: Scores) -> Scores:
+    """Return per group and unit the sum of the gates' scores over all of its members."""
+    of_channel: dict[tuple[str, str, int], tuple[int, int]] = {}
+    for number, site in enumerate(sites):
+        for unit, channels in enumerate(site.member.channels):
+            of_channel.update({(site.member.conv, site.member.side, channel): (number, unit) for channel in channels})
+    found = []
+    for group in groups:
+        total = np.zeros(group.units)
+        for member in group.members:
+            for unit, channels in enumerate(member.channels):
+                keys = ((member.conv, member.side, channel) for channel in channels)
+                gates = {of_channel[key] for key in keys if key in of_channel}
+                total[unit] += sum(float(scores[number][gate]) for number, gate in gates)
+        found.append(total)
+    return found
+
+
+def prune(arm: str, setup: Setup, folder: Path, teacher: nn.Module | None) -> Pruned:
+    """Prune by one arm, from the dense weights to a slim network that meets the limits; goes on from `folder`."""
+    setup.graph.module.load_state_dict(setup.tensors)
+    sites = sites_of(setup.graph, subpixels=setup.subpixels)
+    chosen_by = way(arm, sites, setup.graph)
+    gated = Gated(setup.graph, sites)
+    gated.mask(setup.kept)
+    decorator = GateDecorator(
+        gated, setup.schedule, setup.train, setup.device,
+        alive=alive_in(chosen_by.variables, setup.kept), state=folder / "gates.state", teacher=teacher,
+    )  # fmt: skip
+    if setup.psnr_floor is not None:
+        decorator.run(
+            chooser(chosen_by, setup, gated),
+            label=arm,
+            rounds=setup.schedule.rounds,
+            enough=lambda: is_below(gated, setup),
+        )
+        return operate(gated, chosen_by, setup, decorator)
+    return corrected(arm, setup, chosen_by, gated, decorator)
+
+
+def corrected(arm: str, setup: Setup, chosen_by: Way, gated: Gated, decorator: GateDecorator) -> Pruned:
+    """Prune, and where the measured runtime is not what was predicted, prune on with the limit moved by as much."""
+    aimed, rounds = setup, setup.schedule.rounds
+    for attempt in range(CORRECTIONS + 1):
+        decorator.run(chooser(chosen_by, aimed, gated), label=arm, rounds=rounds)
+        pruned = operate(gated, chosen_by, aimed, decorator)
+        if "runtime" not in setup.limits or attempt == CORRECTIONS:
+            break
+        off = measured_ratio(pruned.network, setup) / setup.limits["runtime"]
+        if abs(off - 1) <= CLOSE:
+            break
+        aimed = replace(aimed, limits={**setup.limits, "runtime": aimed.limits["runtime"] / off})
+        rounds = max(rounds, decorator.progress.round) + 1
+    return pruned
+
+
+def is_below(gated: Gated, setup: Setup) -> bool:
+    """Tell whether the network with masks is worse than the floor."""
+    assert setup.psnr_floor is not None
+    return evaluate(deploy(gated), setup.val, setup.device).psnr < setup.psnr_floor
+
+
+def alive_in(variables: Sequence[Variable], kept: Mapping[str, Kept]) -> list[NDArray[np.bool_]]:
+    """Return per variable which units a plan keeps."""
+    found = []
+    for variable in variables:
+        alive = np.ones(variable.group.units, dtype=bool)
+        for member in variable.group.members:
+            stays = set(kept[member.conv].inputs if member.side == "inputs" else kept[member.conv].outputs)
+            alive &= np.array([not stays.isdisjoint(channels) for channels in member.channels])
+        found.append(alive)
+    return found
+
+
+def chooser(
+    chosen_by: Way, setup: Setup, gated: Gated
+) -> Callable[[float, Scores, list[NDArray[np.bool_]]], Selection]:
+    """Return what makes the selection of a round: the limits come nearer by equal factors from round to round."""
+
+    def choose(share: float, scores: Scores, alive: list[NDArray[np.bool_]]) -> Selection:
+        gated.folded_into(setup.graph)
+        selection = selected(chosen_by, setup, share, scores, alive)
+        selection.shrink()
+        selection.fill()
+        return selection
+
+    return choose
+
+
+def selected(chosen_by: Way, setup: Setup, share: float, scores: Scores, alive: list[NDArray[np.bool_]]) -> Selection:
+    """Return the selection before anything is dropped."""
+    dense = setup.costs.dense
+    absolute = {metric: limit * (dense[metric] if metric == "runtime" else 1) for metric, limit in setup.limits.items()}
+    limits = {metric: dense[metric] * min(1.0, limit / dense[metric]) ** share for metric, limit in absolute.items()}
+    return Selection(
+        setup.costs, chosen_by.variables, chosen_by.scores(scores), chosen_by.mode, limits, list(alive), pull=share
+    )
+
+
+def operate(gated: Gated, chosen_by: Way, setup: Setup, decorator: GateDecorator) -> Pruned:
+    """Make the slim network of what the rounds left, in the execution that is fastest here."""
+    gated.folded_into(setup.graph)
+    selection = selected(chosen_by, setup, 1.0, decorator.progress.scores, decorator.progress.alive)
+    plan, choices = choose_execution(selection.plan(), setup.costs, setup.measurer)
+    network = slim(setup.graph, plan)
+    lr = torch.rand(1, 3, 48, 56, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        masked = gated.cpu().eval()(lr)
+        difference = float((masked - network(lr)).abs().max())
+    gated.to(setup.device)
+    return Pruned(plan, network, choices, difference)
+
+
+def measured_ratio(network: nn.Module, setup: Setup) -> float:
+    """Return the median runtime of a network as a share of the dense one's, both in the same rounds."""
+    networks = {"dense": setup.dense(), "slim": network}
+    runtimes = measure_runtimes(networks, setup.device, lr_size=setup.costs.lr_size, dtype=setup.dtype, protocol=QUICK)
+    return runtimes["slim"].median_ms / runtimes["dense"].median_ms

@@ -1,0 +1,306 @@
+"""Command: prune a network until it is as fast or as small as asked, and prove it beside the dense one and rivals."""
+
+import argparse
+import json
+import math
+import shlex
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from prune.arms import Setup, prune
+from prune.compare import Contender, compared, contender, dense_contender, fine_tuned
+from prune.costs import METRICS, Costs, Metric
+from prune.execution import Measurer, in_words
+from prune.gate_decorator import Schedule
+from prune.network import opened
+from prune.plan import Plan
+from prune.report import DENSE, OURS, Arm, page, to_json, verdict
+from prune.selection import MODES
+from prune.sites import sites_of
+from prune.stairs import CostTable, default_path
+from prune.surgery import slim
+from sr.checkpoint import Description, load
+from sr.command import DONE, Parser, device, run, say
+from sr.data import load_pairs
+from sr.deployment import DTYPES
+from sr.errors import InputError
+from sr.export import export_onnx
+from sr.files import write_json, write_text
+from sr.latency import Protocol, measure_runtimes
+from sr.lr_size import parse_size
+from sr.pairs import Pairs, on_device
+from sr.training import Recipe, TrainingFailedError
+
+# Training pictures with a smaller LR side are left out.
+SMALLEST_SIDE = 32
+# With a floor for the PSNR each round may cost this share of the one before, and there are at most so many.
+FLOOR_STEP, FLOOR_ROUNDS = 0.9, 20
+ARMS = (OURS, "group", "magnitude")
+QUICK = Protocol(seconds=1.5, minimum_runs=6)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Load, prune by every arm, fine-tune, measure side by side, export, and say what came out."""
+    args = parse(argv)
+    begin(args)
+    description, setup, val = prepare(args)
+    teacher = setup.dense() if args.distillation else None
+    recipe = fine_tuning(args, setup.train)
+    contenders = {DENSE: dense_contender(setup, description)}
+    try:
+        for arm in names_of(args):
+            contenders[title_of(arm)] = pruned_by(arm, args.out / arm, description, setup, teacher)
+        for name, each in contenders.items():
+            folder = args.out / name_of(name)
+            network = finished(folder, each) or fine_tuned(each, recipe, setup, folder, teacher)
+            contenders[name] = replace(each, network=network)
+    except TrainingFailedError as error:
+        raise InputError(f"the training failed: {error}; try a smaller --learning-rate or --batch") from error
+    arms = compared(contenders, setup, val)
+    ship(args, contenders, arms)
+    return DONE
+
+
+def parse(argv: list[str] | None) -> argparse.Namespace:
+    """Read the command line; raises InputError where a value breaks its law."""
+    parser = Parser(
+        prog="python -m prune.run",
+        description="Prune the channels of every convolution by gates, until the network is as fast as asked.",
+        example="python -m prune.run hcsrn.pth --target runtime --ratio 0.45 --data DIV2K --val DIV2K --out runs/pruned",
+    )
+    parser.add_argument("checkpoint", type=Path, metavar="CKPT", help="a network; python -m baselines.train makes one")
+    parser.add_argument("--target", default="runtime", metavar="METRICS",
+                        help=f"what to bring down: one or several of {', '.join(METRICS)} (default runtime)")  # fmt: skip
+    parser.add_argument(
+        "--ratio", metavar="X", help="to this share of the dense network's, one per target (default 0.5)"
+    )
+    parser.add_argument("--budget", metavar="N", help="or to this many, one per target; runtime in milliseconds")
+    parser.add_argument("--budget-ms", type=float, metavar="MS", help="short for --target runtime --budget MS")
+    parser.add_argument("--psnr-floor", type=float, metavar="DB",
+                        help="or as far as the PSNR on --val stays above this before fine-tuning")  # fmt: skip
+    parser.add_argument("--mode", default="nested", metavar="MODES",
+                        help=f"how kept channels lie: one or several of {', '.join(MODES)} (default nested)")  # fmt: skip
+    parser.add_argument("--arms", default=",".join(ARMS), metavar="ARMS",
+                        help=f"ways to prune that are compared (default {','.join(ARMS)})")  # fmt: skip
+    parser.add_argument("--subpixels", action="store_true", help="gate the channels before a pixel shuffle one by one")
+    parser.add_argument("--rounds", type=int, default=8, metavar="N", help="of a tick and a tock (default 8)")
+    parser.add_argument("--tick-steps", type=int, default=30, metavar="N", help="to score the gates (default 30)")
+    parser.add_argument("--tock-steps", type=int, default=100, metavar="N", help="to train what is left (default 100)")
+    parser.add_argument("--fine-tune-steps", type=int, default=2000, metavar="N",
+                        help="of every network at the end, the dense one too (default 2000)")  # fmt: skip
+    parser.add_argument("--distillation", type=float, default=0.0, metavar="X",
+                        help="share of the dense network in what is learnt from, 0 to 1 (default 0)")  # fmt: skip
+    parser.add_argument("--batch", type=int, default=8, metavar="N", help="patches a step (default 8)")
+    parser.add_argument("--patch", type=int, default=32, metavar="N", help="side of the LR patches (default 32)")
+    parser.add_argument("--learning-rate", type=float, default=1e-3, metavar="X", help="at its highest (default 0.001)")
+    parser.add_argument("--lr-size", default="256x256", metavar="HxW", help="LR size that runtimes are for")
+    parser.add_argument("--dtype", default="float32", metavar="DTYPE", help=f"one of {', '.join(DTYPES)}")
+    parser.add_argument("--resume", action="store_true", help="go on with what lies in --out")
+    parser.add_shared("out", "data", "val", "device", "seed", "json", out="runs/pruned")
+    args = parser.parse_args(argv)
+    args.command = shlex.join(["python", "-m", "prune.run", *(sys.argv[1:] if argv is None else argv)])
+    args.device = device(str(args.device))
+    args.lr_size = parse_size(args.lr_size)
+    check_choices(args)
+    check_numbers(args)
+    return args
+
+
+def check_choices(args: argparse.Namespace) -> None:
+    """Split what comes in lists and raise InputError for a name that is none."""
+    if args.budget_ms is not None:
+        if args.budget is not None or args.target != "runtime":
+            raise InputError("--budget-ms stands for --target runtime --budget MS; give one of the two")
+        args.budget = str(args.budget_ms)
+    known = {"target": tuple(METRICS), "mode": MODES, "arms": ARMS, "dtype": tuple(DTYPES)}
+    for name, allowed in known.items():
+        given = getattr(args, name).split(",")
+        if any(value not in allowed for value in given):
+            raise InputError(f"--{name} is of {', '.join(allowed)}; got {getattr(args, name)!r}")
+        if name != "dtype":
+            setattr(args, name, list(dict.fromkeys(given)))
+
+
+def check_numbers(args: argparse.Namespace) -> None:
+    """Read the limits and raise InputError for a number outside its law."""
+    if (args.ratio is not None) + (args.budget is not None) + (args.psnr_floor is not None) > 1:
+        raise InputError("--ratio, --budget and --psnr-floor exclude each other; give one")
+    if args.psnr_floor is not None and not math.isfinite(args.psnr_floor):
+        raise InputError(f"--psnr-floor must be a number of dB, got {args.psnr_floor}")
+    args.limits = limits_of(args)
+    for name in ("rounds", "tick_steps", "tock_steps", "batch", "patch", "learning_rate"):
+        if not 0 < getattr(args, name) < math.inf:
+            raise InputError(f"--{name.replace('_', '-')} must be over 0, got {getattr(args, name)}")
+    if args.fine_tune_steps < 0:
+        raise InputError(f"--fine-tune-steps must be at least 0, got {args.fine_tune_steps}")
+    if not 0 <= args.distillation <= 1:
+        raise InputError(f"--distillation must be within 0 and 1, got {args.distillation}")
+
+
+def limits_of(args: argparse.Namespace) -> dict[Metric, tuple[str, float]]:
+    """Return per target whether a share or an amount is given, and how much."""
+    kind = "budget" if args.budget is not None else "ratio"
+    text = args.budget if args.budget is not None else args.ratio if args.ratio is not None else "0.5"
+    try:
+        numbers = [float(number) for number in text.split(",")]
+    except ValueError as error:
+        raise InputError(f"--{kind} must be numbers between commas, got {text!r}") from error
+    if len(numbers) == 1:
+        numbers *= len(args.target)
+    most = 1.0 if kind == "ratio" else math.inf
+    if len(numbers) != len(args.target) or not all(0 < number < most for number in numbers):
+        law = "over 0 and under 1" if kind == "ratio" else "over 0"
+        raise InputError(f"--{kind} takes one number per target, {law}; got {text!r} for {', '.join(args.target)}")
+    return {metric: (kind, number) for metric, number in zip(args.target, numbers, strict=True)}
+
+
+def begin(args: argparse.Namespace) -> None:
+    """Make the folder, or take up what lies in it; raises InputError where it holds another pruning."""
+    if not args.checkpoint.is_file():
+        raise InputError(
+            f"no checkpoint at {args.checkpoint}; python -m baselines.train hcsrn --out {args.checkpoint} makes one"
+        )
+    leave_out = ("command", "resume", "json", "limits", "out")
+    asked = {name: str(value) for name, value in vars(args).items() if name not in leave_out}
+    path = args.out / "asked.json"
+    if path.exists():
+        if not args.resume:
+            raise InputError(f"{args.out} holds a pruning; go on with --resume, or name another --out")
+        was = json.loads(path.read_text(encoding="utf-8"))
+        changed = [f"--{name.replace('_', '-')} was {was.get(name)}" for name in asked if was.get(name) != asked[name]]
+        if changed:
+            raise InputError(f"{args.out} holds another pruning ({'; '.join(changed)}); name another --out")
+    elif args.resume:
+        raise InputError(f"there is no pruning in {args.out}; leave --resume out to start one")
+    args.out.mkdir(parents=True, exist_ok=True)
+    write_json(path, asked)
+
+
+def prepare(args: argparse.Namespace) -> tuple[Description, Setup, Pairs]:
+    """Load the network and the pictures, and measure what is to be brought down."""
+    checkpoint = load(args.checkpoint)
+    try:
+        description, graph, kept = opened(checkpoint)
+        sites = sites_of(graph, subpixels=args.subpixels)
+    except InputError as error:
+        raise InputError(f"{args.checkpoint}: {error}") from error
+
+    def report(line: str) -> None:
+        say(line, to_stderr=True)
+
+    train = on_device(load_pairs(args.data, "train", minimum_lr_side=SMALLEST_SIDE, report=report), args.device)
+    val = load_pairs(args.val, "val", minimum_lr_side=16, report=report)
+    dense = slim(graph, Plan(kept, {}, {}))
+    runtimes = measure_runtimes({DENSE: dense}, args.device, lr_size=args.lr_size, dtype=args.dtype, protocol=QUICK)
+    memory_format = runtimes[DENSE].memory_format
+    say(f"{args.checkpoint}: {len(graph.convs())} convolutions, {sum(len(site.numbers) for site in sites):,} gates; "
+        f"{runtimes[DENSE].median_ms:.1f} ms dense, in {memory_format}")  # fmt: skip
+    table = CostTable(
+        args.device, args.dtype, memory_format, default_path(args.device, args.dtype, memory_format), report=report
+    )
+    costs = Costs(graph, args.lr_size, table)
+    tensors = {name: tensor.clone() for name, tensor in graph.module.state_dict().items()}
+    setup = Setup(
+        graph, tensors, kept, costs, absolute(args, costs, runtimes[DENSE].median_ms), schedule_of(args), train,
+        args.device, args.dtype, Measurer(args.device, args.dtype, memory_format), val, args.psnr_floor, args.subpixels,
+    )  # fmt: skip
+    return description, setup, val
+
+
+def absolute(args: argparse.Namespace, costs: Costs, dense_ms: float) -> dict[Metric, float]:
+    """Return the limits as Setup has them; raises InputError where the network is within them already."""
+    limits: dict[Metric, float] = {}
+    for metric, (kind, number) in args.limits.items():
+        dense = dense_ms if metric == "runtime" else costs.dense[metric]
+        limit = number * dense if kind == "ratio" else number
+        if args.psnr_floor is not None:
+            limit = dense * FLOOR_STEP**FLOOR_ROUNDS
+        if limit >= dense:
+            raise InputError(f"the network is within its limit already: {metric} is {dense:g}, the limit {limit:g}")
+        limits[metric] = limit / dense if metric == "runtime" else limit
+    return limits
+
+
+def schedule_of(args: argparse.Namespace) -> Schedule:
+    """Return the rounds as the flags say."""
+    return Schedule(
+        rounds=args.rounds if args.psnr_floor is None else FLOOR_ROUNDS,
+        tick_steps=args.tick_steps, tock_steps=args.tock_steps, batch=args.batch, patch=args.patch,
+        learning_rate=args.learning_rate, tick_learning_rate=args.learning_rate / 20,
+        distillation=args.distillation, seed=args.seed,
+    )  # fmt: skip
+
+
+def fine_tuning(args: argparse.Namespace, train: Pairs) -> Recipe | None:
+    """Return how every network is trained on, None for not at all."""
+    if not args.fine_tune_steps:
+        return None
+    return Recipe(
+        steps=args.fine_tune_steps, batch=args.batch, patch=min(args.patch, train.smallest_side()),
+        learning_rate=args.learning_rate, distillation=args.distillation, seed=args.seed,
+    )  # fmt: skip
+
+
+def names_of(args: argparse.Namespace) -> list[str]:
+    """Return the arms, our own by their modes."""
+    return [name for arm in args.arms for name in (args.mode if arm == OURS else [arm])]
+
+
+def title_of(arm: str) -> str:
+    """Return how an arm is called in the report."""
+    return f"{OURS} ({arm})" if arm in MODES else arm
+
+
+def name_of(title: str) -> str:
+    """Return the folder of an arm."""
+    return title.removeprefix(f"{OURS} (").removesuffix(")")
+
+
+def pruned_by(arm: str, folder: Path, description: Description, setup: Setup, teacher: nn.Module | None) -> Contender:
+    """Prune by one arm and keep the plan beside its state, so that going on begins behind it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    pruned = prune(arm, setup, folder, teacher)
+    for line in in_words(pruned.choices):
+        say(f"{title_of(arm)}: {line}")
+    say(f"{title_of(arm)}: masked and slim differ by at most {pruned.difference:.1e}")
+    write_json(folder / "plan.json", pruned.plan.to_json())
+    write_json(folder / "execution.json", [asdict(choice) for choice in pruned.choices])
+    return contender(title_of(arm), pruned, description)
+
+
+def finished(folder: Path, each: Contender) -> nn.Module | None:
+    """Return the network that an earlier run fine-tuned, None where there is none of this plan."""
+    path = folder / "network.pth"
+    if not path.is_file():
+        return None
+    checkpoint = load(path)
+    return checkpoint.build() if checkpoint.description == each.description else None
+
+
+def ship(args: argparse.Namespace, contenders: Mapping[str, Contender], arms: list[Arm]) -> None:
+    """Write the page, the figures and the best network, and say what it came to."""
+    best = max((arm for arm in arms if arm.name != DENSE), key=lambda arm: (arm.name.startswith(OURS), arm.psnr))
+    difference = export_onnx(contenders[best.name].network.cpu(), args.out / "network.onnx")
+    notes = [
+        f"{best.name} is exported as network.onnx; onnxruntime differs from it by at most {difference:.1e} at three sizes.",
+        "The dense network runs in the form that the pruned ones run in, its sums overwritten in place.",
+    ]
+    write_text(
+        args.out / "page.html", page(arms, title=f"Pruning {args.checkpoint.name}", command=args.command, notes=notes)
+    )
+    results: dict[str, Any] = to_json(arms) | {"command": args.command, "exported": best.name}
+    write_json(args.out / "results.json", results)
+    if args.json:
+        write_json(args.json, results)
+    for line in verdict(arms):
+        say(line)
+    say(f"page: {args.out / 'page.html'}; network: {args.out / name_of(best.name) / 'network.pth'}")
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

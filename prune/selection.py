@@ -1,0 +1,288 @@
+"""Which channels to keep: those whose scores are the least per cost that their removal saves go first."""
+
+import heapq
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from prune.costs import Costs, Metric
+from prune.flow import Channels, Flow, everything, flow
+from prune.plan import Group, Kept, Plan, Side
+from prune.sites import Site
+from sr.errors import InputError
+
+Mode = Literal["free", "pulled", "nested"]
+MODES: tuple[Mode, ...] = ("free", "pulled", "nested")
+Scores = Sequence[NDArray[np.float64]]
+# Without a table of stairs a variable loses this share of its units at a time.
+SHARE = 1 / 16
+# Below what any channel scores: those without a score go first, but not for nothing.
+LEAST_SCORE = 1e-12
+
+
+@dataclass(frozen=True)
+class Variable:
+    """Units that are kept or dropped by their order.
+
+    group: the channels that a unit stands for. stream and numbers: as in `Site`; None where the units are compared with
+    no other's.
+    """
+
+    group: Group
+    stream: int | None = None
+    numbers: tuple[int, ...] = ()
+
+
+def of_sites(sites: Sequence[Site]) -> tuple[Variable, ...]:
+    """Return a variable per site: every side of every convolution for itself."""
+    return tuple(Variable(Group((site.member,)), site.stream, site.numbers) for site in sites)
+
+
+@dataclass
+class Selection:
+    """What is kept of every variable, and what that costs.
+
+    mode: `free` drops the units with the lowest scores of each variable; `nested` drops them in one order per stream,
+    so that kept sets are runs that begin together; `pulled` mixes both by `pull` (0 to 1). limits: the most that the
+    plan may cost by each metric.
+    """
+
+    costs: Costs
+    variables: tuple[Variable, ...]
+    scores: Scores
+    mode: Mode
+    limits: Mapping[Metric, float]
+    alive: list[Channels]
+    pull: float = 1.0
+    spent: dict[Metric, float] = field(default_factory=dict)
+    present: list[Channels] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.everything = everything(self.costs.graph)
+        self.scores = [np.maximum(score, LEAST_SCORE) for score in self.scores]
+        self.stairs = [self.counts(variable) for variable in self.variables]
+        self.streams = self.shared_streams()
+        self.settle(self.alive)
+
+    def counts(self, variable: Variable) -> tuple[int, ...]:
+        """Return the numbers of units worth having, descending to 0."""
+        units = variable.group.units
+        if "runtime" not in self.limits or self.costs.table is None:
+            step = max(1, round(units * SHARE))
+            return (*range(units, 0, -step), 0)
+        calls = dict(self.costs.calls(flow(self.costs.graph, self.everything)))
+        member = max(variable.group.members, key=lambda each: self.costs.table.conv_ms(calls[each.conv]))  # type: ignore[union-attr]
+        each = len(member.channels[0])
+        most = calls[member.conv].inputs if member.side == "inputs" else calls[member.conv].outputs
+        worth = self.costs.table.stairs(calls[member.conv], member.side, most)
+        fitting = {min(units, max(1, count // each)) for count in worth}
+        return (*sorted(fitting | {units}, reverse=True), 0)
+
+    def shared_streams(self) -> dict[int, list[int]]:
+        """Return per stream the variables that index its channels, where there are several."""
+        found: dict[int, list[int]] = {}
+        for number, variable in enumerate(self.variables):
+            if variable.stream is not None:
+                found.setdefault(variable.stream, []).append(number)
+        return {stream: numbers for stream, numbers in found.items() if len(numbers) > 1}
+
+    def kept(self, alive: Sequence[Channels]) -> dict[str, Kept]:
+        """Return the plan for the units that are alive; what no variable names is kept."""
+        dropped: dict[tuple[str, Side], set[int]] = {}
+        for variable, units in zip(self.variables, alive, strict=True):
+            for unit in np.flatnonzero(~units):
+                for member in variable.group.members:
+                    dropped.setdefault((member.conv, member.side), set()).update(member.channels[unit])
+        kept = dict(self.everything)
+        for name in {name for name, _ in dropped}:
+            sides = (
+                (self.everything[name].inputs, dropped.get((name, "inputs"), set())),
+                (self.everything[name].outputs, dropped.get((name, "outputs"), set())),
+            )
+            kept[name] = Kept(*(tuple(channel for channel in every if channel not in gone) for every, gone in sides))
+        return kept
+
+    def followed(self, alive: Sequence[Channels]) -> Flow | None:
+        """Return what is left of the network, None where that is too little."""
+        try:
+            return flow(self.costs.graph, self.kept(alive))
+        except InputError:
+            return None
+
+    def cost(self, followed: Flow) -> dict[Metric, float]:
+        """Return the cost by each limited metric."""
+        return {metric: self.costs.of(followed, metric) for metric in self.limits}
+
+    def left(self, followed: Flow) -> list[Channels]:
+        """Return the units that a plan in normal form leaves: with a convolution's last input go all its outputs."""
+        sides = {(name, "inputs"): set(kept.inputs) for name, kept in followed.kept.items()}
+        sides |= {(name, "outputs"): set(kept.outputs) for name, kept in followed.kept.items()}
+        found = []
+        for variable in self.variables:
+            member = variable.group.members[0]
+            stays = sides[member.conv, member.side]
+            found.append(np.array([not stays.isdisjoint(unit) for unit in member.channels]))
+        return found
+
+    def lost(self, left: Sequence[Channels]) -> float:
+        """Return the score of what would be gone: as inputs or as outputs, for a channel between two has both."""
+        lost = {"inputs": 0.0, "outputs": 0.0}
+        for variable, score, old, new in zip(self.variables, self.scores, self.present, left, strict=True):
+            lost[variable.group.members[0].side] += float(score[old & ~new].sum())
+        return max(lost.values())
+
+    def excess(self, spent: Mapping[Metric, float]) -> float:
+        """Return by how many times the limits are exceeded, summed; 0 within all."""
+        return sum(max(0.0, spent[metric] / limit - 1) for metric, limit in self.limits.items())
+
+    def priority(self, number: int) -> NDArray[np.float64]:
+        """Return what orders the units of a variable: the highest stay."""
+        own, variable = self.scores[number], self.variables[number]
+        if self.mode == "free" or variable.stream not in self.streams:
+            return own
+        common = self.common(variable.stream)[list(variable.numbers)]
+        if self.mode == "nested":
+            return common
+        # Ranks, which do not ask how far apart scores are.
+        return (1 - self.pull) * ranks(own) + self.pull * ranks(common)
+
+    def common(self, stream: int) -> NDArray[np.float64]:
+        """Return what orders the channels of a stream: by how many variables keep them, then by their mean score."""
+        width = max(max(self.variables[number].numbers) for number in self.streams[stream]) + 1
+        total, keep = np.zeros(width), np.zeros(width)
+        for number in self.streams[stream]:
+            channels = list(self.variables[number].numbers)
+            np.add.at(total, channels, self.scores[number])
+            np.add.at(keep, channels, self.alive[number])
+        return keep + total / (total.max() * (1 + 1e-9))
+
+    def top(self, number: int, count: int) -> Channels:
+        """Return the `count` units of a variable with the highest priority; equals by their number."""
+        order = np.argsort(-self.priority(number), kind="stable")
+        units = np.zeros(len(order), dtype=bool)
+        units[order[:count]] = True
+        return units
+
+    def moves(self) -> Iterator[tuple[str, int]]:
+        """Yield all that can be done: a step down for a variable, its end, a step down for a stream."""
+        for number in range(len(self.variables)):
+            yield "step", number
+            yield "end", number
+        for stream in self.streams:
+            yield "stream", stream
+
+    def after(self, move: tuple[str, int]) -> list[Channels] | None:
+        """Return what is alive after a move, None where it does nothing."""
+        kind, number = move
+        alive = list(self.alive)
+        if kind == "stream":
+            self.narrow(alive, number)
+        else:
+            below = self.below(number, int(alive[number].sum()))
+            alive[number] = self.top(number, (below if kind == "step" else 0) or 0) & alive[number]
+            if below is None:
+                return None
+        changed = any((new != old).any() for new, old in zip(alive, self.alive, strict=True))
+        return alive if changed else None
+
+    def below(self, number: int, count: int) -> int | None:
+        """Return the next number of units worth having, None at 0."""
+        return next((stair for stair in self.stairs[number] if stair < count), None)
+
+    def narrow(self, alive: list[Channels], stream: int) -> None:
+        """Drop the channels of a stream that come last in its order, down to the next stair, from all its variables."""
+        numbers = self.streams[stream]
+        common = self.common(stream)
+        used = np.zeros(len(common), dtype=bool)
+        for number in numbers:
+            used[list(self.variables[number].numbers)] |= alive[number]
+        width = self.below(max(numbers, key=lambda each: self.variables[each].group.units), int(used.sum())) or 0
+        stays = np.zeros(len(common), dtype=bool)
+        stays[np.argsort(-np.where(used, common, -1), kind="stable")[:width]] = True
+        for number in numbers:
+            alive[number] = alive[number] & stays[list(self.variables[number].numbers)]
+
+    def rated(self, move: tuple[str, int]) -> tuple[float, list[Channels], dict[Metric, float]] | None:
+        """Return the score lost per cost saved, and what is then alive and spent; None where nothing is saved."""
+        alive = self.after(move)
+        followed = None if alive is None else self.followed(alive)
+        if alive is None or followed is None:
+            return None
+        spent = self.cost(followed)
+        saved = self.excess(self.spent) - self.excess(spent)
+        if saved <= 0:
+            return None
+        return self.lost(self.left(followed)) / saved, alive, spent
+
+    def settle(self, alive: list[Channels]) -> None:
+        """Take what is alive for the present state."""
+        followed = self.followed(alive)
+        if followed is None:
+            raise InputError("the plan to go on from leaves too little of the network")
+        self.alive, self.spent, self.present = alive, self.cost(followed), self.left(followed)
+
+    def shrink(self) -> None:
+        """Drop units until all limits are met; raises InputError where they cannot be."""
+        heap = [(0.0, move) for move in self.moves()]
+        heapq.heapify(heap)
+        while self.excess(self.spent) > 0:
+            if not heap:
+                raise InputError(
+                    f"no plan of this network stays within {dict(self.limits)}: the least costs {self.spent}"
+                )
+            _, move = heapq.heappop(heap)
+            rated = self.rated(move)
+            if rated is None:
+                continue
+            # Ratings only grow old, so one that is still the least is the least of all.
+            if heap and rated[0] > heap[0][0]:
+                heapq.heappush(heap, (rated[0], move))
+                continue
+            self.settle(rated[1])
+            heapq.heappush(heap, (rated[0], move))
+
+    def fill(self) -> None:
+        """Take units back, best first, where the limits still allow it: up to the next stair they may cost nothing."""
+        grown = True
+        while grown:
+            grown = False
+            order = sorted(range(len(self.variables)), key=self.best_dropped, reverse=True)
+            for number in order:
+                grown = self.raise_one(number) or grown
+
+    def best_dropped(self, number: int) -> float:
+        """Return the highest score among the dropped units of a variable."""
+        return float(np.where(self.alive[number], 0, self.scores[number]).max())
+
+    def raise_one(self, number: int) -> bool:
+        """Take a variable up one stair where that stays within the limits."""
+        count = int(self.alive[number].sum())
+        above = [stair for stair in self.stairs[number] if stair > count]
+        if not above or not count:
+            return False
+        alive = list(self.alive)
+        order = np.argsort(-(self.priority(number) + 1e9 * self.alive[number]), kind="stable")
+        alive[number] = np.isin(np.arange(len(order)), order[: above[-1]])
+        followed = self.followed(alive)
+        if followed is None or self.excess(self.cost(followed)) > 0:
+            return False
+        self.settle(alive)
+        return True
+
+    def plan(self) -> Plan:
+        """Return the plan in normal form, streams ordered so that kept sets are close to runs."""
+        graph = self.costs.graph
+        orders = {}
+        names = {component: graph.component_name(node) for node, component in graph.components.items()}
+        for stream in self.streams:
+            if stream not in graph.fixed:
+                orders[names[stream]] = tuple(np.argsort(-self.common(stream), kind="stable").tolist())
+        return Plan(dict(flow(graph, self.kept(self.alive)).kept), {}, orders)
+
+
+def ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the rank of each value, from 0 for the least to 1 for the most."""
+    return np.argsort(np.argsort(values, kind="stable"), kind="stable") / max(1, len(values) - 1)

@@ -1,0 +1,272 @@
+"""What tracing finds in a network, and that the traced module still computes what the network computes."""
+
+import itertools
+from collections import Counter
+from types import SimpleNamespace
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from baselines import BASELINES, build
+from prune.graph import EXAMPLE, Graph, trace
+from search_spaces.architecture import AGGREGATIONS, IMAGE_SKIPS, UPSAMPLERS, Architecture, Block
+from search_spaces.network import build as build_searched
+from sr.deployment import deploy
+from sr.errors import InputError
+
+BLOCKS = tuple(Block(kind) for kind in ("inverted_x3", "mobilenetv3", "idle", "multiscale_idle", "residual_leaky"))
+SKELETONS = list(itertools.product(UPSAMPLERS, IMAGE_SKIPS, AGGREGATIONS))
+SMALL = {
+    "maffsrn": {"num_group": 1},
+    "efdn": {},
+    "larvanet": {"num_block": 1},
+    "larn": {},
+    "idlesr": {"num_block": 3},
+    "hcsrn": {"num_feat": 8, "num_block1": 2, "num_block2": 1},
+}
+KINDS = {
+    "hcsrn": {"image": 1, "conv": 25, "each": 19, "sum": 12, "shuffle": 5, "cat": 2},
+    "msrresnet": {"image": 1, "conv": 9, "each": 7, "sum": 3, "shuffle": 2},
+    "neptuneai": {"image": 1, "conv": 9, "each": 8, "depthwise": 1, "sum": 3, "shuffle": 2},
+    "rfdn": {"image": 1, "conv": 34, "each": 25, "sum": 9, "cat": 3, "filled": 2, "product": 2, "shuffle": 1},
+}
+
+
+def traced(name: str) -> Graph:
+    return trace(build(name, **SMALL.get(name, {"num_block": 2})))
+
+
+def of_kind(graph: Graph, kind: str) -> list[torch.fx.Node]:
+    return [node for node, step in graph.steps.items() if step.kind == kind]
+
+
+class Residual(nn.Module):
+    """A head, two convolutions beside each other that are added to it, a tail."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head, self.left, self.right = nn.Conv2d(3, 4, 1), nn.Conv2d(4, 4, 1), nn.Conv2d(4, 4, 1)
+        self.tail, self.up = nn.Conv2d(8, 48, 3, padding=1), nn.PixelShuffle(4)
+
+    def forward(self, lr):
+        x = self.head(lr)
+        return self.up(self.tail(torch.cat([x + self.left(x), self.right(x)], 1)))
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_every_operator_of_these_has_a_rule(name):
+    assert Counter(step.kind for step in traced(name).steps.values()) == KINDS[name]
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_every_baseline_traces_to_itself(name):
+    network = build(name, **SMALL.get(name, {"num_block": 2}))
+    graph, lr = trace(network), torch.rand(2, 3, 17, 23)
+    if name == "safmn":
+        lr = torch.rand(2, 3, 16, 24)
+    with torch.no_grad():
+        assert torch.equal(graph.module(lr), deploy(network)(lr))
+    assert graph.steps[graph.picture].channels == 3
+    assert graph.areas[graph.picture] == 16
+    assert graph.convs()
+
+
+@pytest.mark.parametrize(("upsampler", "image_skip", "aggregation"), SKELETONS)
+def test_every_skeleton_traces_to_itself(upsampler, image_skip, aggregation):
+    network = build_searched(Architecture(8, BLOCKS, upsampler, image_skip, aggregation))
+    graph, lr = trace(network), torch.rand(1, 3, 9, 7)
+    with torch.no_grad():
+        assert torch.equal(graph.module(lr), deploy(network)(lr))
+    # What runs whole: the shuffle with the colours last, and the fixed kernel of the image skip before it.
+    whole = 0 if upsampler != "one_step" else 1 if image_skip == "none" else 2
+    counted = Counter(step.kind for step in graph.steps.values())
+    assert counted["opaque"] == whole
+    assert (counted["slice"], counted["depthwise"], counted["product"]) == (6, 3, 1)
+    assert of_kind(graph, "sum")[-1].users, "the image skip is read by somebody"
+
+
+def test_areas_and_channels_are_those_of_the_network():
+    graph = traced("hcsrn")
+    areas = {str(node.target): graph.areas[node] for node in graph.convs().values()}
+    assert areas["head"] == 1
+    assert areas["stage1.blocks.0.coarse1"] == 1 / 4
+    assert areas["stage2.blocks.0.coarse1"] == 1
+    assert areas["hr_conv"] == 16
+    (node,) = [node for node in graph.convs().values() if node.target == "upconv1"]
+    assert graph.steps[node].channels == graph.conv(node).out_channels == 32
+    assert next(iter(graph.steps.values())).kind == "image"
+    assert EXAMPLE[2] != EXAMPLE[3]
+
+
+def test_tensors_that_are_added_share_a_component():
+    graph = trace(Residual())
+    convs = graph.convs()
+    number = {name: graph.components[node] for name, node in convs.items()}
+    assert number["head"] == number["left"] != number["right"]
+    assert graph.component_name(convs["left"]) == "head"
+    (joined,) = of_kind(graph, "cat")
+    assert graph.components[joined] not in {number["head"], number["right"]}
+    # The tail's order is free, since the shuffle follows it; who writes the picture and who is joined is not.
+    assert graph.components[graph.picture] in graph.fixed
+    assert graph.components[joined] in graph.fixed
+    assert not {number["head"], number["right"], number["tail"]} & graph.fixed
+
+
+@pytest.mark.parametrize("name", ["hcsrn", "rfdn"])
+def test_the_terms_of_every_sum_share_a_component(name):
+    graph = traced(name)
+    for node in of_kind(graph, "sum"):
+        assert {graph.components[operand] for operand in graph.steps[node].operands} == {graph.components[node]}
+
+
+def test_who_reads_the_size_or_everything_is_known():
+    graph = traced("hcsrn")
+    assert graph.picture in graph.whole
+    # The branch at half the size is cropped to the size of the trunk.
+    assert "head" in {node.name for node in graph.sized}
+    assert not graph.sized & graph.whole
+
+
+class Rules(nn.Module):
+    """One operator between a head and the picture."""
+
+    def __init__(self, operator) -> None:
+        super().__init__()
+        self.head, self.other, self.one = nn.Conv2d(3, 4, 1), nn.Conv2d(3, 4, 1), nn.Conv2d(3, 1, 1)
+        self.slopes, self.bias = nn.PReLU(4), nn.Parameter(torch.rand(1, 4, 1, 1))
+        self.tail, self.up = nn.LazyConv2d(48, 1), nn.PixelShuffle(4)
+        self.operator = operator
+
+    def forward(self, lr):
+        values = SimpleNamespace(net=self, x=self.head(lr), y=self.other(lr), one=self.one(lr))
+        return self.up(self.tail(self.operator(values)))
+
+
+OPERATORS = {
+    "sum": [lambda v: v.x + v.y, lambda v: v.x.add_(v.y), lambda v: torch.add(v.x, v.y)],
+    "meet": [lambda v: v.x - v.y, lambda v: torch.maximum(v.x, v.y), lambda v: v.x + v.net.bias],
+    "product": [lambda v: v.x * v.y, lambda v: v.x * v.one, lambda v: v.x * v.net.bias],
+    "each": [
+        lambda v: F.relu(v.x),
+        lambda v: 2 * v.x,
+        lambda v: v.x / 2,
+        lambda v: v.net.slopes(v.x),
+        lambda v: v.x.mean((2, 3), keepdim=True) * 1,
+        lambda v: v.x[:, :, 1:, :-1],
+        lambda v: F.pad(v.x, (1, 1)),
+        lambda v: F.interpolate(v.x, size=(v.x.shape[2], v.x.shape[3])),
+    ],
+    "filled": [lambda v: v.x + 1, lambda v: 1 - v.x, lambda v: torch.sigmoid(v.x)],
+    "slice": [lambda v: v.x[:, 1:3], lambda v: torch.split(v.x, [1, 3], dim=1)[1]],
+    "cat": [lambda v: torch.cat([v.x, v.y], 1), lambda v: torch.cat((v.x, v.one), dim=1)],
+    "shuffle": [lambda v: F.pixel_shuffle(v.x, 2)],
+    "opaque": [
+        lambda v: v.x.softmax(1),
+        lambda v: torch.cat([v.x, v.y], 2),
+        lambda v: v.x.mean(1, keepdim=True),
+        lambda v: 1 / (v.x + 2),
+        lambda v: torch.add(v.x, v.y, alpha=2),
+        lambda v: F.pad(v.x, (1, 1), value=1.0),
+        lambda v: v.x.flip(1),
+        lambda v: v.x[:, ::2],
+        lambda v: v.net.slopes(v.net.slopes(v.x)),
+    ],
+}
+
+
+@pytest.mark.parametrize(("kind", "operator"), [(kind, one) for kind, several in OPERATORS.items() for one in several])
+@pytest.mark.filterwarnings("ignore:Lazy modules")
+def test_each_operator_has_its_rule(kind, operator):
+    network = Rules(operator)
+    network(torch.rand(EXAMPLE))
+    graph = trace(network)
+    before = graph.convs()["tail"].args[0]
+    assert isinstance(before, torch.fx.Node)
+    assert graph.steps[before].kind == kind
+
+
+def test_a_part_is_taken_from_where_it_starts():
+    def parts(v):
+        first, second = v.x.split([1, 3], dim=1)
+        return torch.cat([first, second, v.y[:, -2:]], 1)
+
+    network = Rules(parts)
+    network(torch.rand(EXAMPLE))
+    found = [graph_step for graph_step in trace(network).steps.values() if graph_step.kind == "slice"]
+    assert [(step.start, step.channels) for step in found] == [(0, 1), (1, 3), (2, 2)]
+
+
+def test_a_convolution_that_is_called_twice_keeps_everything():
+    network = Rules(lambda v: v.x + v.net.head(F.pad(v.net.one(v.y[:, :3]).expand(-1, 3, -1, -1), (0, 0))))
+    network(torch.rand(EXAMPLE))
+    assert "head" not in trace(network).convs()
+
+
+class Deciding(nn.Module):
+    """Takes a turn that depends on what is in the picture."""
+
+    def forward(self, lr):
+        return F.interpolate(lr if lr.mean() > 0 else -lr, scale_factor=4)
+
+
+class TwoPictures(nn.Module):
+    """Gives a tuple."""
+
+    def forward(self, lr):
+        return lr, lr
+
+
+class PartOverwritten(nn.Module):
+    """Overwrites some channels of a tensor and reads them all."""
+
+    def forward(self, lr):
+        lr = lr * 1
+        lr[:, :1].add_(1)
+        return F.interpolate(lr, scale_factor=4)
+
+
+@pytest.mark.parametrize(
+    ("network", "why"),
+    [
+        (Deciding(), "Deciding cannot be gated: its forward decides by values"),
+        (TwoPictures(), "does not return one picture"),
+        (PartOverwritten(), "overwrites no part of a value that it still reads"),
+    ],
+)
+def test_what_cannot_be_followed_is_refused_in_one_line(network, why):
+    with pytest.raises(InputError, match=why) as caught:
+        trace(network)
+    assert "\n" not in str(caught.value)
+
+
+class ReadsOverwritten(nn.Module):
+    """Reads a tensor under its old name after it was overwritten."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head, self.act, self.up = nn.Conv2d(3, 48, 1), nn.ReLU(inplace=True), nn.PixelShuffle(4)
+
+    def forward(self, lr):
+        x = self.head(lr)
+        x.add_(1)
+        self.act(x)
+        return self.up(x)
+
+
+def test_who_reads_an_overwritten_value_reads_what_overwrote_it():
+    graph = trace(ReadsOverwritten())
+    assert [step.kind for step in graph.steps.values()] == ["image", "conv", "filled", "each", "shuffle"]
+    assert [graph.steps[node].operands for node in graph.steps][1:] == [(node,) for node in list(graph.steps)[:-1]]
+
+
+def test_the_network_itself_stays_as_it_is():
+    network = build("disp", num_feat=8, num_block=1, branched=True).train()
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    graph = trace(network)
+    with torch.no_grad():
+        for parameter in graph.module.parameters():
+            parameter.zero_()
+    assert network.training
+    assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())

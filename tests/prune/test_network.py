@@ -1,0 +1,317 @@
+"""Pruned networks on disk: they load to the same function, open to their dense form, and can be pruned again."""
+
+import random
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from baselines import build
+from prune.flow import everything, flow
+from prune.graph import Graph, trace
+from prune.network import FAMILY, build_family, describe, opened, spread
+from prune.plan import REACHES, Execution, Kept, Plan
+from prune.surgery import slim
+from search_spaces.architecture import Architecture, Block
+from sr.checkpoint import Checkpoint, Description, load, load_network, save
+from sr.errors import InputError
+
+MIXED = tuple(Block(kind) for kind in ("inverted_x3", "mobilenetv3", "idle", "multiscale_idle", "residual_leaky"))
+DENSE = {
+    "hcsrn": Description("baseline", {"name": "hcsrn", "num_feat": 8, "num_block1": 2, "num_block2": 1}),
+    "rfdn": Description("baseline", {"name": "rfdn", "num_feat": 8, "num_block": 2}),
+    "ecbsr": Description("baseline", {"name": "ecbsr", "num_feat": 8, "branched": True}),
+    "efdn": Description("baseline", {"name": "efdn"}),
+    "searched": Description("searched", Architecture(8, MIXED, "two_step", "bilinear", "concat").to_json()),
+}
+# Removes what only trains, and runs a checkpoint.
+ALONE = """
+import sys
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name in ("prune.gates", "prune.gate_decorator", "sr.training"):
+            raise ImportError(f"{name} is absent")
+
+sys.meta_path.insert(0, Absent())
+import torch
+from sr.checkpoint import load_network
+
+lr = torch.load(sys.argv[2], weights_only=True)
+with torch.no_grad():
+    torch.save(load_network(sys.argv[1])(lr), sys.argv[3])
+"""
+
+
+def scatter(module: nn.Module, seed: int) -> None:
+    """Give all weights, slopes among them, values of their own, so large that every branch is seen in the picture."""
+    source = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            fan_in = parameter[0].numel() if parameter.dim() > 1 else 10
+            parameter.copy_(torch.randn(parameter.shape, generator=source) / fan_in**0.5)
+
+
+def traced(name: str, seed: int = 1) -> Graph:
+    graph = trace(DENSE[name].build())
+    scatter(graph.module, seed)
+    return graph
+
+
+GRAPHS = {name: traced(name) for name in DENSE}
+
+
+def less(kept: dict[str, Kept], seed: int, share: float) -> dict[str, Kept]:
+    """Return a plan that keeps a random part of what another keeps."""
+    drawn = random.Random(seed)
+
+    def part(side: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(channel for channel in side if drawn.random() < share)
+
+    return {name: Kept(part(sides.inputs), part(sides.outputs)) for name, sides in kept.items()}
+
+
+def possible(graph: Graph, kept: dict[str, Kept]) -> bool:
+    try:
+        return bool(flow(graph, kept))
+    except InputError:
+        return False
+
+
+def orders_of(graph: Graph, seed: int) -> dict[str, tuple[int, ...]]:
+    """Return another order of the channels for every tensor that may have one."""
+    drawn = random.Random(seed)
+    found = {}
+    for node, number in graph.components.items():
+        name, channels = graph.component_name(node), graph.steps[node].channels
+        if number not in graph.fixed and name not in found:
+            found[name] = tuple(drawn.sample(range(channels), channels))
+    return found
+
+
+def plan_of(graph: Graph, seed: int, share: float = 0.8, *, permuted: bool = False) -> Plan | None:
+    kept = less(everything(graph), seed, share)
+    if not possible(graph, kept):
+        return None
+    drawn = random.Random(seed)
+    execution = {name: Execution(drawn.choice(REACHES), drawn.choice(REACHES)) for name in kept}
+    return Plan(dict(flow(graph, kept).kept), execution, orders_of(graph, seed) if permuted else {})
+
+
+def some_plan(graph: Graph, *, permuted: bool = False, share: float = 0.8) -> Plan:
+    plans = (plan_of(graph, seed, share, permuted=permuted) for seed in range(100))
+    return next(plan for plan in plans if plan is not None)
+
+
+def picture(dtype: torch.dtype = torch.float32) -> Tensor:
+    return torch.rand(1, 3, 16, 20, generator=torch.Generator().manual_seed(3)).to(dtype)
+
+
+def difference(one: nn.Module, other: nn.Module) -> float:
+    """Return the largest difference of two networks in double precision, as a share of the second's largest value."""
+    with torch.no_grad():
+        found, expected = one.double()(picture(torch.float64)), other.double()(picture(torch.float64))
+    assert float(expected.std()) > 1e-3
+    return float((found - expected).abs().max() / expected.abs().max())
+
+
+def checkpoint_of(name: str, plan: Plan, network: nn.Module) -> Checkpoint:
+    return Checkpoint(describe(DENSE[name], plan), network.state_dict())
+
+
+@pytest.mark.parametrize("name", DENSE)
+def test_a_pruned_network_loads_to_the_same_function(name, tmp_path):
+    plan = some_plan(GRAPHS[name])
+    network = slim(GRAPHS[name], plan)
+    path = tmp_path / "slim.pth"
+    save(path, checkpoint_of(name, plan, network))
+    assert load(path).description.family == FAMILY
+    loaded = load_network(path)
+    assert not loaded.training
+    with torch.no_grad():
+        assert torch.equal(loaded(picture()), network(picture()))
+    dense = sum(parameter.numel() for parameter in GRAPHS[name].module.parameters())
+    assert sum(parameter.numel() for parameter in loaded.parameters()) < dense
+
+
+def test_the_description_is_plain_values_that_no_later_change_reaches():
+    config = {"name": "hcsrn", "num_feat": 8}
+    described = describe(Description("baseline", config), Plan({"head": Kept((0, 1, 2), (1, 3))}, {}, {}))
+    config["num_feat"] = 16
+    assert described == Description(
+        "pruned",
+        {
+            "of": {"family": "baseline", "config": {"name": "hcsrn", "num_feat": 8}},
+            "plan": {"kept": {"head": [[0, 1, 2], [1, 3]]}, "execution": {}, "orders": {}},
+        },
+    )
+
+
+def test_loading_needs_none_of_the_code_that_prunes(tmp_path):
+    plan = some_plan(GRAPHS["hcsrn"], permuted=True)
+    network = slim(GRAPHS["hcsrn"], plan)
+    paths = [tmp_path / name for name in ("slim.pth", "lr", "sr")]
+    save(paths[0], checkpoint_of("hcsrn", plan, network))
+    torch.save(picture(), paths[1])
+    root = Path(__file__).resolve().parents[2]
+    subprocess.run([sys.executable, "-c", ALONE, *map(str, paths)], check=True, cwd=root, timeout=60)
+    with torch.no_grad():
+        torch.testing.assert_close(torch.load(paths[2], weights_only=True), network(picture()), rtol=1e-5, atol=1e-6)
+
+
+def check_opened(name: str, plan: Plan) -> None:
+    """Check that a pruned network with weights of its own comes back in its dense form."""
+    network = slim(GRAPHS[name], plan)
+    # As after training, also weights between kept channels, which surgery made zero.
+    scatter(network, 7)
+    dense, graph, kept = opened(checkpoint_of(name, plan, network))
+    assert dense == DENSE[name]
+    assert difference(graph.module, network) < 1e-10
+    # What it keeps says the same as its zeros.
+    assert difference(slim(graph, Plan(kept, {}, {})), network) < 1e-10
+    for conv, sides in flow(graph, plan.kept).kept.items():
+        assert {*sides.inputs} <= {*kept[conv].inputs}
+        assert {*sides.outputs} <= {*kept[conv].outputs}
+
+
+@pytest.mark.parametrize("name", ["hcsrn", "rfdn", "searched"])
+@pytest.mark.parametrize("permuted", [False, True])
+@settings(deadline=None, max_examples=4)
+@given(seed=st.integers(0, 10**6), share=st.sampled_from([0.5, 0.8, 1.0]))
+def test_a_pruned_network_opens_to_its_dense_form(name, permuted, seed, share):
+    plan = plan_of(GRAPHS[name], seed, share, permuted=permuted)
+    assume(plan is not None)
+    check_opened(name, plan)
+
+
+@pytest.mark.parametrize("name", ["ecbsr", "efdn"])
+@pytest.mark.parametrize("share", [0.8, 1.0])
+@pytest.mark.parametrize("permuted", [False, True])
+def test_a_slope_per_channel_comes_back_to_its_channel(name, share, permuted):
+    plan = some_plan(GRAPHS[name], permuted=permuted, share=share)
+    assert any(isinstance(module, nn.PReLU) for module in GRAPHS[name].module.modules())
+    check_opened(name, plan)
+
+
+@pytest.mark.parametrize("how", REACHES)
+def test_what_is_kept_after_opening_is_what_was_computed(how):
+    graph = GRAPHS["hcsrn"]
+    sides = Kept(tuple(range(8)), (1, 2, 6))
+    block = "stage1.blocks.0"
+    plan = Plan({f"{block}.row_a": sides}, {f"{block}.row_a": Execution("slice", how)}, {})
+    network = slim(graph, plan)
+    _, _, kept = opened(checkpoint_of("hcsrn", plan, network))
+    computed = {"gather": (1, 2, 6), "slice": (1, 2, 3, 4, 5, 6), "fold": tuple(range(8))}
+    assert kept[f"{block}.row_a"] == Kept(tuple(range(8)), computed[how])
+
+
+@pytest.mark.parametrize("name", ["hcsrn", "rfdn", "ecbsr", "searched"])
+def test_a_pruned_network_can_be_pruned_again(name, tmp_path):
+    first = some_plan(GRAPHS[name], permuted=True, share=0.9)
+    network = slim(GRAPHS[name], first)
+    scatter(network, 7)
+    dense, graph, kept = opened(checkpoint_of(name, first, network))
+    fewer = next(fewer for fewer in (less(kept, seed, 0.9) for seed in range(100)) if possible(graph, fewer))
+    second = Plan(dict(flow(graph, fewer).kept), {}, orders_of(graph, 5))
+    again = slim(graph, second)
+    path = tmp_path / "again.pth"
+    save(path, Checkpoint(describe(dense, second), again.state_dict()))
+    sizes = [sum(parameter.numel() for parameter in each.parameters()) for each in (again, network)]
+    assert sizes[0] < sizes[1]
+    loaded = load_network(path)
+    with torch.no_grad():
+        assert torch.equal(loaded(picture()), again(picture()))
+    assert difference(loaded, network) > 1e-6
+    # Opened once more, it is what was made of it.
+    assert difference(opened(load(path))[1].module, again) < 1e-10
+
+
+def test_a_dense_network_opens_as_it_is():
+    network = DENSE["ecbsr"].build()
+    scatter(network, 3)
+    description, graph, kept = opened(Checkpoint(DENSE["ecbsr"], network.state_dict()))
+    assert description == DENSE["ecbsr"]
+    assert kept == everything(graph)
+    assert difference(graph.module, network.eval()) < 1e-10
+
+
+def test_a_tensor_without_a_place_is_refused():
+    graph = traced("hcsrn")
+    network = slim(graph, Plan({}, {}, {}))
+    network.register_buffer("stray", torch.zeros(1))
+    with pytest.raises(InputError, match="stray has no place in the dense network"):
+        spread(graph, Plan({}, {}, {}), network)
+
+
+def config(**changes: Any) -> dict[str, Any]:
+    of = {"family": DENSE["hcsrn"].family, "config": dict(DENSE["hcsrn"].config)}
+    return {"of": of, "plan": Plan({}, {}, {}).to_json(), **changes}
+
+
+def plan(**changes: Any) -> dict[str, Any]:
+    return {"plan": Plan({}, {}, {}).to_json() | changes}
+
+
+PRUNED = {"family": "pruned", "config": {}}
+WRONG = [
+    ({"of": {"family": "baseline"}}, "config has `of` with a family and a config"),
+    ({"of": None}, "config has `of` with a family and a config"),
+    ({"plan": {"kept": {}}}, "config has `of` with a family and a config, and a `plan`"),
+    (plan(kept=[]), "and a `plan` with lists of channels"),
+    (plan(kept={"head": 3}), "and a `plan` with lists of channels"),
+    ({"of": PRUNED}, "described by the dense network that it comes from"),
+    ({"of": {"family": "unheard", "config": {}}}, "the family of a network is one of"),
+    ({"of": {"family": "baseline", "config": {"name": "unheard"}}}, "a baseline is one of"),
+    (plan(kept={"conv_first": [[0], [0]]}), "this one has no 'conv_first'"),
+    (plan(execution={"blocks.0.c1_d": ["slice", "slice"]}), "this one has no 'blocks.0.c1_d'"),
+    (plan(execution={"head": ["leap", "slice"]}), "gather, slice, fold, got 'leap'"),
+    (plan(kept={"head": [[0, 1, 3], [0]]}), "head has 3 channels, but the plan keeps number 3"),
+    (plan(kept={"head": [[0], [8]]}), "head has 8 channels, but the plan keeps number 8"),
+    (plan(kept={"head": [[0], [-1]]}), "ascending and at least 0"),
+    (plan(kept={"head": [[0], [2, 1]]}), "ascending and at least 0"),
+    (plan(kept={"head": [[0], [0.5]]}), "whole numbers, got 0.5 for head"),
+    (plan(kept={"head": [[], []]}), "nothing is left"),
+    (plan(orders={"head": [0, 1]}), "head must have each of its 8 channels once"),
+    (plan(orders={"head": [0, 0, 1, 2, 3, 4, 5, 6]}), "head must have each of its 8 channels once"),
+    (plan(orders={"elsewhere": [0]}), "elsewhere must have a tensor that there is"),
+]
+
+
+@pytest.mark.parametrize(("changes", "why"), WRONG)
+def test_a_wrong_config_is_refused_in_one_line(changes, why):
+    with pytest.raises(InputError, match=why) as caught:
+        Description(FAMILY, config(**changes)).build()
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize("missing", ["of", "plan"])
+def test_a_missing_key_is_named(missing):
+    content = config()
+    del content[missing]
+    with pytest.raises(InputError, match="this is no pruned network: .* got the keys") as caught:
+        Description(FAMILY, content).build()
+    assert "\n" not in str(caught.value)
+
+
+def test_the_right_config_builds():
+    network = build_family(config())
+    reference = build("hcsrn", num_feat=8, num_block1=2, num_block2=1)
+    assert {name: tensor.shape for name, tensor in network.state_dict().items()} == {
+        name: tensor.shape for name, tensor in reference.state_dict().items()
+    }
+
+
+def test_tensors_of_another_plan_are_refused_in_one_line(tmp_path):
+    network = slim(GRAPHS["hcsrn"], some_plan(GRAPHS["hcsrn"]))
+    path = tmp_path / "mixed.pth"
+    save(path, checkpoint_of("hcsrn", Plan({}, {}, {}), network))
+    with pytest.raises(InputError, match="tensors are not those of its description") as caught:
+        load_network(path)
+    assert "\n" not in str(caught.value)
