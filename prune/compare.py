@@ -11,7 +11,6 @@ from prune.arms import Pruned, Setup
 from prune.network import describe
 from prune.plan import Plan
 from prune.report import DENSE, Arm, Layer
-from prune.stairs import ConvCall
 from sr.checkpoint import Checkpoint, Description, save
 from sr.complexity import count
 from sr.deployment import in_dtype
@@ -76,22 +75,14 @@ def compared(contenders: Mapping[str, Contender], setup: Setup, val: Pairs) -> l
 
 def layers_of(network: nn.Module, setup: Setup) -> tuple[Layer, ...]:
     """Return every convolution before and after, with what it takes alone on this device."""
-    layers = []
     left = {name: module for name, module in network.named_modules() if isinstance(module, nn.Conv2d)}
-    for name, (node, (height, width), _) in setup.costs.places.items():
-        old, table = setup.costs.graph.conv(node), setup.costs.table
-        call = ConvCall(
-            (old.kernel_size[0], old.kernel_size[1]), min(2, old.stride[0]), old.groups, height, width,
-            old.in_channels, old.out_channels,
-        )  # fmt: skip
-        new = left.get(name)
-        inputs, outputs = (new.in_channels, new.out_channels) if new is not None else (0, 0)
-        groups = 1 if old.groups == 1 else max(1, outputs)
-        after = ConvCall(call.kernel, call.stride, groups, height, width, inputs, outputs)
-        times = (
-            (None, None) if table is None else (table.conv_ms(call), table.conv_ms(after) if new is not None else None)
-        )
-        layers.append(Layer(name, old.in_channels, old.out_channels, inputs, outputs, *times))
+    layers = []
+    for name, (node, _, _) in setup.costs.places.items():
+        old, new = setup.graph.conv(node), left.get(name)
+        inputs, outputs = (0, 0) if new is None else (new.in_channels, new.out_channels)
+        before = setup.costs.conv_ms(name, old.in_channels, old.out_channels)
+        after = None if new is None else setup.costs.conv_ms(name, inputs, outputs)
+        layers.append(Layer(name, old.in_channels, old.out_channels, inputs, outputs, before, after))
     return tuple(layers)
 
 

@@ -1,7 +1,8 @@
 """What a plan costs before anything is built: by counting, and by the table of this device's convolutions."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
@@ -13,8 +14,12 @@ from prune.stairs import ConvCall, CostTable
 from sr.lr_size import LrSize
 
 Metric = Literal["params", "multi_adds", "activations", "runtime"]
-# Counts between those that a table is asked for cost what the next one up does.
+# Counts between those that a table is asked for cost what the next one up does: multiples of this, up to so many of
+# them a side.
 QUANTUM = 8
+GRID = 6
+# A convolution over more pixels than these is measured over these and multiplied: it takes long and tells no more.
+MOST_PIXELS = 512 * 512
 ELEMENTWISE = ("each", "filled", "sum", "meet", "product", "cat", "shuffle")
 
 
@@ -23,11 +28,13 @@ class Costs:
     """Costs of plans of one network for an LR picture of `lr_size` (height, width); table is needed for `runtime`.
 
     Counts are those of the convolutions that may lose channels; runtime is in milliseconds, a prediction.
+    known: what was asked of the table before.
     """
 
     graph: Graph
     lr_size: LrSize
     table: CostTable | None = None
+    known: dict[tuple[str, int, int], float] = field(default_factory=dict)
 
     def of(self, followed: Flow, metric: Metric) -> float:
         """Return what a plan costs."""
@@ -40,7 +47,7 @@ class Costs:
         metrics: list[Metric] = ["params", "multi_adds", "activations"]
         if self.table is not None:
             metrics.append("runtime")
-            self.table.measure([call for _, call in self.calls(followed)])
+            self.table.measure(self.grid(followed))
         return {metric: self.of(followed, metric) for metric in metrics}
 
     def size(self, node: fx.Node) -> tuple[int, int]:
@@ -64,15 +71,49 @@ class Costs:
             if kept.inputs and kept.outputs:
                 yield name, len(kept.inputs), len(kept.outputs)
 
-    def calls(self, followed: Flow) -> Iterator[tuple[str, ConvCall]]:
-        """Yield the convolutions that are left as the table knows them, counts rounded up."""
+    def call(self, name: str, inputs: int, outputs: int) -> tuple[ConvCall, float]:
+        """Return a convolution with so many channels as the table knows it, and how many of that it is.
+
+        That is more than one where the picture is larger than what is measured.
+        """
+        node, (height, width), _ = self.places[name]
+        conv = self.graph.conv(node)
+        kernel, stride = (conv.kernel_size[0], conv.kernel_size[1]), min(2, conv.stride[0])
+        groups = 1 if conv.groups == 1 else outputs
+        shrunk = min(1.0, math.sqrt(MOST_PIXELS / (height * width)))
+        measured = max(1, round(height * shrunk)), max(1, round(width * shrunk))
+        return ConvCall(kernel, stride, groups, *measured, inputs, outputs), height * width / math.prod(measured)
+
+    def conv_ms(self, name: str, inputs: int, outputs: int) -> float:
+        """Return what a convolution with so many channels takes alone on this device; linear between measured counts."""
+        key = name, inputs, outputs
+        if key not in self.known:
+            self.known[key] = self.interpolated(name, inputs, outputs) if inputs and outputs else 0.0
+        return self.known[key]
+
+    def interpolated(self, name: str, inputs: int, outputs: int) -> float:
+        """Return the mean of the measured counts around, each the more the nearer it is."""
+        assert self.table is not None
+        conv = self.graph.conv(self.places[name][0])
+        total = 0.0
+        for written, share in around(outputs, conv.out_channels):
+            # What a depthwise convolution reads it writes.
+            reads = [(written, 1.0)] if conv.groups > 1 else around(inputs, conv.in_channels)
+            for read, share_read in reads:
+                call, times = self.call(name, read, written)
+                total += share * share_read * times * self.table.conv_ms(call)
+        return total
+
+    def grid(self, followed: Flow) -> Iterator[ConvCall]:
+        """Yield the calls that plans will ask for: all pairs of counts of every kind of convolution.
+
+        Measured together they take a fraction of the time that they would take one by one.
+        """
         for name, inputs, outputs in self.counts(followed):
-            node, (height, width), _ = self.places[name]
-            conv = self.graph.conv(node)
-            inputs, outputs = rounded(inputs, conv.in_channels), rounded(outputs, conv.out_channels)
-            kernel, stride = (conv.kernel_size[0], conv.kernel_size[1]), min(2, conv.stride[0])
-            groups = 1 if conv.groups == 1 else outputs
-            yield name, ConvCall(kernel, stride, groups, height, width, inputs, outputs)
+            depthwise = self.graph.conv(self.places[name][0]).groups > 1
+            for outputs_left in counts_up_to(outputs):
+                for inputs_left in [outputs_left] if depthwise else counts_up_to(inputs):
+                    yield self.call(name, inputs_left, outputs_left)[0]
 
     def params(self, followed: Flow) -> float:
         """Return the number of weights and biases."""
@@ -102,7 +143,7 @@ class Costs:
         """Return the predicted milliseconds: convolutions by the table, the rest by the elements that they write."""
         if self.table is None:
             raise ValueError("a predicted runtime takes the table of a device")
-        convs = sum(self.table.conv_ms(call) for _, call in self.calls(followed))
+        convs = sum(self.conv_ms(*counts) for counts in self.counts(followed))
         return convs + sum(self.table.elements_ms(elements) for elements in self.elements(followed))
 
     def elements(self, followed: Flow) -> Iterator[int]:
@@ -119,9 +160,25 @@ class Costs:
                 yield stored * height * width
 
 
-def rounded(count: int, most: int) -> int:
-    """Return the count up to the next multiple of the quantum, at most all."""
-    return count if most <= QUANTUM else min(most, -(-count // QUANTUM) * QUANTUM)
+def counts_up_to(most: int) -> tuple[int, ...]:
+    """Return the counts that are measured on a side of `most` channels: few, evenly apart, and `most`."""
+    if most <= QUANTUM:
+        return tuple(range(1, most + 1))
+    step = QUANTUM * 2 ** max(0, math.ceil(math.log2(most / QUANTUM / GRID)))
+    return (*range(step, most, step), most)
+
+
+def around(count: int, most: int) -> list[tuple[int, float]]:
+    """Return the measured counts around one, with their weights in a linear interpolation.
+
+    The count is rounded up to the quantum first, as the device does.
+    """
+    measured = counts_up_to(most)
+    rounded = count if most <= QUANTUM else min(most, -(-count // QUANTUM) * QUANTUM)
+    above = next(each for each in measured if each >= rounded)
+    below = max((each for each in measured if each <= rounded), default=above)
+    share = (rounded - below) / (above - below) if above > below else 1.0
+    return [(below, 1 - share), (above, share)] if 0 < share < 1 else [(above, 1.0)]
 
 
 METRICS: dict[Metric, Callable[[Costs, Flow], float]] = {

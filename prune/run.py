@@ -71,11 +71,11 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser = Parser(
         prog="python -m prune.run",
         description="Prune the channels of every convolution by gates, until the network is as fast as asked.",
-        example="python -m prune.run hcsrn.pth --target runtime --ratio 0.45 --data DIV2K --val DIV2K --out runs/pruned",
+        example="python -m prune.run hcsrn.pth --target runtime --ratio 0.45 --data DIV2K --val DIV2K",
     )
     parser.add_argument("checkpoint", type=Path, metavar="CKPT", help="a network; python -m baselines.train makes one")
     parser.add_argument("--target", default="runtime", metavar="METRICS",
-                        help=f"what to bring down: one or several of {', '.join(METRICS)} (default runtime)")  # fmt: skip
+                        help=f"what to bring down, of {', '.join(METRICS)} (default runtime)")  # fmt: skip
     parser.add_argument(
         "--ratio", metavar="X", help="to this share of the dense network's, one per target (default 0.5)"
     )
@@ -84,7 +84,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--psnr-floor", type=float, metavar="DB",
                         help="or as far as the PSNR on --val stays above this before fine-tuning")  # fmt: skip
     parser.add_argument("--mode", default="nested", metavar="MODES",
-                        help=f"how kept channels lie: one or several of {', '.join(MODES)} (default nested)")  # fmt: skip
+                        help=f"how kept channels lie, of {', '.join(MODES)} (default nested)")  # fmt: skip
     parser.add_argument("--arms", default=",".join(ARMS), metavar="ARMS",
                         help=f"ways to prune that are compared (default {','.join(ARMS)})")  # fmt: skip
     parser.add_argument("--subpixels", action="store_true", help="gate the channels before a pixel shuffle one by one")
@@ -287,7 +287,7 @@ def ship(args: argparse.Namespace, contenders: Mapping[str, Contender], arms: li
     best = max((arm for arm in arms if arm.name != DENSE), key=lambda arm: (arm.name.startswith(OURS), arm.psnr))
     difference = export_onnx(contenders[best.name].network.cpu(), args.out / "network.onnx")
     notes = [
-        f"{best.name} is exported as network.onnx; onnxruntime differs from it by at most {difference:.1e} at three sizes.",
+        f"{best.name} is exported as network.onnx, which differs from it by at most {difference:.1e} at three sizes.",
         "The dense network runs in the form that the pruned ones run in, its sums overwritten in place.",
     ]
     write_text(

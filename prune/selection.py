@@ -8,10 +8,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from prune.costs import Costs, Metric
+from prune.costs import Costs, Metric, counts_up_to
 from prune.flow import Channels, Flow, everything, flow
-from prune.plan import Group, Kept, Plan, Side
+from prune.plan import Group, Kept, Member, Plan, Side
 from prune.sites import Site
+from prune.stairs import worth_having
 from sr.errors import InputError
 
 Mode = Literal["free", "pulled", "nested"]
@@ -73,13 +74,22 @@ class Selection:
         if "runtime" not in self.limits or self.costs.table is None:
             step = max(1, round(units * SHARE))
             return (*range(units, 0, -step), 0)
-        calls = dict(self.costs.calls(flow(self.costs.graph, self.everything)))
-        member = max(variable.group.members, key=lambda each: self.costs.table.conv_ms(calls[each.conv]))  # type: ignore[union-attr]
-        each = len(member.channels[0])
-        most = calls[member.conv].inputs if member.side == "inputs" else calls[member.conv].outputs
-        worth = self.costs.table.stairs(calls[member.conv], member.side, most)
-        fitting = {min(units, max(1, count // each)) for count in worth}
-        return (*sorted(fitting | {units}, reverse=True), 0)
+        member = max(variable.group.members, key=self.dense_ms)
+        name, kept = member.conv, self.everything[member.conv]
+        depthwise = self.costs.graph.conv(self.costs.places[name][0]).groups > 1
+        costs = {}
+        for count in counts_up_to(units):
+            # A part of a concatenation is judged as if all parts had its share.
+            inputs, outputs = len(kept.inputs), len(kept.outputs)
+            inputs = inputs * count // units if member.side == "inputs" or depthwise else inputs
+            outputs = outputs * count // units if member.side == "outputs" or depthwise else outputs
+            costs[count] = self.costs.conv_ms(name, inputs, outputs)
+        return (*sorted(worth_having(costs), reverse=True), 0)
+
+    def dense_ms(self, member: Member) -> float:
+        """Return what the convolution of a member takes with all its channels."""
+        kept = self.everything[member.conv]
+        return self.costs.conv_ms(member.conv, len(kept.inputs), len(kept.outputs))
 
     def shared_streams(self) -> dict[int, list[int]]:
         """Return per stream the variables that index its channels, where there are several."""

@@ -207,7 +207,9 @@ def test_alive_are_the_units_with_a_channel_that_no_mask_hides():
     assert all(units.all() for units in gated.alive())
     # Unit 1 keeps one of its four sub-pixels.
     gated.mask({"upconv1": Kept(tuple(range(8)), (0, 1, 2, 3, 5, 8, 9, 10, 11)), "hr_conv": Kept((0, 1), (4,))})
-    alive = {(site.member.conv, site.member.side): units for site, units in zip(gated.sites, gated.alive(), strict=True)}
+    alive = {
+        (site.member.conv, site.member.side): units for site, units in zip(gated.sites, gated.alive(), strict=True)
+    }
     assert np.flatnonzero(alive["upconv1", "outputs"]).tolist() == [0, 1, 2]
     assert np.flatnonzero(alive["hr_conv", "outputs"]).tolist() == [4]
     assert np.flatnonzero(alive["upconv2", "outputs"]).tolist() == [0, 1]
@@ -403,7 +405,7 @@ def test_a_training_with_masks_keeps_them():
     gated = training()
     gated.train_gates_alone(alone=False)
     graph = gated.graph
-    kept = next(kept for kept in map(lambda seed: some_of(graph, seed), range(100)) if possible(graph, kept))
+    kept = next(kept for kept in (some_of(graph, seed) for seed in range(100)) if possible(graph, kept))
     gated.mask(kept)
     fit(gated, RECIPE, pairs(), CPU, quiet=True)
     with torch.no_grad():

@@ -93,7 +93,9 @@ def test_sites_of_one_stream_index_the_same_tensor():
     for name in ("column_a inputs", "row_a outputs", "row_b inputs", "column_b outputs", "coarse1 inputs"):
         assert f"stage1.blocks.0.{name}" in trunk
         assert f"stage1.blocks.1.{name}" in trunk
-    assert {"stage1.blocks.0.coarse2 outputs", "stage1.fuse inputs", "stage1.fuse outputs", "upconv1 inputs"} <= {*trunk}
+    assert {"stage1.blocks.0.coarse2 outputs", "stage1.fuse inputs", "stage1.fuse outputs", "upconv1 inputs"} <= {
+        *trunk
+    }
     # What enlarges the first stream writes the second.
     (second,) = [names for names in streams.values() if "upconv1 outputs" in names]
     assert "stage2.fuse outputs" in second
