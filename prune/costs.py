@@ -9,7 +9,8 @@ from typing import Literal
 from torch import fx
 
 from prune.flow import Flow, everything, flow
-from prune.graph import EXAMPLE, Graph, shape_of
+from prune.graph import EXAMPLE, Graph
+from prune.rules import shape_of
 from prune.stairs import ConvCall, CostTable
 from sr.lr_size import LrSize
 
@@ -85,7 +86,7 @@ class Costs:
         return ConvCall(kernel, stride, groups, *measured, inputs, outputs), height * width / math.prod(measured)
 
     def conv_ms(self, name: str, inputs: int, outputs: int) -> float:
-        """Return what a convolution with so many channels takes alone on this device; linear between measured counts."""
+        """Return what a convolution takes alone with so many channels; linear between measured counts."""
         key = name, inputs, outputs
         if key not in self.known:
             self.known[key] = self.interpolated(name, inputs, outputs) if inputs and outputs else 0.0

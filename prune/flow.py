@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import fx
 
-from prune.graph import Graph, Kind, Step
+from prune.graph import Graph
 from prune.plan import Kept
+from prune.rules import Kind, Step
 from sr.errors import InputError
 
 Channels = NDArray[np.bool_]
@@ -64,7 +65,7 @@ def flow(graph: Graph, kept: Mapping[str, Kept]) -> Flow:
     for node, step in graph.steps.items():
         walk.live[node] = LIVE[step.kind](walk, node, step)
         walk.needed[node] = np.full(step.channels, node in graph.whole)
-    for node in reversed(graph.steps):
+    for node in reversed(list(graph.steps)):
         if node in graph.sized and not (walk.live[node] & walk.needed[node]).any():
             # Who reads the size is content with any one channel.
             walk.needed[node][walk.live[node].argmax()] = True
@@ -128,7 +129,8 @@ def live_slice(walk: Walk, node: fx.Node, step: Step) -> Channels:  # noqa: ARG0
 
 def live_shuffle(walk: Walk, node: fx.Node, step: Step) -> Channels:  # noqa: ARG001
     """Gather sub-pixels: a channel lives where one of them does."""
-    return walk.live[step.operands[0]].reshape(step.channels, -1).any(axis=1)
+    alive: Channels = walk.live[step.operands[0]].reshape(step.channels, -1).any(axis=1)
+    return alive
 
 
 def live_either(walk: Walk, node: fx.Node, step: Step) -> Channels:  # noqa: ARG001

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from torch import fx
 
-from prune.graph import Graph, reads_size
+from prune.graph import Graph
 from prune.plan import Member
+from prune.rules import reads_size
 from search_spaces.network import shuffle_colour_last
 from sr.errors import InputError
 

@@ -1,28 +1,21 @@
 """From a network and a plan to a smaller network that computes the same as the network with masks."""
 
 import copy
-import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor, fx, nn
 
 from prune.flow import Channels, Flow, flow
-from prune.graph import Graph, Kind, Step, attribute, overwrites, reads_size
+from prune.graph import Graph, attribute
 from prune.layers import Accumulate, Gather, Run, Spread, as_run
+from prune.overwriting import settle_accumulation, settle_overwriting
 from prune.plan import Execution, Plan
+from prune.rules import Kind, Step, reads_size
 from sr.errors import InputError
 
 Layout = tuple[int, ...]
-
-# What stands for an operator that overwrites its operand, where that must stay.
-PLAIN: dict[object, Callable[..., object]] = {
-    operator.iadd: operator.add,
-    operator.isub: operator.sub,
-    operator.imul: operator.mul,
-    operator.itruediv: operator.truediv,
-}
 
 
 def slim(graph: Graph, plan: Plan) -> fx.GraphModule:
@@ -244,7 +237,8 @@ class Surgery:
 
     def cat(self, node: fx.Node, step: Step) -> None:
         """Put the needed channels of all parts side by side."""
-        stored, parts, layout, start = self.flow.stored(node), [], [], 0
+        stored, parts, start = self.flow.stored(node), [], 0
+        layout: list[int] = []
         for operand in step.operands:
             wanted = [channel for channel in self.layouts.get(operand, ()) if stored[start + channel]]
             if wanted:
@@ -356,70 +350,3 @@ def cut_prelu(old: nn.PReLU, layout: Layout) -> nn.PReLU:
     with torch.no_grad():
         new.weight.copy_(old.weight[list(layout)])
     return new
-
-
-def settle_overwriting(graph: fx.Graph, modules: Mapping[str, nn.Module | Tensor]) -> None:
-    """Let an operator overwrite its operand only where nobody else reads it.
-
-    In the dense network it was a sum or a concatenation, which may have become one of its parts.
-    """
-    for node in graph.nodes:
-        if not overwrites(node, modules.get(str(node.target))) or alone(node.args[0], modules):
-            continue
-        if node.op == "call_module":
-            modules[str(node.target)].inplace = False  # type: ignore[union-attr]
-        elif node.op == "call_method":
-            node.target = str(node.target).removesuffix("_")
-        elif node.target in PLAIN:
-            node.target = PLAIN[node.target]
-        else:
-            node.update_kwarg("inplace", False)  # noqa: FBT003 - the value of that keyword
-
-
-def alone(node: fx.Node, modules: Mapping[str, nn.Module | Tensor]) -> bool:
-    """Tell whether a node's value is memory of its own, or a view of such memory, that only one node reads."""
-    if len(node.users) != 1:
-        return False
-    own = is_fresh(node, modules) or node.target is torch.cat
-    return own or (bool(node.all_input_nodes) and all(alone(source, modules) for source in node.all_input_nodes))
-
-
-def settle_accumulation(graph: fx.Graph, modules: Mapping[str, nn.Module | Tensor]) -> None:
-    """Let every sum overwrite a term that covers it and that nobody reads later."""
-    order = {node: number for number, node in enumerate(graph.nodes)}
-    for node in graph.nodes:
-        module = modules.get(str(node.target)) if node.op == "call_module" else None
-        if not isinstance(module, Accumulate):
-            continue
-        for number, term in enumerate(node.args):
-            covers = not module.first_the_whole(number)
-            free = reads(term, node, modules) == 1 and last_read(term, order, modules) == order[node]
-            if covers and is_fresh(term, modules) and free:
-                module.base, module.in_place = number, True
-                break
-
-
-def is_fresh(node: fx.Node, modules: Mapping[str, nn.Module | Tensor]) -> bool:
-    """Tell whether a node's value is memory of its own."""
-    module = modules.get(str(node.target)) if node.op == "call_module" else None
-    return isinstance(module, nn.Conv2d | Accumulate)
-
-
-def is_view(node: fx.Node, modules: Mapping[str, nn.Module | Tensor]) -> bool:
-    """Tell whether a node's value may be the memory of what it reads."""
-    module = modules.get(str(node.target)) if node.op == "call_module" else None
-    return not isinstance(module, nn.Conv2d | Accumulate | Gather | Spread)
-
-
-def last_read(node: fx.Node, order: Mapping[fx.Node, int], modules: Mapping[str, nn.Module | Tensor]) -> int:
-    """Return the place of the last node that reads a value, also through a view."""
-    last = -1
-    for user in node.users:
-        last = max(last, order[user], last_read(user, order, modules) if is_view(user, modules) else -1)
-    return last
-
-
-def reads(node: fx.Node, reader: fx.Node, modules: Mapping[str, nn.Module | Tensor]) -> int:
-    """Return how many arguments of `reader` are a value, also through a view."""
-    direct = sum(argument is node for argument in reader.args)
-    return direct + sum(reads(user, reader, modules) for user in node.users if is_view(user, modules))
