@@ -1,7 +1,8 @@
 """The ways to prune that are compared: our own per convolution, and torch-pruning's coupled groups."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,15 +20,18 @@ from prune.plan import Group, Kept, Plan
 from prune.selection import MODES, Mode, Selection, Variable, of_sites
 from prune.sites import Site, sites_of
 from prune.surgery import slim
+from prune.timing import best_ms
 from sr.deployment import deploy
-from sr.latency import Protocol, measure_runtimes
+from sr.errors import InputError
+from sr.files import write_json
+from sr.lease import measuring_on
 from sr.pairs import Pairs
 from sr.quality import evaluate
 
-# A runtime within this share of what was asked for is met.
-CLOSE = 0.03
-CORRECTIONS = 3
-QUICK = Protocol(seconds=2.0, minimum_runs=8)
+# A runtime is met from this share below what was asked for up to it.
+CLOSE = 0.04
+CORRECTIONS = 2
+STATE = "gates.state"
 
 
 @dataclass(frozen=True)
@@ -120,7 +124,11 @@ def over_groups(groups: Sequence[Group], sites: Sequence[Site], scores: Scores) 
 
 
 def prune(arm: str, setup: Setup, folder: Path, teacher: nn.Module | None) -> Pruned:
-    """Prune by one arm, from the dense weights to a slim network that meets the limits; goes on from `folder`."""
+    """Prune by one arm, from the dense weights to a slim network that meets the limits; goes on from `folder`.
+
+    The plan and why it runs as it does lie there then as plan.json and execution.json. Raises InputError where the arm
+    cannot prune this network, or not within the limits.
+    """
     setup.graph.module.load_state_dict(setup.tensors)
     sites = sites_of(setup.graph, subpixels=setup.subpixels)
     chosen_by = way(arm, sites, setup.graph)
@@ -128,8 +136,12 @@ def prune(arm: str, setup: Setup, folder: Path, teacher: nn.Module | None) -> Pr
     gated.mask(setup.kept)
     decorator = GateDecorator(
         gated, setup.schedule, setup.train, setup.device,
-        alive=alive_in(chosen_by.variables, setup.kept), state=folder / "gates.state", teacher=teacher,
+        alive=alive_in(chosen_by.variables, setup.kept), state=folder / STATE, teacher=teacher,
     )  # fmt: skip
+    known = planned(folder)
+    if known is not None:
+        gated.folded_into(setup.graph)
+        return slimmed(gated, *known, setup)
     if setup.psnr_floor is not None:
         decorator.run(
             chooser(chosen_by, setup, gated),
@@ -137,8 +149,27 @@ def prune(arm: str, setup: Setup, folder: Path, teacher: nn.Module | None) -> Pr
             rounds=setup.schedule.rounds,
             enough=lambda: is_below(gated, setup),
         )
-        return operate(gated, chosen_by, setup, decorator)
-    return corrected(arm, setup, chosen_by, gated, decorator)
+        pruned = operate(gated, chosen_by, setup, decorator)
+    else:
+        pruned = corrected(arm, setup, chosen_by, gated, decorator)
+    write_json(folder / "execution.json", [asdict(choice) for choice in pruned.choices])
+    # Last: where it lies nothing is left to choose.
+    write_json(folder / "plan.json", pruned.plan.to_json())
+    return pruned
+
+
+def planned(folder: Path) -> tuple[Plan, list[Choice]] | None:
+    """Return what an earlier run chose, which it measured and another measurement might not repeat; None for nothing.
+
+    Raises InputError where the files hold something else.
+    """
+    if not ((folder / "plan.json").is_file() and (folder / STATE).is_file()):
+        return None
+    try:
+        plan, choices = (json.loads((folder / f"{name}.json").read_text("utf-8")) for name in ("plan", "execution"))
+        return Plan.from_json(plan), [Choice(**choice) for choice in choices]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{folder}/plan.json or execution.json are no plan of a pruning; remove {folder}") from error
 
 
 def corrected(arm: str, setup: Setup, chosen_by: Way, gated: Gated, decorator: GateDecorator) -> Pruned:
@@ -150,9 +181,10 @@ def corrected(arm: str, setup: Setup, chosen_by: Way, gated: Gated, decorator: G
         if "runtime" not in setup.limits or attempt == CORRECTIONS:
             break
         off = measured_ratio(pruned.network, setup) / setup.limits["runtime"]
-        if abs(off - 1) <= CLOSE:
+        if 1 - CLOSE <= off <= 1:
             break
-        aimed = replace(aimed, limits={**setup.limits, "runtime": aimed.limits["runtime"] / off})
+        aim = aimed.limits["runtime"] * (1 - CLOSE / 2) / off
+        aimed = replace(aimed, limits={**setup.limits, "runtime": min(aim, 1.0)})
         rounds = max(rounds, decorator.progress.round) + 1
     return pruned
 
@@ -205,6 +237,11 @@ def operate(gated: Gated, chosen_by: Way, setup: Setup, decorator: GateDecorator
     gated.folded_into(setup.graph)
     selection = selected(chosen_by, setup, 1.0, decorator.progress.scores, decorator.progress.alive)
     plan, choices = choose_execution(selection.plan(), setup.costs, setup.measurer)
+    return slimmed(gated, plan, choices, setup)
+
+
+def slimmed(gated: Gated, plan: Plan, choices: Sequence[Choice], setup: Setup) -> Pruned:
+    """Make the slim network of a plan from the weights in the graph, and compare it with the masked one."""
     network = slim(setup.graph, plan)
     lr = torch.rand(1, 3, 48, 56, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
@@ -215,7 +252,8 @@ def operate(gated: Gated, chosen_by: Way, setup: Setup, decorator: GateDecorator
 
 
 def measured_ratio(network: nn.Module, setup: Setup) -> float:
-    """Return the median runtime of a network as a share of the dense one's, both in the same rounds."""
-    networks = {"dense": setup.dense(), "slim": network}
-    runtimes = measure_runtimes(networks, setup.device, lr_size=setup.costs.lr_size, dtype=setup.dtype, protocol=QUICK)
-    return runtimes["slim"].median_ms / runtimes["dense"].median_ms
+    """Return the least runtime of a network as a share of the dense one's, both in turn in one memory format."""
+    works = [setup.measurer.upscaling(each, setup.costs.lr_size) for each in (setup.dense(), network)]
+    with measuring_on(setup.device), torch.inference_mode():
+        dense_ms, slim_ms = best_ms(works, setup.device)
+    return slim_ms / dense_ms

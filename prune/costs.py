@@ -116,23 +116,30 @@ class Costs:
                 for inputs_left in [outputs_left] if depthwise else counts_up_to(inputs):
                     yield self.call(name, inputs_left, outputs_left)[0]
 
+    @cached_property
+    def filters(self) -> dict[str, tuple[int, bool, bool]]:
+        """Per convolution the pixels of its kernel, whether it is depthwise, and whether it has a bias."""
+        convs = {name: self.graph.conv(node) for name, (node, _, _) in self.places.items()}
+        return {
+            name: (conv.kernel_size[0] * conv.kernel_size[1], conv.groups > 1, conv.bias is not None)
+            for name, conv in convs.items()
+        }
+
     def params(self, followed: Flow) -> float:
         """Return the number of weights and biases."""
         total = 0
         for name, inputs, outputs in self.counts(followed):
-            conv = self.graph.conv(self.places[name][0])
-            per_output = conv.kernel_size[0] * conv.kernel_size[1] * (inputs if conv.groups == 1 else 1)
-            total += outputs * (per_output + (conv.bias is not None))
+            kernel, depthwise, bias = self.filters[name]
+            total += outputs * (kernel * (1 if depthwise else inputs) + bias)
         return float(total)
 
     def multi_adds(self, followed: Flow) -> float:
         """Return the number of multiply-accumulates."""
         total = 0
         for name, inputs, outputs in self.counts(followed):
-            node, _, (height, width) = self.places[name]
-            conv = self.graph.conv(node)
-            kernel = conv.kernel_size[0] * conv.kernel_size[1] * (inputs if conv.groups == 1 else 1)
-            total += kernel * outputs * height * width
+            kernel, depthwise, _ = self.filters[name]
+            _, _, (height, width) = self.places[name]
+            total += kernel * (1 if depthwise else inputs) * outputs * height * width
         return float(total)
 
     def activations(self, followed: Flow) -> float:

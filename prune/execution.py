@@ -1,5 +1,6 @@
 """How each convolution gets at its channels of a wider tensor: chosen by measuring on the device it will run on."""
 
+import copy
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,6 +16,7 @@ from prune.timing import best_ms
 from sr.deployment import DTYPES
 from sr.latency import MEMORY_FORMATS
 from sr.lease import measuring_on
+from sr.lr_size import LrSize
 
 FLOAT_BYTES = 4
 # A way to read channels is worth choosing over a simpler one only where it is faster by this share.
@@ -70,6 +72,11 @@ class Measurer:
         """Return the module where and as it is to be timed."""
         return module.to(self.device, DTYPES[self.dtype], memory_format=MEMORY_FORMATS[self.memory_format])  # type: ignore[call-overload,no-any-return]
 
+    def upscaling(self, network: nn.Module, lr_size: LrSize) -> Callable[[], Tensor]:
+        """Return a run of a copy of a network on one picture."""
+        placed, lr = self.placed(copy.deepcopy(network)), self.pictures(3, lr_size)
+        return lambda: placed(lr)
+
     def fastest(self, works: dict[Reach, Callable[[], Tensor]]) -> tuple[Reach, dict[Reach, float]]:
         """Return the fastest way and what each took; the earlier of two that are equally fast."""
         with measuring_on(self.device), torch.inference_mode():
@@ -109,7 +116,7 @@ class Chooser:
             conv = self.measurer.placed(like(self.costs.graph.conv(node), len(layout), outputs))
             pick = self.measurer.placed(picker(have, layout))
             x = self.measurer.pictures(len(have), size)
-            return lambda: conv(pick(x))  # type: ignore[no-any-return]
+            return lambda: conv(pick(x))
 
         return self.chosen(name, "inputs", have, wanted, size, outputs, work)
 
@@ -124,7 +131,7 @@ class Chooser:
             places = [range(len(target)), [target.index(channel) for channel in layout]]
             add = self.measurer.placed(Accumulate(len(target), places, base=0, in_place=True))
             x, total = self.measurer.pictures(inputs, read_size), self.measurer.pictures(len(target), size)
-            return lambda: add(total, conv(x))  # type: ignore[no-any-return]
+            return lambda: add(total, conv(x))
 
         return self.chosen(name, "outputs", target, wanted, size, inputs, work)
 
@@ -143,7 +150,7 @@ class Chooser:
             return None
         ways: dict[Layout, Reach] = {}
         for reach in ("slice", "fold", "gather"):
-            ways.setdefault(within(have, wanted, reach), reach)  # type: ignore[arg-type]
+            ways.setdefault(within(have, wanted, reach), reach)
         positions = tuple(have.index(channel) for channel in wanted)
         conv = self.costs.graph.conv(self.costs.graph.convs()[name])
         key = (side, len(have), positions, size, others, conv.kernel_size, conv.stride)

@@ -129,7 +129,7 @@ def live_slice(walk: Walk, node: fx.Node, step: Step) -> Channels:  # noqa: ARG0
 
 def live_shuffle(walk: Walk, node: fx.Node, step: Step) -> Channels:  # noqa: ARG001
     """Gather sub-pixels: a channel lives where one of them does."""
-    alive: Channels = walk.live[step.operands[0]].reshape(step.channels, -1).any(axis=1)
+    alive: Channels = np.any(walk.live[step.operands[0]].reshape(step.channels, -1), axis=1)
     return alive
 
 

@@ -24,6 +24,8 @@ from sr.training import Recipe, fit, settle
 
 # How much of its score a unit keeps from the ticks before.
 MEMORY = 0.5
+# What a round keeps beside the state until it is over.
+PARTS = ("tick", "choice", "tock")
 
 Scores = list[NDArray[np.float64]]
 # Makes the selection of a round from the share of the way that is then behind, the scores, and what is alive.
@@ -72,11 +74,15 @@ class Schedule:
 
 @dataclass
 class Progress:
-    """Where a pruning stands between two rounds: scores per site, and what is alive of the variables to choose from."""
+    """Where a pruning stands between two rounds: scores per site, and what is alive of the variables to choose from.
+
+    ended: whether a round was one too many, so that no other follows.
+    """
 
     round: int
     scores: Scores
     alive: list[NDArray[np.bool_]]
+    ended: bool = False
 
 
 class GateDecorator:
@@ -109,44 +115,66 @@ class GateDecorator:
 
         enough: asked after each round; where it says so, that round is taken back and the rounds end.
         """
-        for number in range(self.progress.round, rounds):
-            before = self.content() if enough else None
+        while self.progress.round < rounds and not self.progress.ended:
+            self.settle()
+            before, parts = self.content(), [self.part(kind) for kind in PARTS]
+            number = self.progress.round
             self.round(number, choose, f"{label}, round {number + 1} of {rounds}")
-            if before is not None and enough is not None and enough():
-                self.take(before)
-                break
+            if enough is not None and enough():
+                self.take(before | {"ended": True})
+            # Once it is judged: what lies on disk is never a round that is yet to be taken back.
+            self.save()
+            for part in parts:
+                part.unlink(missing_ok=True)
+
+    def settle(self) -> None:
+        """Find how to train fastest, once; written at once, for a round that was killed goes on in the same way."""
+        if not self.settled:
+            recipe = settle(
+                self.gated, self.fitting(self.schedule.tock(0)), self.pairs, self.device, teacher=self.teacher
+            )
+            self.settled = {"precision": recipe.precision, "memory_format": recipe.memory_format}
+            self.save()
 
     def round(self, number: int, choose: Choose, label: str) -> None:
-        """Score, drop, train, and write the state."""
-        if not self.settled:
-            recipe = settle(self.gated, self.schedule.tock(0), self.pairs, self.device, teacher=self.teacher)
-            self.settled = {"precision": recipe.precision, "memory_format": recipe.memory_format}
+        """Score, drop and train."""
         self.gated.train_gates_alone(alone=True)
         self.gated.reset_scores()
         self.fit(self.schedule.tick(number), "tick", label)
         self.progress.scores = remembered(self.progress.scores, self.gated.scores(), self.gated.alive())
-        share = min(1.0, (number + 1) / self.schedule.rounds)
-        selection = choose(share, self.progress.scores, self.progress.alive)
-        self.progress.alive = selection.alive
-        self.gated.mask(selection.plan().kept)
+        self.drop(choose, min(1.0, (number + 1) / self.schedule.rounds))
         self.gated.train_gates_alone(alone=False)
         self.fit(self.schedule.tock(number), "tock", label)
         self.progress.round = number + 1
-        self.save()
-        for kind in ("tick", "tock"):
-            self.part(kind).unlink(missing_ok=True)
+
+    def drop(self, choose: Choose, share: float) -> None:
+        """Choose what stays and mask the rest; a choice stands after a kill, for it may rest on what was measured."""
+        path = self.part("choice")
+        if path.exists():
+            content = read(path)
+            self.gated.load_state_dict(content["masks"], strict=False)
+            self.progress.alive = [alive.numpy() for alive in content["alive"]]
+            return
+        selection = choose(share, self.progress.scores, self.progress.alive)
+        self.progress.alive = selection.alive
+        self.gated.mask(selection.plan().kept)
+        masks = {name: tensor for name, tensor in self.gated.state_dict().items() if name.endswith("_mask")}
+        write(path, {"masks": masks, "alive": [torch.from_numpy(alive) for alive in selection.alive]})
 
     def part(self, kind: str) -> Path:
-        """Return where a tick or a tock keeps its own state."""
-        return self.state.with_name(f"{self.state.name}.{kind}")
+        """Return where a part of this round, of `PARTS`, keeps its own state."""
+        return self.state.with_name(f"{self.state.name}.{self.progress.round + 1}-{kind}")
+
+    def fitting(self, recipe: Recipe) -> Recipe:
+        """Return a recipe as settled, with patches that fit into every picture."""
+        return replace(recipe, patch=min(recipe.patch, self.pairs.smallest_side()), **self.settled)  # type: ignore[arg-type]
 
     def fit(self, recipe: Recipe, kind: str, label: str) -> None:
         """Train, going on from a kill."""
-        settled = replace(recipe, patch=min(recipe.patch, self.pairs.smallest_side()), **self.settled)  # type: ignore[arg-type]
         teacher = self.teacher if recipe.distillation else None
         fit(
             self.gated,
-            settled,
+            self.fitting(recipe),
             self.pairs,
             self.device,
             state=self.part(kind),
@@ -159,6 +187,7 @@ class GateDecorator:
         return {
             "schedule": asdict(self.schedule),
             "round": self.progress.round,
+            "ended": self.progress.ended,
             "scores": [torch.from_numpy(score) for score in self.progress.scores],
             "alive": [torch.from_numpy(alive) for alive in self.progress.alive],
             "settled": self.settled,
@@ -169,24 +198,40 @@ class GateDecorator:
         """Go on from what `content` gave."""
         self.gated.load_state_dict(content["network"])
         scores, alive = ([tensor.numpy() for tensor in content[name]] for name in ("scores", "alive"))
-        self.progress = Progress(content["round"], scores, alive)
+        self.progress = Progress(content["round"], scores, alive, ended=content["ended"])
         self.settled = content["settled"]
 
     def save(self) -> None:
         """Write the state, complete or not at all."""
-        buffer = io.BytesIO()
-        torch.save(self.content(), buffer)
-        write_bytes(self.state, buffer.getvalue())
+        write(self.state, self.content())
 
     def restore(self) -> None:
         """Go on from the state on disk; raises InputError where it is of another pruning."""
+        content = read(self.state)
+        if content.get("schedule") != asdict(self.schedule):
+            raise InputError(f"{self.state} is of a pruning with another schedule; remove it to start anew")
         try:
-            content: dict[str, Any] = torch.load(self.state, map_location="cpu", weights_only=True)
-            if content["schedule"] != asdict(self.schedule):
-                raise InputError(f"{self.state} is of a pruning with another schedule; remove it to start anew")
             self.take(content)
-        except (RuntimeError, KeyError, TypeError, AttributeError, EOFError) as error:
+        except (RuntimeError, KeyError, TypeError, AttributeError) as error:
             raise InputError(f"{self.state} is no state of this pruning; remove it to start anew") from error
+
+
+def write(path: Path, content: Mapping[str, Any]) -> None:
+    """Write tensors and plain values, complete or not at all."""
+    buffer = io.BytesIO()
+    torch.save(dict(content), buffer)
+    write_bytes(path, buffer.getvalue())
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Read what `write` wrote; raises InputError where it is something else."""
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise InputError(f"{path} is no state of a pruning; remove it to start anew") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path} is no state of a pruning; remove it to start anew")
+    return content
 
 
 def remembered(before: Sequence[NDArray[np.float64]], now: Scores, alive: Sequence[NDArray[np.bool_]]) -> Scores:

@@ -5,8 +5,8 @@ import json
 import math
 import shlex
 import sys
-from collections.abc import Mapping
-from dataclasses import asdict, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -47,14 +47,16 @@ QUICK = Protocol(seconds=1.5, minimum_runs=6)
 def main(argv: list[str] | None = None) -> int:
     """Load, prune by every arm, fine-tune, measure side by side, export, and say what came out."""
     args = parse(argv)
-    begin(args)
+    asked = begin(args)
     description, setup, val = prepare(args)
+    # Not before: what could not begin leaves nothing to go on with.
+    write_json(args.out / "asked.json", asked)
     teacher = setup.dense() if args.distillation else None
     recipe = fine_tuning(args, setup.train)
     contenders = {DENSE: dense_contender(setup, description)}
     try:
-        for arm in names_of(args):
-            contenders[title_of(arm)] = pruned_by(arm, args.out / arm, description, setup, teacher)
+        pruned, left_out = by_all_arms(args, description, setup, teacher)
+        contenders |= pruned
         for name, each in contenders.items():
             folder = args.out / name_of(name)
             network = finished(folder, each) or fine_tuned(each, recipe, setup, folder, teacher)
@@ -62,7 +64,7 @@ def main(argv: list[str] | None = None) -> int:
     except TrainingFailedError as error:
         raise InputError(f"the training failed: {error}; try a smaller --learning-rate or --batch") from error
     arms = compared(contenders, setup, val)
-    ship(args, contenders, arms)
+    ship(args, contenders, arms, left_out)
     return DONE
 
 
@@ -159,8 +161,11 @@ def limits_of(args: argparse.Namespace) -> dict[Metric, tuple[str, float]]:
     return {metric: (kind, number) for metric, number in zip(args.target, numbers, strict=True)}
 
 
-def begin(args: argparse.Namespace) -> None:
-    """Make the folder, or take up what lies in it; raises InputError where it holds another pruning."""
+def begin(args: argparse.Namespace) -> dict[str, str]:
+    """Make the folder, or take up what lies in it; return what is asked for, as it is kept there.
+
+    Raises InputError where it holds another pruning.
+    """
     if not args.checkpoint.is_file():
         raise InputError(
             f"no checkpoint at {args.checkpoint}; python -m baselines.train hcsrn --out {args.checkpoint} makes one"
@@ -171,14 +176,25 @@ def begin(args: argparse.Namespace) -> None:
     if path.exists():
         if not args.resume:
             raise InputError(f"{args.out} holds a pruning; go on with --resume, or name another --out")
-        was = json.loads(path.read_text(encoding="utf-8"))
+        was = asked_before(path)
         changed = [f"--{name.replace('_', '-')} was {was.get(name)}" for name in asked if was.get(name) != asked[name]]
         if changed:
             raise InputError(f"{args.out} holds another pruning ({'; '.join(changed)}); name another --out")
     elif args.resume:
         raise InputError(f"there is no pruning in {args.out}; leave --resume out to start one")
     args.out.mkdir(parents=True, exist_ok=True)
-    write_json(path, asked)
+    return asked
+
+
+def asked_before(path: Path) -> dict[str, Any]:
+    """Read what was asked for; raises InputError where the file says something else."""
+    try:
+        was = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        was = None
+    if not isinstance(was, dict):
+        raise InputError(f"{path} does not say what was asked for; name another --out")
+    return was
 
 
 def prepare(args: argparse.Namespace) -> tuple[Description, Setup, Pairs]:
@@ -261,15 +277,35 @@ def name_of(title: str) -> str:
     return title.removeprefix(f"{OURS} (").removesuffix(")")
 
 
+def by_all_arms(
+    args: argparse.Namespace, description: Description, setup: Setup, teacher: nn.Module | None
+) -> tuple[dict[str, Contender], list[str]]:
+    """Prune by every arm; return what came of it, and a line per rival that cannot prune this network.
+
+    Raises InputError where our own way cannot, or none.
+    """
+    contenders: dict[str, Contender] = {}
+    left_out: list[str] = []
+    for arm in names_of(args):
+        try:
+            contenders[title_of(arm)] = pruned_by(arm, args.out / arm, description, setup, teacher)
+        except InputError as error:
+            if arm in MODES:
+                raise
+            left_out.append(f"{arm} is left out: {error}")
+            say(left_out[-1])
+    if not contenders:
+        raise InputError(f"no arm is left ({'; '.join(left_out)}); give --arms {OURS}")
+    return contenders, left_out
+
+
 def pruned_by(arm: str, folder: Path, description: Description, setup: Setup, teacher: nn.Module | None) -> Contender:
-    """Prune by one arm and keep the plan beside its state, so that going on begins behind it."""
+    """Prune by one arm, where an earlier run has not, and say how its convolutions run."""
     folder.mkdir(parents=True, exist_ok=True)
     pruned = prune(arm, setup, folder, teacher)
     for line in in_words(pruned.choices):
         say(f"{title_of(arm)}: {line}")
     say(f"{title_of(arm)}: masked and slim differ by at most {pruned.difference:.1e}")
-    write_json(folder / "plan.json", pruned.plan.to_json())
-    write_json(folder / "execution.json", [asdict(choice) for choice in pruned.choices])
     return contender(title_of(arm), pruned, description)
 
 
@@ -282,18 +318,25 @@ def finished(folder: Path, each: Contender) -> nn.Module | None:
     return checkpoint.build() if checkpoint.description == each.description else None
 
 
-def ship(args: argparse.Namespace, contenders: Mapping[str, Contender], arms: list[Arm]) -> None:
+def ship(
+    args: argparse.Namespace, contenders: Mapping[str, Contender], arms: list[Arm], left_out: Sequence[str]
+) -> None:
     """Write the page, the figures and the best network, and say what it came to."""
     best = max((arm for arm in arms if arm.name != DENSE), key=lambda arm: (arm.name.startswith(OURS), arm.psnr))
     difference = export_onnx(contenders[best.name].network.cpu(), args.out / "network.onnx")
     notes = [
         f"{best.name} is exported as network.onnx, which differs from it by at most {difference:.1e} at three sizes.",
         "The dense network runs in the form that the pruned ones run in, its sums overwritten in place.",
+        *left_out,
     ]
     write_text(
         args.out / "page.html", page(arms, title=f"Pruning {args.checkpoint.name}", command=args.command, notes=notes)
     )
-    results: dict[str, Any] = to_json(arms) | {"command": args.command, "exported": best.name}
+    results: dict[str, Any] = to_json(arms) | {
+        "command": args.command,
+        "exported": best.name,
+        "left_out": list(left_out),
+    }
     write_json(args.out / "results.json", results)
     if args.json:
         write_json(args.json, results)

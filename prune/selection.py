@@ -63,9 +63,13 @@ class Selection:
 
     def __post_init__(self) -> None:
         self.everything = everything(self.costs.graph)
+        # Most of a plan is that of the move before: what was worked out for one convolution or variable is kept.
+        self.known_kept: dict[tuple[str, tuple[bytes, ...]], Kept] = {}
+        self.known_left: dict[tuple[int, tuple[tuple[int, ...], ...]], Channels] = {}
         self.scores = [np.maximum(score, LEAST_SCORE) for score in self.scores]
         self.stairs = [self.counts(variable) for variable in self.variables]
         self.streams = self.shared_streams()
+        self.naming = self.variables_by_conv()
         self.settle(self.alive)
 
     def counts(self, variable: Variable) -> tuple[int, ...]:
@@ -99,21 +103,35 @@ class Selection:
                 found.setdefault(variable.stream, []).append(number)
         return {stream: numbers for stream, numbers in found.items() if len(numbers) > 1}
 
+    def variables_by_conv(self) -> dict[str, list[int]]:
+        """Return per convolution the variables that name it, ascending."""
+        found: dict[str, set[int]] = {}
+        for number, variable in enumerate(self.variables):
+            for member in variable.group.members:
+                found.setdefault(member.conv, set()).add(number)
+        return {name: sorted(numbers) for name, numbers in found.items()}
+
     def kept(self, alive: Sequence[Channels]) -> dict[str, Kept]:
         """Return the plan for the units that are alive; what no variable names is kept."""
-        dropped: dict[tuple[str, Side], set[int]] = {}
-        for variable, units in zip(self.variables, alive, strict=True):
-            for unit in np.flatnonzero(~units):
-                for member in variable.group.members:
-                    dropped.setdefault((member.conv, member.side), set()).update(member.channels[unit])
         kept = dict(self.everything)
-        for name in {name for name, _ in dropped}:
-            sides = (
-                (self.everything[name].inputs, dropped.get((name, "inputs"), set())),
-                (self.everything[name].outputs, dropped.get((name, "outputs"), set())),
-            )
-            kept[name] = Kept(*(tuple(channel for channel in every if channel not in gone) for every, gone in sides))
+        for name, numbers in self.naming.items():
+            key = name, tuple(alive[number].tobytes() for number in numbers)
+            if key not in self.known_kept:
+                self.known_kept[key] = self.kept_of(name, alive)
+            kept[name] = self.known_kept[key]
         return kept
+
+    def kept_of(self, name: str, alive: Sequence[Channels]) -> Kept:
+        """Return what one convolution keeps."""
+        dropped: dict[Side, set[int]] = {"inputs": set(), "outputs": set()}
+        for number in self.naming[name]:
+            units = np.flatnonzero(~alive[number])
+            for member in self.variables[number].group.members:
+                if member.conv == name:
+                    dropped[member.side].update(channel for unit in units for channel in member.channels[unit])
+        every = self.everything[name]
+        sides = (every.inputs, dropped["inputs"]), (every.outputs, dropped["outputs"])
+        return Kept(*(tuple(channel for channel in side if channel not in gone) for side, gone in sides))
 
     def followed(self, alive: Sequence[Channels]) -> Flow | None:
         """Return what is left of the network, None where that is too little."""
@@ -127,21 +145,25 @@ class Selection:
         return {metric: self.costs.of(followed, metric) for metric in self.limits}
 
     def left(self, followed: Flow) -> list[Channels]:
-        """Return the units that a plan in normal form leaves: with a convolution's last input go all its outputs."""
-        sides = {(name, "inputs"): set(kept.inputs) for name, kept in followed.kept.items()}
-        sides |= {(name, "outputs"): set(kept.outputs) for name, kept in followed.kept.items()}
+        """Return the units of which a plan in normal form leaves a channel of any member.
+
+        With a convolution's last input go all its outputs.
+        """
         found = []
-        for variable in self.variables:
-            member = variable.group.members[0]
-            stays = sides[member.conv, member.side]
-            found.append(np.array([not stays.isdisjoint(unit) for unit in member.channels]))
+        for number, variable in enumerate(self.variables):
+            kept = [(followed.kept[member.conv], member.side) for member in variable.group.members]
+            sides = tuple(sides.inputs if side == "inputs" else sides.outputs for sides, side in kept)
+            if (number, sides) not in self.known_left:
+                self.known_left[number, sides] = units_of(variable.group, sides)
+            found.append(self.known_left[number, sides])
         return found
 
     def lost(self, left: Sequence[Channels]) -> float:
         """Return the score of what would be gone: as inputs or as outputs, for a channel between two has both."""
         lost = {"inputs": 0.0, "outputs": 0.0}
         for variable, score, old, new in zip(self.variables, self.scores, self.present, left, strict=True):
-            lost[variable.group.members[0].side] += float(score[old & ~new].sum())
+            if old is not new:
+                lost[variable.group.members[0].side] += float(score[old & ~new].sum())
         return max(lost.values())
 
     def excess(self, spent: Mapping[Metric, float]) -> float:
@@ -167,11 +189,12 @@ class Selection:
             channels = list(self.variables[number].numbers)
             np.add.at(total, channels, self.scores[number])
             np.add.at(keep, channels, self.alive[number])
-        return keep + total / (total.max() * (1 + 1e-9))
+        common: NDArray[np.float64] = keep + total / (total.max() * (1 + 1e-9))
+        return common
 
     def top(self, number: int, count: int) -> Channels:
-        """Return the `count` units of a variable with the highest priority; equals by their number."""
-        order = np.argsort(-self.priority(number), kind="stable")
+        """Return the first `count` units of a variable: those alive, then by priority; equals by their number."""
+        order = np.lexsort((-self.priority(number), ~self.alive[number]))
         units = np.zeros(len(order), dtype=bool)
         units[order[:count]] = True
         return units
@@ -192,9 +215,9 @@ class Selection:
             self.narrow(alive, number)
         else:
             below = self.below(number, int(alive[number].sum()))
-            alive[number] = self.top(number, (below if kind == "step" else 0) or 0) & alive[number]
             if below is None:
                 return None
+            alive[number] = self.top(number, below if kind == "step" else 0)
         changed = any((new != old).any() for new, old in zip(alive, self.alive, strict=True))
         return alive if changed else None
 
@@ -236,23 +259,32 @@ class Selection:
 
     def shrink(self) -> None:
         """Drop units until all limits are met; raises InputError where they cannot be."""
-        heap = [(0.0, move) for move in self.moves()]
-        heapq.heapify(heap)
+        self.alive = list(self.present)
         while self.excess(self.spent) > 0:
-            if not heap:
+            # What saved nothing when it was tried may do so by now: all moves again.
+            if not self.descend():
                 raise InputError(
-                    f"no plan of this network stays within {dict(self.limits)}: the least costs {self.spent}"
+                    f"no plan of this network stays within {dict(self.limits)}: the least costs {self.spent}; "
+                    "raise the limits"
                 )
+
+    def descend(self) -> bool:
+        """Make the best moves, until all limits are met or each saves nothing; tell whether one was made."""
+        heap, made = sorted((0.0, move) for move in self.moves()), False
+        while heap and self.excess(self.spent) > 0:
             _, move = heapq.heappop(heap)
             rated = self.rated(move)
             if rated is None:
                 continue
-            # Ratings only grow old, so one that is still the least is the least of all.
+            # Ratings mostly grow old upwards, so one that is still the least is the least of all.
             if heap and rated[0] > heap[0][0]:
                 heapq.heappush(heap, (rated[0], move))
                 continue
             self.settle(rated[1])
+            # Units that nobody reads or writes any more are gone: the next step counts from what is there.
+            self.alive, made = list(self.present), True
             heapq.heappush(heap, (rated[0], move))
+        return made
 
     def fill(self) -> None:
         """Take units back, best first, where the limits still allow it: up to the next stair they may cost nothing."""
@@ -274,8 +306,7 @@ class Selection:
         if not above or not count:
             return False
         alive = list(self.alive)
-        order = np.argsort(-(self.priority(number) + 1e9 * self.alive[number]), kind="stable")
-        alive[number] = np.isin(np.arange(len(order)), order[: above[-1]])
+        alive[number] = self.top(number, above[-1])
         followed = self.followed(alive)
         if followed is None or self.excess(self.cost(followed)) > 0:
             return False
@@ -293,6 +324,14 @@ class Selection:
         return Plan(dict(flow(graph, self.kept(self.alive)).kept), {}, orders)
 
 
+def units_of(group: Group, sides: Sequence[tuple[int, ...]]) -> Channels:
+    """Return the units of which a channel is among those kept on the side of any member; sides: those, per member."""
+    units = np.zeros(group.units, dtype=bool)
+    for member, kept in zip(group.members, map(set, sides), strict=True):
+        units |= np.array([not kept.isdisjoint(unit) for unit in member.channels])
+    return units
+
+
 def ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the rank of each value, from 0 for the least to 1 for the most."""
-    return np.argsort(np.argsort(values, kind="stable"), kind="stable") / max(1, len(values) - 1)
+    """Return the rank of each value, from 0 for the least to 1 for the most; of equals the first is the most."""
+    return 1 - np.argsort(np.argsort(-values, kind="stable"), kind="stable") / max(1, len(values) - 1)
