@@ -66,9 +66,9 @@ def drawn(graph: Graph, seed: int) -> tuple[Plan, Flow]:
     for _ in range(20):
         share = rng.choice([0.9, 0.6, 0.3])
         kept = {
-            name: Kept(*(tuple(channel for channel in side if rng.random() < share) for side in (full.inputs, full.outputs)))
-            for name, full in everything(graph).items()
-        }  # fmt: skip
+            name: Kept(*(tuple(channel for channel in side if rng.random() < share) for side in sides))
+            for name, sides in ((name, (full.inputs, full.outputs)) for name, full in everything(graph).items())
+        }
         plan = Plan(kept, dict.fromkeys(kept, Execution("gather", "gather")), {})
         try:
             return plan, flow(graph, kept)

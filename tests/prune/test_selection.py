@@ -4,13 +4,14 @@ import functools
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch import nn
@@ -20,7 +21,7 @@ from prune.costs import Costs, Metric
 from prune.flow import everything, flow
 from prune.graph import Graph, trace
 from prune.layers import Accumulate, Gather, Spread
-from prune.plan import Group, Member
+from prune.plan import Execution, Group, Kept, Member, Plan
 from prune.selection import MODES, Mode, Scores, Selection, Variable, of_sites, ranks
 from prune.sites import sites_of
 from prune.stairs import ELEMENTS, ConvCall, CostTable, Figures, place
@@ -61,7 +62,7 @@ def traced(name: str) -> Graph:
         "stream": Stream,
         "wide": lambda: Stream(64, 32),
         "hcsrn": lambda: build("hcsrn", num_feat=8, num_block1=1, num_block2=1),
-        "rfdn": lambda: build("rfdn", num_feat=8),
+        "imdn": lambda: build("imdn", num_feat=8, num_block=2),
         "msrresnet": lambda: build("msrresnet", num_feat=8, num_block=2),
     }
     return trace(small[name]())
@@ -132,16 +133,16 @@ def timed(name: str, path: Path) -> Costs:
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("metrics", [*((metric,) for metric in METRICS), METRICS])
-@pytest.mark.parametrize("name", ["hcsrn", "rfdn"])
+@pytest.mark.parametrize("name", ["hcsrn", "msrresnet"])
 def test_all_limits_are_met(name: str, metrics: tuple[Metric, ...], mode: Mode) -> None:
-    chosen = selection(name, mode, dict.fromkeys(metrics, 0.5), pull=0.5)
+    chosen = selection(name, mode, dict.fromkeys(metrics, 0.75), pull=0.5)
     assert not within_limits(chosen)
     chosen.shrink()
     assert within_limits(chosen)
     chosen.fill()
     assert within_limits(chosen)
     # And no more is dropped than a step's worth.
-    assert any(chosen.spent[metric] > 0.3 * chosen.costs.dense[metric] for metric in metrics)
+    assert any(chosen.spent[metric] > 0.6 * chosen.costs.dense[metric] for metric in metrics)
 
 
 def test_limits_that_are_met_drop_nothing() -> None:
@@ -203,13 +204,18 @@ def test_nested_keeps_prefixes_of_one_order_per_stream(seed: int, share: float, 
     assert prefixes(chosen)
 
 
+def exactly(plan: Plan) -> Plan:
+    """Return the plan with every convolution reaching its channels and no others."""
+    return replace(plan, execution=dict.fromkeys(plan.kept, Execution("gather", "gather")))
+
+
 @pytest.mark.parametrize("name", ["stream", "hcsrn", "msrresnet"])
 @pytest.mark.parametrize("share", [0.7, 0.35])
 def test_nested_runs_without_a_single_gather(name: str, share: float) -> None:
-    chosen = selection(name, "nested", {"params": share, "activations": share})
+    chosen = selection(name, "nested", {"params": share, "activations": 0.9})
     chosen.shrink()
     chosen.fill()
-    network = slim(traced(name), chosen.plan())
+    network = slim(traced(name), exactly(chosen.plan()))
     assert not [module for module in network.modules() if isinstance(module, Gather | Spread)]
     sums = [module for module in network.modules() if isinstance(module, Accumulate)]
     assert sums
@@ -221,7 +227,7 @@ def test_free_would_gather_there() -> None:
     chosen = selection("hcsrn", "free", {"params": 0.5})
     chosen.shrink()
     assert not prefixes(chosen)
-    assert any(isinstance(module, Gather) for module in slim(traced("hcsrn"), chosen.plan()).modules())
+    assert any(isinstance(module, Gather) for module in slim(traced("hcsrn"), exactly(chosen.plan())).modules())
 
 
 @pytest.mark.parametrize(("pull", "mode"), [(0.0, "free"), (1.0, "nested")])
@@ -247,7 +253,7 @@ def test_ranks_are_even_and_prefer_the_first_of_equals() -> None:
 @settings(max_examples=12, deadline=None)
 @given(st.integers(0, 10**6), st.floats(0.2, 0.9), st.sampled_from(MODES))
 def test_filling_drops_nothing_and_stays_within_the_limits(seed: int, share: float, mode: Mode) -> None:
-    chosen = selection("stream", mode, {"params": share, "activations": share}, scores=seed, pull=0.5)
+    chosen = selection("stream", mode, {"params": share, "activations": max(0.7, share)}, scores=seed, pull=0.5)
     chosen.shrink()
     before, lost = list(chosen.alive), kept_channels(chosen)
     chosen.fill()
@@ -260,8 +266,8 @@ def test_filling_drops_nothing_and_stays_within_the_limits(seed: int, share: flo
 
 def kept_channels(chosen: Selection) -> set[tuple[str, str, int]]:
     kept = chosen.plan().kept
-    return {(name, side, channel) for name, sides in kept.items()
-            for side, channels in (("inputs", sides.inputs), ("outputs", sides.outputs)) for channel in channels}  # fmt: skip
+    read = {(name, "inputs", channel) for name, sides in kept.items() for channel in sides.inputs}
+    return read | {(name, "outputs", channel) for name, sides in kept.items() for channel in sides.outputs}
 
 
 @pytest.mark.parametrize("mode", ["free", "nested"])
@@ -286,20 +292,16 @@ def test_a_branch_of_little_worth_vanishes_entirely() -> None:
     # Its last convolution is missed by nobody.
     weights = {("out1", "outputs"): 1e-9, ("in1", "outputs"): 1e-9, ("in1", "inputs"): 1e-9}
     members = [variable.group.members[0] for variable in variables]
-    scores = [np.full(member_units(member), weights.get((member.conv, member.side), 1.0)) for member in members]
-    chosen = selection("stream", "free", {"params": 0.8}, scores=scores)
+    scores = [np.full(len(member.channels), weights.get((member.conv, member.side), 1.0)) for member in members]
+    chosen = selection("stream", "free", {"params": 0.81}, scores=scores)
     chosen.shrink()
     kept = chosen.plan().kept
-    assert not (kept["in1"].outputs or kept["out1"].inputs or kept["out1"].outputs)
+    assert kept["in1"] == kept["out1"] == Kept((), ())
     # All that the branch had was enough for the limit, so that the rest is whole.
     assert {name: sides for name, sides in kept.items() if name not in ("in1", "out1")} == {
         name: sides for name, sides in everything(traced("stream")).items() if name not in ("in1", "out1")
     }
     assert not {"in1", "out1"} & {name for name, _ in slim(traced("stream"), chosen.plan()).named_modules()}
-
-
-def member_units(member: Member) -> int:
-    return len(member.channels)
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -319,13 +321,14 @@ def test_members_of_a_group_stay_tied() -> None:
     ))  # fmt: skip
     inner = [Group((Member(f"in{n}", "outputs", units), Member(f"out{n}", "inputs", units))) for n in (1, 2)]
     variables = tuple(map(Variable, (stream, *inner)))
-    chosen = selection("stream", "free", {"multi_adds": 0.4}, variables=variables, scores=3)
+    chosen = selection("stream", "free", {"multi_adds": 0.5}, variables=variables, scores=3)
     chosen.shrink()
     chosen.fill()
     kept = flow(graph, chosen.plan().kept).kept
     assert within_limits(chosen)
+    assert not chosen.alive[0].all()
     for variable, alive in zip(variables, chosen.alive, strict=True):
-        assert 0 < alive.sum() < 8
+        assert alive.any()
         for member in variable.group.members:
             sides = kept[member.conv]
             assert (sides.inputs if member.side == "inputs" else sides.outputs) == tuple(np.flatnonzero(alive).tolist())
@@ -388,7 +391,7 @@ def test_a_unit_without_a_score_goes_before_all_others() -> None:
 def test_the_same_input_gives_the_same_plan(mode: Mode) -> None:
     plans = []
     for _ in range(2):
-        chosen = selection("rfdn", mode, {"params": 0.4, "activations": 0.6}, scores=5, pull=0.5)
+        chosen = selection("imdn", mode, {"params": 0.6, "activations": 0.9}, scores=5, pull=0.5)
         chosen.shrink()
         chosen.fill()
         plans.append(chosen.plan())
