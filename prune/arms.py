@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 
 from prune.costs import Costs, Metric
 from prune.execution import Choice, Measurer, choose_execution
+from prune.flow import flow
 from prune.gate_decorator import GateDecorator, Schedule, Scores
 from prune.gates import Gated
 from prune.graph import Graph
@@ -61,6 +63,14 @@ class Setup:
         """Return the dense network with the weights that all arms begin with, ready to run."""
         self.graph.module.load_state_dict(self.tensors)
         return slim(self.graph, Plan(self.kept, {}, {}))
+
+    @cached_property
+    def before(self) -> Mapping[Metric, float]:
+        """What the network costs before it is pruned, after an earlier pruning; by each limited metric."""
+        followed = flow(self.graph, self.kept)
+        # The dense costs measure all that a plan may ask for at once; counts need no measuring.
+        metrics = self.costs.dense if "runtime" in self.limits else self.limits
+        return {metric: self.costs.of(followed, metric) for metric in metrics}
 
 
 @dataclass(frozen=True)
@@ -224,7 +234,7 @@ def chooser(
 
 def selected(chosen_by: Way, setup: Setup, share: float, scores: Scores, alive: list[NDArray[np.bool_]]) -> Selection:
     """Return the selection before anything is dropped."""
-    dense = setup.costs.dense
+    dense = setup.before
     absolute = {metric: limit * (dense[metric] if metric == "runtime" else 1) for metric, limit in setup.limits.items()}
     limits = {metric: dense[metric] * min(1.0, limit / dense[metric]) ** share for metric, limit in absolute.items()}
     return Selection(

@@ -3,6 +3,7 @@
 import operator
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor, fx, nn
@@ -10,7 +11,7 @@ from torch.fx.passes.shape_prop import ShapeProp
 
 from baselines.hcsrn import cropped, halved
 from prune.overwriting import settle_reads
-from prune.rules import Step, from_height, reads_size, shape_of, steps_of
+from prune.rules import Step, from_height, reads_size, steps_of
 from search_spaces.network import shuffle_colour_last
 from sr.checkpoint import one_line
 from sr.deployment import deploy
@@ -26,16 +27,14 @@ EXAMPLE = (1, 3, 32, 48)
 class Graph:
     """A deployed network, traced: `steps` in the order of execution, for every node whose value has channels.
 
-    picture: the node that the network returns. areas: height times width of each node's value for an LR image of one
-    pixel, on average. components: a number per node; nodes of one number index the same channels. fixed: the numbers
-    of those whose order of channels something depends on. whole: nodes that somebody reads with all channels in their
-    order; sized: those of which somebody reads the size alone.
+    picture: the node that the network returns. components: a number per node; nodes of one number index the same
+    channels. fixed: the numbers of those whose order of channels something depends on. whole: nodes that somebody reads
+    with all channels in their order; sized: those of which somebody reads the size alone.
     """
 
     module: fx.GraphModule
     steps: Mapping[fx.Node, Step]
     picture: fx.Node
-    areas: Mapping[fx.Node, float]
     components: Mapping[fx.Node, int]
     fixed: frozenset[int]
     whole: frozenset[fx.Node]
@@ -43,13 +42,26 @@ class Graph:
 
     def conv(self, node: fx.Node) -> nn.Conv2d:
         """Return the module of a `conv` or `depthwise` node."""
-        module = self.module.get_submodule(str(node.target))
-        assert isinstance(module, nn.Conv2d)
-        return module
+        return self.modules[node]
 
-    def convs(self) -> dict[str, fx.Node]:
+    def convs(self) -> Mapping[str, fx.Node]:
         """Return the nodes of the convolutions that may lose channels, by module name, in the order of execution."""
+        return self.by_name
+
+    @cached_property
+    def by_name(self) -> Mapping[str, fx.Node]:
+        """What `convs` returns; a selection asks for it thousands of times."""
         return {str(node.target): node for node, step in self.steps.items() if step.kind in ("conv", "depthwise")}
+
+    @cached_property
+    def modules(self) -> Mapping[fx.Node, nn.Conv2d]:
+        """What `conv` looks up."""
+        found = {}
+        for name, node in self.by_name.items():
+            module = self.module.get_submodule(name)
+            assert isinstance(module, nn.Conv2d)
+            found[node] = module
+        return found
 
     def component_name(self, node: fx.Node) -> str:
         """Return the name of the first node whose channels are the same as those of `node`."""
@@ -97,12 +109,10 @@ def trace(network: nn.Module) -> Graph:
     (picture,) = (node.args[0] for node in module.graph.nodes if node.op == "output")
     if not isinstance(picture, fx.Node) or picture not in steps:
         raise InputError(f"{type(network).__name__} cannot be gated: it does not return one picture")
-    pixels = EXAMPLE[2] * EXAMPLE[3]
-    areas = {node: shape_of(node)[2] * shape_of(node)[3] / pixels for node in steps}
     components, fixed = components_of(steps, picture)
     whole = frozenset(node for node in steps if any(reads_whole(reader, steps) for reader in node.users))
     sized = frozenset(node for node in steps if any(reads_size(reader) for reader in node.users))
-    return Graph(module, steps, picture, areas, components, fixed, whole, sized)
+    return Graph(module, steps, picture, components, fixed, whole, sized)
 
 
 def attribute(module: nn.Module, path: str) -> Tensor:

@@ -46,8 +46,8 @@ class Execution:
 class Plan:
     """What is left of every convolution that may lose channels, and how it runs, by module name.
 
-    orders: per component of the graph the order in which its tensors hold their channels, where it is not ascending;
-    keyed by the name of the first convolution that writes there.
+    orders: the order in which tensors hold their channels, where it is not ascending: per set of tensors whose channels
+    are the same, under the name of the first operator in it (`Graph.component_name`).
     """
 
     kept: Mapping[str, Kept]

@@ -16,9 +16,10 @@ from prune.arms import Setup, prune
 from prune.compare import Contender, compared, contender, dense_contender, fine_tuned
 from prune.costs import METRICS, Costs, Metric
 from prune.execution import Measurer, in_words
+from prune.flow import flow
 from prune.gate_decorator import Schedule
 from prune.network import opened
-from prune.plan import Plan
+from prune.plan import Kept, Plan
 from prune.report import DENSE, OURS, Arm, page, to_json, verdict
 from prune.selection import MODES
 from prune.sites import sites_of
@@ -222,17 +223,18 @@ def prepare(args: argparse.Namespace) -> tuple[Description, Setup, Pairs]:
     costs = Costs(graph, args.lr_size, table)
     tensors = {name: tensor.clone() for name, tensor in graph.module.state_dict().items()}
     setup = Setup(
-        graph, tensors, kept, costs, absolute(args, costs, runtimes[DENSE].median_ms), schedule_of(args), train,
+        graph, tensors, kept, costs, absolute(args, costs, kept, runtimes[DENSE].median_ms), schedule_of(args), train,
         args.device, args.dtype, Measurer(args.device, args.dtype, memory_format), val, args.psnr_floor, args.subpixels,
     )  # fmt: skip
     return description, setup, val
 
 
-def absolute(args: argparse.Namespace, costs: Costs, dense_ms: float) -> dict[Metric, float]:
+def absolute(args: argparse.Namespace, costs: Costs, kept: Mapping[str, Kept], dense_ms: float) -> dict[Metric, float]:
     """Return the limits as Setup has them; raises InputError where the network is within them already."""
     limits: dict[Metric, float] = {}
+    followed = flow(costs.graph, kept)
     for metric, (kind, number) in args.limits.items():
-        dense = dense_ms if metric == "runtime" else costs.dense[metric]
+        dense = dense_ms if metric == "runtime" else costs.of(followed, metric)
         limit = number * dense if kind == "ratio" else number
         if args.psnr_floor is not None:
             limit = dense * FLOOR_STEP**FLOOR_ROUNDS

@@ -1,6 +1,5 @@
 """The ways to prune: what each chooses among, and that each comes to a slim network within its limits."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
@@ -26,7 +25,6 @@ from prune.sites import Site, sites_of
 from prune.stairs import CostTable
 from sr.complexity import count
 from sr.errors import InputError
-from sr.latency import Protocol
 from sr.pairs import Pairs, pack
 
 CPU = torch.device("cpu")
@@ -39,7 +37,6 @@ def _few_runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Time by a few runs and wait for nobody else's: what is tested is not how long a network takes."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("tempfile.tempdir", str(tmp_path_factory.getbasetemp()))
-        patch.setattr(arms, "QUICK", Protocol(seconds=0.0, minimum_runs=3, quiet_seconds=0.0))
         patch.setattr("prune.stairs.QUIET_SECONDS", 0.0)
         patch.setattr(timing, "LONGEST_MS", 0.0)
         yield
@@ -242,6 +239,14 @@ def test_a_network_that_groups_cannot_be_found_in_is_named(tmp_path: Path) -> No
 
 
 def test_a_limit_below_what_can_be_left_is_named(tmp_path: Path) -> None:
+    costs = Costs(graph(), (24, 24), CostTable(CPU, "float32", "contiguous", None))
     with pytest.raises(InputError, match="no plan of this network stays within"):
-        prune("free", setup(limits={"params": 1.0}), tmp_path, None)
-    assert not json.loads(json.dumps(planned(tmp_path)))
+        prune("free", setup(costs=costs, limits={"runtime": 1e-9}), tmp_path, None)
+    assert planned(tmp_path) is None
+
+
+def test_nothing_at_all_may_be_left_of_the_weights(tmp_path: Path) -> None:
+    pruned = prune("free", setup(limits={"params": 1.0}), tmp_path, None)
+    assert kept_params(pruned.plan) <= 1
+    with torch.no_grad():
+        assert pruned.network(torch.rand(1, 3, 10, 14)).shape == (1, 3, 40, 56)

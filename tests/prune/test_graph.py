@@ -68,7 +68,6 @@ def test_every_baseline_traces_to_itself(name):
     with torch.no_grad():
         assert torch.equal(graph.module(lr), deploy(network)(lr))
     assert graph.steps[graph.picture].channels == 3
-    assert graph.areas[graph.picture] == 16
     assert graph.convs()
 
 
@@ -86,13 +85,8 @@ def test_every_skeleton_traces_to_itself(upsampler, image_skip, aggregation):
     assert of_kind(graph, "sum")[-1].users, "the image skip is read by somebody"
 
 
-def test_areas_and_channels_are_those_of_the_network():
+def test_channels_are_those_of_the_network():
     graph = traced("hcsrn")
-    areas = {str(node.target): graph.areas[node] for node in graph.convs().values()}
-    assert areas["head"] == 1
-    assert areas["stage1.blocks.0.coarse1"] == 1 / 4
-    assert areas["stage2.blocks.0.coarse1"] == 1
-    assert areas["hr_conv"] == 16
     (node,) = [node for node in graph.convs().values() if node.target == "upconv1"]
     assert graph.steps[node].channels == graph.conv(node).out_channels == 32
     assert next(iter(graph.steps.values())).kind == "image"
