@@ -221,12 +221,15 @@ def chooser(
     chosen_by: Way, setup: Setup, gated: Gated
 ) -> Callable[[float, Scores, list[NDArray[np.bool_]]], Selection]:
     """Return what makes the selection of a round: the limits come nearer by equal factors from round to round."""
+    begun_with = alive_in(chosen_by.variables, setup.kept)
 
     def choose(share: float, scores: Scores, alive: list[NDArray[np.bool_]]) -> Selection:
         gated.folded_into(setup.graph)
         selection = selected(chosen_by, setup, share, scores, alive)
         selection.shrink()
         selection.fill()
+        # Filling may take back what an earlier pruning dropped, and that has no weights any more.
+        selection.settle([units & had for units, had in zip(selection.alive, begun_with, strict=True)])
         return selection
 
     return choose

@@ -101,7 +101,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--batch", type=int, default=8, metavar="N", help="patches a step (default 8)")
     parser.add_argument("--patch", type=int, default=32, metavar="N", help="side of the LR patches (default 32)")
     parser.add_argument("--learning-rate", type=float, default=1e-3, metavar="X", help="at its highest (default 0.001)")
-    parser.add_argument("--lr-size", default="256x256", metavar="HxW", help="LR size that runtimes are for")
+    parser.add_argument("--lr-size", default="256x256", metavar="WxH", help="LR size that runtimes are for")
     parser.add_argument("--dtype", default="float32", metavar="DTYPE", help=f"one of {', '.join(DTYPES)}")
     parser.add_argument("--resume", action="store_true", help="go on with what lies in --out")
     parser.add_shared("out", "data", "val", "device", "seed", "json", out="runs/pruned")

@@ -318,6 +318,8 @@ def settle(
     precisions = [recipe.precision] if recipe.precision != "fastest" else available_precisions(device)
     formats = [recipe.memory_format] if recipe.memory_format != "fastest" else list(MEMORY_FORMATS)
     options = [replace(recipe, precision=p, memory_format=m) for p in precisions for m in formats]
+    if len(options) == 1:
+        return options[0]
     with training_on(device):
         seconds = {option: seconds_per_step(network, option, pairs, device, teacher=teacher) for option in options}
     return min(options, key=seconds.__getitem__)
