@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from prune import flags
 from prune import run as pruning
 from sr.checkpoint import provenance
 from sr.command import DONE, Parser, run, say
@@ -60,7 +61,7 @@ def parse(argv: list[str] | None) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument("checkpoint", metavar="CKPT", help="the dense network")
     parser.add_shared("out", "device", "json", out="runs/benchmark-pruning")
     args, rest = parser.parse_known_args(argv)
-    args.lr_size = pruning.parse([args.checkpoint, *rest]).lr_size
+    args.lr_size = flags.parse([args.checkpoint, *rest]).lr_size
     return args, rest
 
 
