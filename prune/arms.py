@@ -19,10 +19,11 @@ from prune.gates import Gated
 from prune.graph import Graph
 from prune.groups import coupled_groups, magnitude_scores
 from prune.plan import Group, Kept, Plan
-from prune.selection import MODES, Mode, Selection, Variable, of_sites
+from prune.selection import MODES, Mode, Selection
 from prune.sites import Site, sites_of
 from prune.surgery import slim
 from prune.timing import best_ms
+from prune.variables import Variable, of_sites
 from sr.deployment import deploy
 from sr.errors import InputError
 from sr.files import write_json

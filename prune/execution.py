@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, fx, nn
 
 from prune.costs import Costs
+from prune.cuts import Layout, like, within
 from prune.layers import Accumulate, Gather, Run, as_run
 from prune.plan import REACHES, Execution, Plan, Reach, Side
-from prune.surgery import Layout, Surgery, like, within
+from prune.surgery import Surgery
 from prune.timing import best_ms
 from sr.deployment import DTYPES
 from sr.latency import MEMORY_FORMATS

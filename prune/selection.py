@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from prune.costs import Costs, Metric, counts_up_to
 from prune.flow import Channels, Flow, everything, flow
-from prune.plan import Group, Kept, Member, Plan, Side
-from prune.sites import Site
+from prune.plan import Kept, Member, Plan, Side
 from prune.stairs import worth_having
+from prune.variables import Variable, ranks, units_of
 from sr.errors import InputError
 
 Mode = Literal["free", "pulled", "nested"]
@@ -22,24 +22,6 @@ Scores = Sequence[NDArray[np.float64]]
 SHARE = 1 / 16
 # Below what any channel scores: those without a score go first, but not for nothing.
 LEAST_SCORE = 1e-12
-
-
-@dataclass(frozen=True)
-class Variable:
-    """Units that are kept or dropped by their order.
-
-    group: the channels that a unit stands for. stream and numbers: as in `Site`; None where the units are compared with
-    no other's.
-    """
-
-    group: Group
-    stream: int | None = None
-    numbers: tuple[int, ...] = ()
-
-
-def of_sites(sites: Sequence[Site]) -> tuple[Variable, ...]:
-    """Return a variable per site: every side of every convolution for itself."""
-    return tuple(Variable(Group((site.member,)), site.stream, site.numbers) for site in sites)
 
 
 @dataclass
@@ -322,16 +304,3 @@ class Selection:
             if stream not in graph.fixed:
                 orders[names[stream]] = tuple(np.argsort(-self.common(stream), kind="stable").tolist())
         return Plan(dict(flow(graph, self.kept(self.alive)).kept), {}, orders)
-
-
-def units_of(group: Group, sides: Sequence[tuple[int, ...]]) -> Channels:
-    """Return the units of which a channel is among those kept on the side of any member; sides: those, per member."""
-    units = np.zeros(group.units, dtype=bool)
-    for member, kept in zip(group.members, map(set, sides), strict=True):
-        units |= np.array([not kept.isdisjoint(unit) for unit in member.channels])
-    return units
-
-
-def ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the rank of each value, from 0 for the least to 1 for the most; of equals the first is the most."""
-    return 1 - np.argsort(np.argsort(-values, kind="stable"), kind="stable") / max(1, len(values) - 1)

@@ -20,9 +20,10 @@ from prune.gate_decorator import Schedule
 from prune.graph import Graph, trace
 from prune.groups import coupled_groups
 from prune.plan import Group, Kept, Member, Plan
-from prune.selection import MODES, of_sites
+from prune.selection import MODES
 from prune.sites import Site, sites_of
 from prune.stairs import CostTable
+from prune.variables import of_sites
 from sr.complexity import count
 from sr.errors import InputError
 from sr.pairs import Pairs, pack

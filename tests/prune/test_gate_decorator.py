@@ -19,8 +19,9 @@ from prune.costs import Costs
 from prune.gate_decorator import MEMORY, GateDecorator, Schedule, remembered
 from prune.gates import Gated, Scores
 from prune.graph import Graph, trace
-from prune.selection import Selection, of_sites
+from prune.selection import Selection
 from prune.sites import sites_of
+from prune.variables import of_sites
 from sr.deployment import deploy
 from sr.errors import InputError
 from sr.pairs import Pairs, pack

@@ -22,10 +22,11 @@ from prune.flow import everything, flow
 from prune.graph import Graph, trace
 from prune.layers import Accumulate, Gather, Spread
 from prune.plan import Execution, Group, Kept, Member, Plan
-from prune.selection import MODES, Mode, Scores, Selection, Variable, of_sites, ranks
+from prune.selection import MODES, Mode, Scores, Selection
 from prune.sites import sites_of
 from prune.stairs import ELEMENTS, ConvCall, CostTable, Figures, place
 from prune.surgery import slim
+from prune.variables import Variable, of_sites, ranks
 from sr.errors import InputError
 
 CPU = torch.device("cpu")
