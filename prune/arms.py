@@ -1,6 +1,7 @@
 """The ways to prune that are compared: our own per convolution, and torch-pruning's coupled groups."""
 
 import json
+import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -21,8 +22,9 @@ from prune.groups import coupled_groups, magnitude_scores
 from prune.plan import Group, Kept, Plan
 from prune.selection import MODES, Mode, Selection
 from prune.sites import Site, sites_of
+from prune.stairs import unheard
 from prune.surgery import slim
-from prune.timing import best_ms
+from prune.timing import run_ms
 from prune.variables import Variable, of_sites
 from sr.deployment import deploy
 from sr.errors import InputError
@@ -33,7 +35,9 @@ from sr.quality import evaluate
 
 # A runtime is met from this share below what was asked for up to it.
 CLOSE = 0.04
-CORRECTIONS = 2
+CORRECTIONS = 3
+# Of runs that a runtime is checked by.
+PAIRS = 9
 STATE = "gates.state"
 
 
@@ -59,6 +63,7 @@ class Setup:
     val: Pairs
     psnr_floor: float | None = None
     subpixels: bool = False
+    report: Callable[[str], None] = unheard
 
     def dense(self) -> nn.Module:
         """Return the dense network with the weights that all arms begin with, ready to run."""
@@ -191,7 +196,9 @@ def corrected(arm: str, setup: Setup, chosen_by: Way, gated: Gated, decorator: G
         pruned = operate(gated, chosen_by, aimed, decorator)
         if "runtime" not in setup.limits or attempt == CORRECTIONS:
             break
-        off = measured_ratio(pruned.network, setup) / setup.limits["runtime"]
+        ratio = measured_ratio(pruned.network, setup)
+        off = ratio / setup.limits["runtime"]
+        setup.report(f"{arm}: takes {ratio:.3f} of the dense runtime, asked for {setup.limits['runtime']:.3f}")
         if 1 - CLOSE <= off <= 1:
             break
         aim = aimed.limits["runtime"] * (1 - CLOSE / 2) / off
@@ -266,8 +273,9 @@ def slimmed(gated: Gated, plan: Plan, choices: Sequence[Choice], setup: Setup) -
 
 
 def measured_ratio(network: nn.Module, setup: Setup) -> float:
-    """Return the least runtime of a network as a share of the dense one's, both in turn in one memory format."""
+    """Return the runtime of a network as a share of the dense one's: the median over pairs of runs, in turn."""
     works = [setup.measurer.upscaling(each, setup.costs.lr_size) for each in (setup.dense(), network)]
     with measuring_on(setup.device), torch.inference_mode():
-        dense_ms, slim_ms = best_ms(works, setup.device)
-    return slim_ms / dense_ms
+        pairs = [[run_ms(work, setup.device, 1) for work in works] for _ in range(1 + PAIRS)]
+    # The first pair pays for setting up.
+    return statistics.median(slim_ms / dense_ms for dense_ms, slim_ms in pairs[1:])

@@ -128,6 +128,7 @@ def prepare(args: argparse.Namespace) -> tuple[Description, Setup, Pairs]:
     setup = Setup(
         graph, tensors, kept, costs, absolute(args, costs, kept, runtimes[DENSE].median_ms), schedule_of(args), train,
         args.device, args.dtype, Measurer(args.device, args.dtype, memory_format), val, args.psnr_floor, args.subpixels,
+        say,
     )  # fmt: skip
     return description, setup, val
 

@@ -22,6 +22,8 @@ Scores = Sequence[NDArray[np.float64]]
 SHARE = 1 / 16
 # Below what any channel scores: those without a score go first, but not for nothing.
 LEAST_SCORE = 1e-12
+# Convolutions that end together as one branch of a block, at most; and no more than a third of all.
+BRANCH = 4
 
 
 @dataclass
@@ -140,13 +142,25 @@ class Selection:
             found.append(self.known_left[number, sides])
         return found
 
-    def lost(self, left: Sequence[Channels]) -> float:
-        """Return the score of what would be gone: as inputs or as outputs, for a channel between two has both."""
+    def lost(self, move: tuple[str, int], followed: Flow) -> float:
+        """Return the score of what would be gone after a move.
+
+        Where a branch ends, its gates before, between and behind its convolutions all tell of one loss: those that the
+        move drops are enough. Where more than a branch ends, a sum of small changes says too little: the larger of what
+        all gates before convolutions and all behind them tell.
+        """
+        kind, number = move
+        left = self.left(followed)
+        gone = [old & ~new for old, new in zip(self.present, left, strict=True)]
+        there = [name for name, kept in self.now.kept.items() if kept.outputs]
+        ended = sum(not followed.kept[name].outputs for name in there)
+        branch = ended <= min(BRANCH, len(there) // 3)
+        if kind != "stream" and branch:
+            return float(self.scores[number][gone[number]].sum())
         lost = {"inputs": 0.0, "outputs": 0.0}
-        for variable, score, old, new in zip(self.variables, self.scores, self.present, left, strict=True):
-            if old is not new:
-                lost[variable.group.members[0].side] += float(score[old & ~new].sum())
-        return max(lost.values())
+        for variable, score, units in zip(self.variables, self.scores, gone, strict=True):
+            lost[variable.group.members[0].side] += float(score[units].sum())
+        return min(lost.values()) if branch and min(lost.values()) > 0 else max(lost.values())
 
     def excess(self, spent: Mapping[Metric, float]) -> float:
         """Return by how many times the limits are exceeded, summed; 0 within all."""
@@ -230,14 +244,14 @@ class Selection:
         saved = self.excess(self.spent) - self.excess(spent)
         if saved <= 0:
             return None
-        return self.lost(self.left(followed)) / saved, alive, spent
+        return self.lost(move, followed) / saved, alive, spent
 
     def settle(self, alive: list[Channels]) -> None:
         """Take what is alive for the present state."""
         followed = self.followed(alive)
         if followed is None:
             raise InputError("the plan to go on from leaves too little of the network")
-        self.alive, self.spent, self.present = alive, self.cost(followed), self.left(followed)
+        self.alive, self.now, self.spent, self.present = alive, followed, self.cost(followed), self.left(followed)
 
     def shrink(self) -> None:
         """Drop units until all limits are met; raises InputError where they cannot be."""
