@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
-from torch import fx
+from torch import Tensor, fx
 
 from prune.flow import Flow, everything, flow
 from prune.graph import EXAMPLE, Graph
@@ -29,13 +29,15 @@ class Costs:
     """Costs of plans of one network for an LR picture of `lr_size` (height, width); table is needed for `runtime`.
 
     Counts are those of the convolutions that may lose channels; runtime is in milliseconds, a prediction.
-    known: what was asked of the table before.
+    known: what was asked of the table before. weight: what elementwise operators take of the whole network, as times of
+    what they take alone.
     """
 
     graph: Graph
     lr_size: LrSize
     table: CostTable | None = None
     known: dict[tuple[str, int, int], float] = field(default_factory=dict)
+    weight: float = 1.0
 
     def of(self, followed: Flow, metric: Metric) -> float:
         """Return what a plan costs."""
@@ -151,8 +153,25 @@ class Costs:
         """Return the predicted milliseconds: convolutions by the table, the rest by the elements that they write."""
         if self.table is None:
             raise ValueError("a predicted runtime takes the table of a device")
+        convs, elements = self.runtimes(followed)
+        return convs + self.weight * elements
+
+    def runtimes(self, followed: Flow) -> tuple[float, float]:
+        """Return the milliseconds of all convolutions, each alone, and of all elementwise operators, each alone."""
+        assert self.table is not None
         convs = sum(self.conv_ms(*counts) for counts in self.counts(followed))
-        return convs + sum(self.table.elements_ms(elements) for elements in self.elements(followed))
+        return convs, sum(self.table.elements_ms(elements) for elements in self.elements(followed))
+
+    def calibrated(self, followed: Flow, whole: Callable[[], Callable[[], Tensor]]) -> "Costs":
+        """Return costs that predict what a whole network really takes; whole: makes a run of what `followed` tells of.
+
+        Beside the convolutions tensors are made, laid out and freed, which takes the longer the more they hold.
+        """
+        assert self.table is not None
+        self.table.measure(self.grid(followed))
+        (whole_ms,) = self.table.beside_anchor([whole])
+        convs, elements = self.runtimes(followed)
+        return replace(self, weight=max(1.0, (whole_ms - convs) / elements)) if elements else self
 
     def elements(self, followed: Flow) -> Iterator[int]:
         """Yield what each elementwise operator that is left works on."""

@@ -123,11 +123,13 @@ def prepare(args: argparse.Namespace) -> tuple[Description, Setup, Pairs]:
     table = CostTable(
         args.device, args.dtype, memory_format, default_path(args.device, args.dtype, memory_format), report=report
     )
-    costs = Costs(graph, args.lr_size, table)
+    costs, measurer = Costs(graph, args.lr_size, table), Measurer(args.device, args.dtype, memory_format)
+    if "runtime" in args.limits:
+        costs = costs.calibrated(flow(graph, kept), lambda: measurer.upscaling(dense, args.lr_size))
     tensors = {name: tensor.clone() for name, tensor in graph.module.state_dict().items()}
     setup = Setup(
         graph, tensors, kept, costs, absolute(args, costs, kept, runtimes[DENSE].median_ms), schedule_of(args), train,
-        args.device, args.dtype, Measurer(args.device, args.dtype, memory_format), val, args.psnr_floor, args.subpixels,
+        args.device, args.dtype, measurer, val, args.psnr_floor, args.subpixels,
         say,
     )  # fmt: skip
     return description, setup, val

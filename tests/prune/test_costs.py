@@ -4,6 +4,7 @@ import functools
 import json
 import math
 import random
+import time
 from itertools import pairwise
 from pathlib import Path
 
@@ -241,3 +242,22 @@ def test_a_runtime_without_a_table_is_refused() -> None:
     assert set(costs.dense) == set(COUNTED)
     with pytest.raises(ValueError, match="takes the table of a device"):
         costs.of(flow(graph, everything(graph)), "runtime")
+
+
+def test_calibrated_costs_predict_what_the_whole_network_takes(tmp_path):
+    graph = traced("hcsrn")
+    dense = flow(graph, everything(graph))
+    costs = Costs(graph, EXACT, prepared(graph, EXACT, tmp_path / "table.json"))
+    convs, elements = costs.runtimes(dense)
+    assert costs.of(dense, "runtime") == pytest.approx(convs + elements)
+    assert costs.table is not None
+    now_ms = costs.table.beside_anchor([lambda: lambda: nap(0.02)])[0]
+    seconds = 0.02 * 4 * (convs + elements) / now_ms
+    calibrated = costs.calibrated(dense, lambda: lambda: nap(seconds))
+    assert calibrated.weight > 1
+    assert calibrated.of(dense, "runtime") == pytest.approx(convs + calibrated.weight * elements)
+
+
+def nap(seconds: float) -> torch.Tensor:
+    time.sleep(seconds)
+    return torch.zeros(())
