@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from prune.costs import Costs, Metric, counts_up_to
 from prune.flow import Channels, Flow, everything, flow
 from prune.plan import Kept, Member, Plan, Side
+from prune.sites import shown
 from prune.stairs import worth_having
 from prune.variables import Variable, ranks, units_of
 from sr.errors import InputError
@@ -47,6 +48,9 @@ class Selection:
 
     def __post_init__(self) -> None:
         self.everything = everything(self.costs.graph)
+        colours = shown(self.costs.graph)
+        convs = self.costs.graph.convs().items()
+        self.painters = [name for name, node in convs if self.costs.graph.components[node] in colours]
         # Most of a plan is that of the move before: what was worked out for one convolution or variable is kept.
         self.known_kept: dict[tuple[str, tuple[bytes, ...]], Kept] = {}
         self.known_left: dict[tuple[int, tuple[tuple[int, ...], ...]], Channels] = {}
@@ -120,9 +124,11 @@ class Selection:
     def followed(self, alive: Sequence[Channels]) -> Flow | None:
         """Return what is left of the network, None where that is too little."""
         try:
-            return flow(self.costs.graph, self.kept(alive))
+            followed = flow(self.costs.graph, self.kept(alive))
         except InputError:
             return None
+        # A picture that no convolution adds to is what interpolation gives.
+        return followed if all(followed.kept[name].outputs for name in self.painters) else None
 
     def cost(self, followed: Flow) -> dict[Metric, float]:
         """Return the cost by each limited metric."""

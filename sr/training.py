@@ -114,9 +114,7 @@ class Trainer:
     ) -> None:
         if "fastest" in (recipe.precision, recipe.memory_format):
             raise ValueError("a trainer needs a recipe whose precision and memory format are settled; see settle()")
-        if (recipe.distillation > 0) != (teacher is not None):
-            given = "no teacher" if teacher is None else "a teacher"
-            raise ValueError(f"distillation is over 0 with a teacher alone, got {recipe.distillation} and {given}")
+        check_teacher(recipe, teacher)
         self.recipe, self.pairs, self.device = recipe, pairs, device
         self.network = network.to(device).train()
         lay_out(self.network, recipe.memory_format)
@@ -319,10 +317,18 @@ def settle(
     formats = [recipe.memory_format] if recipe.memory_format != "fastest" else list(MEMORY_FORMATS)
     options = [replace(recipe, precision=p, memory_format=m) for p in precisions for m in formats]
     if len(options) == 1:
+        check_teacher(recipe, teacher)
         return options[0]
     with training_on(device):
         seconds = {option: seconds_per_step(network, option, pairs, device, teacher=teacher) for option in options}
     return min(options, key=seconds.__getitem__)
+
+
+def check_teacher(recipe: Recipe, teacher: nn.Module | None) -> None:
+    """Raise ValueError where a recipe distils without a teacher, or the other way round."""
+    if (recipe.distillation > 0) != (teacher is not None):
+        given = "no teacher" if teacher is None else "a teacher"
+        raise ValueError(f"distillation is over 0 with a teacher alone, got {recipe.distillation} and {given}")
 
 
 def available_precisions(device: torch.device) -> list[str]:

@@ -246,8 +246,6 @@ def test_a_limit_below_what_can_be_left_is_named(tmp_path: Path) -> None:
     assert planned(tmp_path) is None
 
 
-def test_nothing_at_all_may_be_left_of_the_weights(tmp_path: Path) -> None:
-    pruned = prune("free", setup(limits={"params": 1.0}), tmp_path, None)
-    assert kept_params(pruned.plan) <= 1
-    with torch.no_grad():
-        assert pruned.network(torch.rand(1, 3, 10, 14)).shape == (1, 3, 40, 56)
+def test_something_is_left_of_the_network(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no plan of this network stays within"):
+        prune("free", setup(limits={"params": 1.0}), tmp_path, None)

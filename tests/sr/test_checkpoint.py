@@ -183,7 +183,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "no tensors": (content(tensors=None), "the field 'tensors' must be a dict"),
     "a config that is text": (content(config="rfdn"), "the field 'config' must be a dict"),
     "deployed that is a number": (content(deployed=1), "the field 'deployed' must be a bool"),
-    "an unknown family": (content(family="gan"), "one of searched, baseline, got 'gan'"),
+    "an unknown family": (content(family="gan"), "one of searched, baseline, pruned, got 'gan'"),
     "an unknown baseline": (content(family="baseline", config={"name": "rdn"}), "got 'rdn'"),
     "an unknown block": (content(config=BRANCHED.to_json() | {"blocks": ["magic"]}), "this is no searched network"),
     "blocks of a wrong type": (content(config=BRANCHED.to_json() | {"blocks": 5}), "this is no searched network"),
