@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from prune.costs import Costs, Metric
 from prune.execution import Choice, Measurer, choose_execution
 from prune.flow import flow
-from prune.gate_decorator import GateDecorator, Schedule, Scores
-from prune.gates import Gated
+from prune.gate_decorator import GateDecorator, Schedule
+from prune.gates import Gated, Scores
 from prune.graph import Graph
 from prune.groups import coupled_groups, magnitude_scores
 from prune.plan import Group, Kept, Plan

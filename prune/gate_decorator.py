@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from prune.gates import Gated
+from prune.gates import Gated, Scores
 from prune.selection import Selection
 from sr.errors import InputError
 from sr.files import write_bytes
@@ -27,7 +27,6 @@ MEMORY = 0.5
 # What a round keeps beside the state until it is over.
 PARTS = ("tick", "choice", "tock")
 
-Scores = list[NDArray[np.float64]]
 # Makes the selection of a round from the share of the way that is then behind, the scores, and what is alive.
 Choose = Callable[[float, Scores, list[NDArray[np.bool_]]], Selection]
 
