@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -189,22 +190,35 @@ def planned(folder: Path) -> tuple[Plan, list[Choice]] | None:
 
 
 def corrected(arm: str, setup: Setup, chosen_by: Way, gated: Gated, decorator: GateDecorator) -> Pruned:
-    """Prune, and where the measured runtime is not what was predicted, prune on with the limit moved by as much."""
+    """Prune, and where the measured runtime is not what was predicted, prune on with the limit moved by as much.
+
+    Scores change from round to round, so that corrections need not come nearer each time: the best of them stays.
+    """
     aimed, rounds = setup, setup.schedule.rounds
+    attempts: list[tuple[float, Pruned, dict[str, Any]]] = []
     for attempt in range(CORRECTIONS + 1):
         decorator.run(chooser(chosen_by, aimed, gated), label=arm, rounds=rounds)
         pruned = operate(gated, chosen_by, aimed, decorator)
-        if "runtime" not in setup.limits or attempt == CORRECTIONS:
-            break
+        if "runtime" not in setup.limits:
+            return pruned
         ratio = measured_ratio(pruned.network, setup)
         off = ratio / setup.limits["runtime"]
+        attempts.append((off, pruned, decorator.content()))
         setup.report(f"{arm}: takes {ratio:.3f} of the dense runtime, asked for {setup.limits['runtime']:.3f}")
-        if 1 - CLOSE <= off <= 1:
+        if 1 - CLOSE <= off <= 1 or attempt == CORRECTIONS:
             break
         aim = aimed.limits["runtime"] * (1 - CLOSE / 2) / off
         aimed = replace(aimed, limits={**setup.limits, "runtime": min(aim, 1.0)})
         rounds = max(rounds, decorator.progress.round) + 1
+    _, pruned, content = min(attempts, key=lambda each: badness(each[0]))
+    decorator.take(content)
+    decorator.save()
     return pruned
+
+
+def badness(off: float) -> tuple[bool, float]:
+    """Return what orders runtimes as shares of what was asked for: those within it first, then by the distance."""
+    return off > 1, abs(off - 1)
 
 
 def is_below(gated: Gated, setup: Setup) -> bool:

@@ -217,6 +217,15 @@ def test_a_runtime_is_met_by_measuring(tmp_path: Path, monkeypatch: pytest.Monke
     predicted = costs.of(flow(graph(), pruned.plan.kept), "runtime")
     assert 0 < predicted < costs.dense["runtime"]
     assert arms.measured_ratio(pruned.network, begun) < 1.1
+    # Whichever attempt stayed, what lies on disk is of that one.
+    again = prune("nested", begun, tmp_path, None)
+    assert again.plan == pruned.plan
+    for name, tensor in again.network.state_dict().items():
+        assert torch.equal(tensor, pruned.network.state_dict()[name])
+
+
+def test_of_several_attempts_the_nearest_within_the_limit_is_best() -> None:
+    assert sorted([1.04, 0.9, 0.97, 1.01], key=arms.badness) == [0.97, 0.9, 1.01, 1.04]
 
 
 def test_a_floor_ends_the_rounds_before_it_is_crossed(tmp_path: Path) -> None:
