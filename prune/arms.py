@@ -23,16 +23,16 @@ from prune.groups import coupled_groups, magnitude_scores
 from prune.plan import Group, Kept, Plan
 from prune.selection import MODES, Mode, Selection
 from prune.sites import Site, sites_of
-from prune.stairs import unheard
 from prune.surgery import slim
-from prune.timing import run_ms
 from prune.variables import Variable, of_sites
 from sr.deployment import deploy
+from sr.device_table import unheard
 from sr.errors import InputError
 from sr.files import write_json
 from sr.lease import measuring_on
 from sr.pairs import Pairs
 from sr.quality import evaluate
+from sr.timing import run_ms
 
 # A runtime is met from this share below what was asked for up to it.
 CLOSE = 0.04

@@ -18,7 +18,8 @@ from sr.latency import Protocol, conditions, measure_runtimes
 from sr.measurement import Measurement
 from sr.pairs import Pairs
 from sr.quality import evaluate
-from sr.training import Recipe, fit
+from sr.recipe import Recipe
+from sr.training import fit
 
 SIDE_BY_SIDE = Protocol(seconds=6.0, minimum_runs=12)
 

@@ -13,11 +13,11 @@ from prune.cuts import Layout, like, within
 from prune.layers import Accumulate, Gather, Run, as_run
 from prune.plan import REACHES, Execution, Plan, Reach, Side
 from prune.surgery import Surgery
-from prune.timing import best_ms
 from sr.deployment import DTYPES
 from sr.latency import MEMORY_FORMATS
 from sr.lease import measuring_on
 from sr.lr_size import LrSize
+from sr.timing import best_ms
 
 FLOAT_BYTES = 4
 # A way to read channels is worth choosing over a simpler one only where it is faster by this share.

@@ -20,7 +20,8 @@ from prune.selection import Selection
 from sr.errors import InputError
 from sr.files import write_bytes
 from sr.pairs import Pairs
-from sr.training import Recipe, fit, settle
+from sr.recipe import Recipe
+from sr.training import fit, settle
 
 # How much of its score a unit keeps from the ticks before.
 MEMORY = 0.5

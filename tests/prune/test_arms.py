@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from baselines import build
-from prune import arms, timing
+from prune import arms
 from prune.arms import Setup, alive_in, over_groups, planned, prune, way
 from prune.costs import Costs
 from prune.execution import Measurer
@@ -38,8 +38,8 @@ def _few_runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Time by a few runs and wait for nobody else's: what is tested is not how long a network takes."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("tempfile.tempdir", str(tmp_path_factory.getbasetemp()))
-        patch.setattr("prune.stairs.QUIET_SECONDS", 0.0)
-        patch.setattr(timing, "LONGEST_MS", 0.0)
+        patch.setattr("sr.device_table.QUIET_SECONDS", 0.0)
+        patch.setattr("sr.timing.LONGEST_MS", 0.0)
         yield
 
 

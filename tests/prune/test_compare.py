@@ -26,7 +26,7 @@ from prune.surgery import slim
 from sr.checkpoint import Description, load, load_network
 from sr.latency import Protocol
 from sr.pairs import Pairs, pack
-from sr.training import Recipe
+from sr.recipe import Recipe
 
 CPU = torch.device("cpu")
 CONFIG = {"num_feat": 8, "num_block1": 1, "num_block2": 1}
@@ -41,8 +41,8 @@ def _few_runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("tempfile.tempdir", str(tmp_path_factory.getbasetemp()))
         patch.setattr(compare, "SIDE_BY_SIDE", Protocol(seconds=0.0, minimum_runs=3, quiet_seconds=0.0))
-        patch.setattr("prune.stairs.QUIET_SECONDS", 0.0)
-        patch.setattr("prune.timing.LONGEST_MS", 0.0)
+        patch.setattr("sr.device_table.QUIET_SECONDS", 0.0)
+        patch.setattr("sr.timing.LONGEST_MS", 0.0)
         yield
 
 

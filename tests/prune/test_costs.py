@@ -19,9 +19,10 @@ from prune.costs import MOST_PIXELS, QUANTUM, Costs, Metric, around, counts_up_t
 from prune.flow import Flow, everything, flow
 from prune.graph import EXAMPLE, Graph, trace
 from prune.plan import Execution, Kept, Plan
-from prune.stairs import ELEMENTS, ConvCall, CostTable, Figures, place
+from prune.stairs import ELEMENTS, ConvCall, CostTable
 from prune.surgery import slim
 from sr.complexity import count
+from sr.device_table import Figures, place
 from sr.errors import InputError
 
 CPU = torch.device("cpu")
@@ -55,8 +56,8 @@ def staircase_ms(call: ConvCall) -> float:
 
 def prepared(graph: Graph, lr_size: tuple[int, int], path: Path) -> CostTable:
     """Return a table that knows all that the network's plans may ask for, from a file: nothing is timed."""
-    convs = {call: staircase_ms(call) for call in Costs(graph, lr_size).grid(flow(graph, everything(graph)))}
-    figures = Figures(1.0, convs, {size: size * 1e-8 for size in ELEMENTS})
+    convs = {call.key: staircase_ms(call) for call in Costs(graph, lr_size).grid(flow(graph, everything(graph)))}
+    figures = Figures(1.0, convs | {key: size * 1e-8 for size, key in ELEMENTS.items()})
     path.write_text(json.dumps({**place(CPU, "float32", "channels_last"), **figures.to_json()}))
     return CostTable(CPU, "float32", "channels_last", path)
 

@@ -24,7 +24,8 @@ from search_spaces.network import build as build_searched
 from sr.deployment import deploy
 from sr.errors import InputError
 from sr.pairs import Pairs, pack
-from sr.training import Recipe, Trainer, fit, save_state, seconds_per_step
+from sr.recipe import Recipe
+from sr.training import Trainer, fit, save_state, seconds_per_step
 
 CPU = torch.device("cpu")
 MIXED = tuple(Block(kind) for kind in ("inverted_x3", "mobilenetv3", "idle", "multiscale_idle", "residual_leaky"))

@@ -42,8 +42,8 @@ def _few_runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         patch.setattr(command, "QUICK", protocol)
         patch.setattr(compare, "SIDE_BY_SIDE", protocol)
-        patch.setattr("prune.stairs.QUIET_SECONDS", 0.0)
-        patch.setattr("prune.timing.LONGEST_MS", 0.0)
+        patch.setattr("sr.device_table.QUIET_SECONDS", 0.0)
+        patch.setattr("sr.timing.LONGEST_MS", 0.0)
         yield
 
 

@@ -24,9 +24,10 @@ from prune.layers import Accumulate, Gather, Spread
 from prune.plan import Execution, Group, Kept, Member, Plan
 from prune.selection import MODES, Mode, Scores, Selection
 from prune.sites import sites_of
-from prune.stairs import ELEMENTS, ConvCall, CostTable, Figures, place
+from prune.stairs import ELEMENTS, ConvCall, CostTable
 from prune.surgery import slim
 from prune.variables import Variable, of_sites, ranks
+from sr.device_table import Figures, place
 from sr.errors import InputError
 
 CPU = torch.device("cpu")
@@ -126,8 +127,8 @@ def staircase_ms(call: ConvCall) -> float:
 def timed(name: str, path: Path) -> Costs:
     """Return costs by a prepared table that has a stair every 16 channels: nothing is timed."""
     graph = traced(name)
-    convs = {call: staircase_ms(call) for call in Costs(graph, LR_SIZE).grid(flow(graph, everything(graph)))}
-    figures = Figures(1.0, convs, {size: size * 1e-10 for size in ELEMENTS})
+    convs = {call.key: staircase_ms(call) for call in Costs(graph, LR_SIZE).grid(flow(graph, everything(graph)))}
+    figures = Figures(1.0, convs | {key: size * 1e-10 for size, key in ELEMENTS.items()})
     path.write_text(json.dumps({**place(CPU, "float32", "channels_last"), **figures.to_json()}))
     return Costs(graph, LR_SIZE, CostTable(CPU, "float32", "channels_last", path))
 

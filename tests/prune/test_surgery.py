@@ -22,7 +22,8 @@ from sr.complexity import count
 from sr.errors import InputError
 from sr.export import export_onnx
 from sr.pairs import Pairs, pack
-from sr.training import Recipe, Trainer
+from sr.recipe import Recipe
+from sr.training import Trainer
 
 KINDS = ("inverted_x3", "mobilenetv3", "idle", "multiscale_idle", "residual_leaky")
 SMALL = {

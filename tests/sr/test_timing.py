@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from prune.timing import FEWEST_RUNS, best_ms, counts_own_time, enough, run_ms
+from sr.timing import FEWEST_RUNS, best_ms, counts_own_time, enough, run_ms
 
 CPU = torch.device("cpu")
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA device")
