@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from sr.training import Recipe
+from sr.recipe import Recipe
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,8 @@ from sr.errors import InputError
 from sr.files import write_json
 from sr.pairs import Pairs, on_device
 from sr.quality import bicubic_quality, evaluate
-from sr.training import Recipe, TrainingFailedError, fit
+from sr.recipe import Recipe
+from sr.training import TrainingFailedError, fit
 
 # Training pictures with a smaller LR side are left out.
 SMALLEST_SIDE = 32

@@ -44,6 +44,16 @@ class Packed:
 
 
 @dataclass(frozen=True, eq=False)
+class Places:
+    """Where patches lie, each (b,) int64 on the CPU: picture, corner in LR pixels, symmetry as of `patch_pixels`."""
+
+    picture: Tensor
+    row: Tensor
+    column: Tensor
+    symmetry: Tensor
+
+
+@dataclass(frozen=True, eq=False)
 class Pairs:
     """Pictures as LR and HR, HR exactly 4 times LR on both sides; ValueError where that does not hold."""
 
@@ -71,10 +81,14 @@ class Pairs:
         return Pairs(self.names, self.lr.to(device), self.hr.to(device))
 
     def patches(self, batch: int, patch: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Cut LR (b, 3, p, p) and HR (b, 3, 4p, 4p) patches, float32 in [0, 1], flipped and turned at random.
+        """Return LR (b, 3, p, p) and HR (b, 3, 4p, 4p), float32 in [0, 1]: what `draw` picks and `cut` takes out."""
+        return self.cut(self.draw(batch, patch, generator), patch)
 
-        Every position of every picture is equally likely; pictures smaller than the patch are never drawn, and with
-        none left it is a ValueError. `generator` lives on the CPU, so that every device gets the same patches.
+    def draw(self, batch: int, patch: int, generator: torch.Generator) -> Places:
+        """Pick patches, every position of every picture equally likely, flipped and turned at random.
+
+        Pictures smaller than the patch are never drawn, and with none left it is a ValueError. `generator` lives on
+        the CPU, so that every device gets the same patches.
         """
         rows, columns = self.lr.heights - patch + 1, self.lr.widths - patch + 1
         positions = (rows.clamp(min=0) * columns.clamp(min=0)).cumsum(0)
@@ -84,9 +98,16 @@ class Pairs:
         symmetry = torch.randint(8, (batch,), generator=generator)
         picture = torch.searchsorted(positions, drawn, right=True)
         position = positions[picture] - drawn - 1
-        row, column = position // columns[picture], position % columns[picture]
+        return Places(picture, position // columns[picture], position % columns[picture], symmetry)
+
+    def cut(self, places: Places, patch: int) -> tuple[Tensor, Tensor]:
+        """Return the LR (b, 3, p, p) and HR (b, 3, 4p, 4p) patches of these places, float32 in [0, 1]."""
         lr, hr = (
-            side.gather(patch_pixels(side, picture, (scale * row, scale * column), symmetry, scale * patch))
+            side.gather(
+                patch_pixels(
+                    side, places.picture, (scale * places.row, scale * places.column), places.symmetry, scale * patch
+                )
+            )
             for side, scale in ((self.lr, 1), (self.hr, SCALE))
         )
         return lr, hr

@@ -53,6 +53,21 @@ def test_lr_and_hr_patches_show_the_same_region(seed: int, patch: int, sizes: li
     assert torch.equal(lr.repeat_interleave(4, 2).repeat_interleave(4, 3), hr)
 
 
+@given(st.integers(0, 2**32), st.integers(1, 6))
+def test_patches_are_what_lies_at_the_places_drawn(seed: int, patch: int) -> None:
+    pairs = pairs_of((6, 9), (7, 6), (2, 2))
+    places = pairs.draw(5, patch, generator(seed))
+    lr, hr = pairs.patches(5, patch, generator(seed))
+    for index in range(5):
+        picture, row, column, symmetry = (
+            int(values[index]) for values in (places.picture, places.row, places.column, places.symmetry)
+        )
+        for packed_side, patches, scale in ((pairs.lr, lr, 1), (pairs.hr, hr, 4)):
+            top, left, size = scale * row, scale * column, scale * patch
+            region = packed_side.picture(picture)[top : top + size, left : left + size]
+            assert torch.equal(turned(region, symmetry).permute(2, 0, 1) / 255, patches[index])
+
+
 @pytest.mark.parametrize("symmetry", SYMMETRIES)
 def test_every_symmetry_by_its_definition(symmetry: int) -> None:
     side = pack(

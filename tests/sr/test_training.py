@@ -1,6 +1,6 @@
 import copy
-import itertools
 import math
+import time
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,8 @@ from sr.latency import MEMORY_FORMATS
 from sr.losses import LOSSES, charbonnier
 from sr.pairs import Pairs, pack
 from sr.progress import Progress
+from sr.recipe import PRECISIONS, Recipe
 from sr.training import (
-    PRECISIONS,
-    Recipe,
     Trainer,
     TrainingFailedError,
     available_precisions,
@@ -77,72 +76,6 @@ def equal(left: Any, right: Any) -> bool:
     if isinstance(left, list | tuple):
         return len(left) == len(right) and all(equal(a, b) for a, b in zip(left, right, strict=True))
     return bool(left == right)
-
-
-@pytest.mark.parametrize(
-    ("values", "law"),
-    [
-        ({"steps": 0}, "steps must be at least 1, got 0"),
-        ({"batch": -1}, "batch must be at least 1, got -1"),
-        ({"patch": 0}, "patch must be at least 1"),
-        ({"loss": "gan"}, "loss is one of l1, l1_gradient, charbonnier, l2, got 'gan'"),
-        ({"optimiser": "sgd"}, "optimiser is one of adam, adamw"),
-        ({"schedule": "never"}, "schedule is one of cosine, step, constant"),
-        ({"precision": "float16"}, "precision is one of fastest, float32, bfloat16"),
-        ({"memory_format": "rows"}, "memory_format is one of fastest, contiguous, channels_last"),
-        ({"learning_rate": -1e-3}, "learning_rate must be at least 0 and finite"),
-        ({"learning_rate": math.nan}, "learning_rate must be at least 0 and finite"),
-        ({"clip_norm": -1.0}, "clip_norm must be at least 0"),
-        ({"warmup_steps": -1}, "warmup_steps must be at least 0"),
-        ({"weight_decay": math.inf}, "weight_decay must be at least 0 and finite"),
-        ({"ema_decay": 1.0}, "ema_decay must be less than 1"),
-        ({"distillation": 1.5}, "distillation must be from 0 to 1, got 1.5"),
-        ({"distillation": -0.5}, "distillation must be from 0 to 1"),
-        ({"distillation": math.nan}, "distillation must be from 0 to 1"),
-    ],
-)
-def test_a_recipe_keeps_its_laws(values: dict[str, Any], law: str) -> None:
-    with pytest.raises(ValueError, match=law):
-        Recipe(**({"steps": 10} | values))
-
-
-def test_a_recipe_comes_back_from_its_values() -> None:
-    assert Recipe(**asdict(SETTLED)) == SETTLED
-
-
-@pytest.mark.parametrize(
-    ("schedule", "expected"),
-    [
-        # Two steps of warm-up, ten of the schedule: half of the cosine is over at step 7.
-        ("cosine", {0: 0.5, 1: 1.0, 2: 1.0, 7: 0.55, 12: 0.1}),
-        ("step", {0: 0.5, 1: 1.0, 2: 1.0, 3: 1.0, 4: 0.5, 5: 0.5, 6: 0.25, 8: 0.125, 11: 0.0625}),
-        ("constant", {0: 0.5, 1: 1.0, 2: 1.0, 11: 1.0}),
-        ("triangular", {0: 0.5, 1: 1.0, 2: 0.1, 3: 0.28, 6: 0.82, 7: 1.0, 8: 0.82, 11: 0.28, 12: 0.1}),
-    ],
-)
-def test_learning_rates_by_hand(schedule: Any, expected: dict[int, float]) -> None:
-    recipe = Recipe(steps=12, learning_rate=1.0, minimum_learning_rate=0.1, schedule=schedule, warmup_steps=2)
-    assert {step: recipe.learning_rate_at(step) for step in expected} == pytest.approx(expected)
-
-
-@given(st.integers(1, 60), st.integers(0, 80), st.sampled_from(["cosine", "step", "constant"]))
-def test_learning_rates_rise_then_fall(steps: int, warmup_steps: int, schedule: Any) -> None:
-    recipe = Recipe(steps=steps, warmup_steps=warmup_steps, schedule=schedule)
-    rates = [recipe.learning_rate_at(step) for step in range(steps)]
-    assert all(0 < rate <= recipe.learning_rate for rate in rates)
-    assert rates[:warmup_steps] == sorted(rates[:warmup_steps])
-    assert rates[warmup_steps:] == sorted(rates[warmup_steps:], reverse=True)
-
-
-@given(st.integers(1, 60), st.integers(0, 20), st.floats(0.0, 1e-3))
-def test_the_triangle_is_even_with_its_ends_and_its_apex(half: int, warmup_steps: int, low: float) -> None:
-    steps = warmup_steps + 2 * half
-    recipe = Recipe(steps, schedule="triangular", warmup_steps=warmup_steps, minimum_learning_rate=low)
-    rates = [recipe.learning_rate_at(step) for step in range(warmup_steps, steps + 1)]
-    assert rates == pytest.approx(rates[::-1])
-    assert (rates[0], rates[half]) == pytest.approx((low, recipe.learning_rate))
-    rises = [after - before for before, after in itertools.pairwise(rates[: half + 1])]
-    assert rises == pytest.approx([(recipe.learning_rate - low) / half] * half)
 
 
 def test_losses_by_hand() -> None:
@@ -422,6 +355,29 @@ def test_what_requires_no_gradient_stays_bit_for_bit(ema_decay: float, precision
     changed = [name for name in before if not torch.equal(before[name], after[name])]
     assert changed == ["gates"]
     assert [name for name, parameter in network.named_parameters() if parameter.grad is not None] == ["gates"]
+
+
+class HeldUp(nn.Module):
+    """Slow in float32 at every call, in bfloat16 at its second one alone, and then much more so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = tiny()
+        self.calls = 0
+
+    def forward(self, lr: Tensor) -> Tensor:
+        self.calls += 1
+        if not torch.is_autocast_enabled("cpu"):
+            time.sleep(0.05)
+        elif self.calls == 2:
+            time.sleep(0.3)
+        return self.body(lr)
+
+
+def test_a_step_that_was_held_up_does_not_decide_what_is_fastest() -> None:
+    network = HeldUp()
+    assert settle(network, replace(SETTLED, precision="fastest"), PAIRS, CPU).precision == "bfloat16"
+    assert network.calls == 0
 
 
 def test_scores_collected_while_training_are_of_the_steps_taken_alone() -> None:
