@@ -21,7 +21,8 @@ from sr.latency import Protocol, Runtime, conditions, measure_runtimes
 from sr.measurement import Measurement
 from sr.pairs import Pairs
 from sr.quality import Quality, bicubic_quality, evaluate
-from sr.training import Recipe, fit, seconds_per_step, settle
+from sr.recipe import Recipe
+from sr.training import fit, seconds_per_step, settle
 
 FINALISTS = 3
 # How finalists and rivals are timed, and how the trained network is.

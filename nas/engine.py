@@ -1,9 +1,18 @@
-"""What every way of proposing architectures offers: ask, tell, and a record that outlives the process."""
+"""What every way of searching offers: ask and tell with a record that outlives the process, and how to propose."""
 
+import hashlib
+import random
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Protocol
 
 from nas.trial import Trial
 from search_spaces.architecture import Architecture
+from search_spaces.space import SearchSpace, Value
+
+# So often a proposal is drawn again where it is unpromising or was seen; the last draw is then taken as it is.
+DRAWS = 50
 
 
 class Engine(Protocol):
@@ -34,3 +43,66 @@ class Engine(Protocol):
     def remember(self, settings: dict[str, Any]) -> None:
         """Replace `settings`, on disk before returning."""
         ...
+
+
+class Proposer(Protocol):
+    """Says what to evaluate next, from its terms and what was told, and from nothing else.
+
+    Equal terms, numbers and trials give equal picks, so that a resumed study goes on as an uninterrupted one; a
+    proposer may cache what it derived from earlier trials, never draw from a state that a restart would lose.
+    """
+
+    def propose(self, number: int, trials: Sequence[Trial]) -> dict[str, Value]:
+        """Return the picks of the trial `number`; `trials` are all that were told before, by number."""
+        ...
+
+
+def accept_all(_: Architecture) -> bool:
+    """Find every architecture promising."""
+    return True
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a proposer searches, and for what.
+
+    budget_ms: what the p90 of a candidate's runtime must keep to. promising: tells cheaply whether an architecture is
+    worth an evaluation, such as by a predicted runtime; it must answer equally for as long as the study lives.
+    """
+
+    space: SearchSpace
+    seed: int
+    budget_ms: float
+    promising: Callable[[Architecture], bool] = accept_all
+
+
+def first_worthwhile(terms: Terms, trials: Sequence[Trial], draws: Iterable[dict[str, Value]]) -> dict[str, Value]:
+    """Return the first of DRAWS draws whose network is unseen and promising, else the last of them."""
+    seen = {trial.architecture.key for trial in trials}
+    picks: dict[str, Value] = {}
+    for picks in islice(draws, DRAWS):
+        architecture = terms.space.decode(picks)
+        if architecture.key not in seen and terms.promising(architecture):
+            break
+    return picks
+
+
+def and_nearby(terms: Terms, number: int, draws: Iterable[dict[str, Value]], most: int) -> Iterator[dict[str, Value]]:
+    """Draw at most `most` times, then mutate those draws without end.
+
+    For models that are slow to draw from, and that draw the same again where they are sure of themselves: what they
+    want is then sought among the neighbours of it.
+    """
+    drawn: list[dict[str, Value]] = []
+    for picks in islice(draws, most):
+        drawn.append(picks)
+        yield picks
+    rng = random.Random(derived_seed(terms.seed, number, most))  # noqa: S311 - no secret
+    while True:
+        yield terms.space.mutate(rng.choice(drawn), rng, count=rng.choice((1, 2, 3)))
+
+
+def derived_seed(seed: int, number: int, draw: int = 0) -> int:
+    """Return a seed of 64 bits for one draw of one trial that neighbouring numbers do not share."""
+    text = f"{seed}/{number}/{draw}" if draw else f"{seed}/{number}"
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little")

@@ -16,7 +16,8 @@ from sr.measurement import Measurement
 from sr.memory import free_bytes
 from sr.pairs import Pairs
 from sr.quality import evaluate
-from sr.training import Recipe, TrainingFailedError, fit
+from sr.recipe import Recipe
+from sr.training import TrainingFailedError, fit
 
 REFERENCE = "reference"
 

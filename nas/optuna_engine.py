@@ -1,62 +1,211 @@
-"""Proposals by Optuna, and its storage as the record; the only importer of optuna."""
+"""Optuna's storage as the record of a study, and its samplers as proposers; the only importer of optuna."""
 
-import hashlib
-import json
-import os
 import random
-import socket
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution
+from optuna.exceptions import ExperimentalWarning
+from optuna.samplers import NSGAIISampler, RandomSampler, TPESampler
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
-from nas.trial import Trial, front_of
+from nas.engine import Proposer, Terms, accept_all, and_nearby, derived_seed, first_worthwhile
+from nas.evolution import MUTATIONS, Mixed
+from nas.random_search import samples
+from nas.trial import Trial
+from nas.workers import is_lost, worker
 from search_spaces.architecture import Architecture
-from search_spaces.space import SearchSpace
+from search_spaces.space import SearchSpace, Value
 from sr.errors import InputError
+from sr.pareto import dominates
 
-# Of so many proposals in a row one is TPE's, the others are neighbours of the front.
-NEIGHBOURS_IN = 4
+# A draw of a sampler fits its model anew, which takes longer than a mutation; after so many its draws are mutated.
+SAMPLER_DRAWS = 5
+# What becomes of a trial that was told, in Optuna's words.
+STATES = {"trained": TrialState.COMPLETE, "infeasible": TrialState.PRUNED, "failed": TrialState.FAIL}
 # Optuna's own keys of what this engine keeps with a trial and with a study.
-TRIAL, WORKER, SETTINGS = "trial", "worker", "settings"
+TRIAL, WORKER, SETTINGS, RUNTIME = "trial", "worker", "settings", "runtime"
+
+
+class TpeProposer:
+    """Optuna's tree of Parzen estimators over all choices at once, told of PSNR, runtime, activations and the budget.
+
+    Every architecture has every choice, so that the sampler's grouping of conditional choices has nothing to do.
+    """
+
+    def __init__(self, terms: Terms) -> None:
+        self.terms = terms
+
+    def propose(self, number: int, trials: Sequence[Trial]) -> dict[str, Value]:
+        """Return TPE's proposal; draws of each choice alone until as many trials as the space has seeds were told."""
+        study = memory_study()
+        study.add_trials([self.replayed(trial) for trial in trials])
+        draws = and_nearby(self.terms, number, self.draws(study, number), SAMPLER_DRAWS)
+        return first_worthwhile(self.terms, trials, draws)
+
+    def replayed(self, trial: Trial) -> FrozenTrial:
+        """Return Optuna's trial of an outcome."""
+        trained = trial.state == "trained"
+        return optuna.trial.create_trial(
+            state=STATES[trial.state],
+            values=list(trial.objectives) if trained else None,
+            params=self.terms.space.encode(trial.architecture),
+            distributions=distributions(self.terms.space),
+            constraints=constraints(trial, self.terms.budget_ms),
+        )
+
+    def draws(self, study: optuna.Study, number: int) -> Iterator[dict[str, Value]]:
+        """Draw from the study without end, by a sampler of its own each time."""
+        draw = 0
+        while True:
+            seed = derived_seed(self.terms.seed, number, draw) % 2**32
+            study.sampler = TPESampler(multivariate=True, n_startup_trials=len(self.terms.space.seeds), seed=seed)
+            yield probe(study, self.terms.space).params
+            draw += 1
+
+
+class NsgaProposer:
+    """Optuna's NSGA-II: its generations and its survivors; children by the crossover and the mutation of the space.
+
+    Optuna's own children change each position apart from the others, and its first generation fills every position at
+    random; here that generation is drawn by the space, evenly over depths. population: trained candidates a generation.
+    """
+
+    def __init__(self, terms: Terms, population: int = 24) -> None:
+        self.terms, self.population = terms, population
+
+    def propose(self, number: int, trials: Sequence[Trial]) -> dict[str, Value]:
+        """Return a child of the survivors, or a draw of the space in the first generation."""
+        rng = random.Random(derived_seed(self.terms.seed, number))  # noqa: S311 - no secret
+
+        def child(_: optuna.Study, __: dict[str, BaseDistribution], parents: list[FrozenTrial]) -> dict[str, Any]:
+            return self.child(parents, rng)
+
+        study = memory_study()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            sampler = NSGAIISampler(population_size=self.population, child_generation_strategy=child, seed=0)
+        study.sampler = sampler
+        for trial in trials:
+            # Only these are of a generation: what was over the budget or failed has no objectives.
+            if trial.state == "trained":
+                self.replay(trial, study, sampler)
+        return first_worthwhile(self.terms, trials, self.draws(study, number))
+
+    def replay(self, trial: Trial, study: optuna.Study, sampler: NSGAIISampler) -> None:
+        """Add a trained candidate to its generation."""
+        space = self.terms.space
+        running = optuna.trial.create_trial(
+            state=TrialState.RUNNING,
+            params=space.encode(trial.architecture),
+            distributions=distributions(space),
+            constraints=constraints(trial, self.terms.budget_ms),
+        )
+        study.add_trial(running)
+        added = study.get_trials(deepcopy=False)[-1]
+        # Writes the generation down, which Optuna does when it proposes; a finished trial can no longer be given one.
+        sampler.get_trial_generation(study, added)
+        study.tell(added.number, list(trial.objectives))
+
+    def draws(self, study: optuna.Study, number: int) -> Iterator[dict[str, Value]]:
+        """Draw children without end."""
+        first_generation = samples(self.terms, number)
+        while True:
+            yield probe(study, self.terms.space).relative_params or next(first_generation)
+
+    def child(self, parents: list[FrozenTrial], rng: random.Random) -> dict[str, Value]:
+        """Return a mutated crossover of two winners of tournaments by dominance."""
+        space = self.terms.space
+
+        def winner() -> dict[str, Value]:
+            left, right = rng.choices(parents, k=2)
+            best = left if dominates(left.values, right.values) else right
+            return space.encode(space.decode(best.params).canonical)
+
+        return space.mutate(space.crossover(winner(), winner(), rng), rng, count=rng.choice(MUTATIONS))
+
+
+def mixed(terms: Terms) -> Proposer:
+    """Return the default: neighbours of the front, and TPE in between."""
+    return Mixed(terms, TpeProposer(terms))
+
+
+def memory_study() -> optuna.Study:
+    """Return a study that lives for one proposal, its objectives those of a trial."""
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    return optuna.create_study(storage=optuna.storages.InMemoryStorage(), directions=["minimize"] * 3)
+
+
+def probe(study: optuna.Study, space: SearchSpace) -> optuna.Trial:
+    """Return a trial of what the study's sampler proposes, closed so that the next draw does not see it."""
+    trial = study.ask(distributions(space))
+    study.tell(trial, state=TrialState.FAIL)
+    return trial
+
+
+def distributions(space: SearchSpace) -> dict[str, BaseDistribution]:
+    """Return the choices of a space in Optuna's terms."""
+    return {name: CategoricalDistribution(values) for name, values in space.choices.items()}
+
+
+def constraints(trial: Trial, budget_ms: float) -> dict[str, float]:
+    """Return by how many milliseconds a measured candidate misses the budget; not over zero is within."""
+    return {} if trial.measurement is None else {RUNTIME: trial.measurement.runtime.p90_ms - budget_ms}
 
 
 class OptunaEngine:
-    """Neighbours of the front, and TPE over all choices every NEIGHBOURS_IN trials.
+    """The record of a study in Optuna's storage, with whatever proposes.
 
-    With a handful of good trials TPE's categorical kernels are nearly flat, so that most of its proposals lie far from
-    everything that met the budget; a mutation of a front member stays near. A proposal depends on the seed, the trial's
-    number and the trials told before, and on nothing else: a resumed study goes on as an uninterrupted one.
+    The seeds of the space come first, those that are unpromising left out but for the smallest. A proposal depends on
+    the seed, the trial's number and the trials told before, and on nothing else: a resumed study goes on as an
+    uninterrupted one.
     """
 
-    def __init__(self, space: SearchSpace, study: str, storage: str, seed: int, budget_ms: float) -> None:
-        self.space, self.seed, self.budget_ms = space, seed, budget_ms
+    def __init__(
+        self,
+        space: SearchSpace,
+        study: str,
+        storage: str,
+        seed: int,
+        budget_ms: float,
+        proposer: Callable[[Terms], Proposer] = mixed,
+        promising: Callable[[Architecture], bool] = accept_all,
+    ) -> None:
+        self.space, self.budget_ms = space, budget_ms
+        self.terms = Terms(space, seed, budget_ms, promising)
+        self.proposer = proposer(self.terms)
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self.study = optuna.create_study(
             study_name=study,
             storage=open_storage(storage),
             directions=["maximize", "minimize", "minimize"],
-            sampler=self.sampler(0),
+            # Never draws: every trial is enqueued with all of its picks.
+            sampler=RandomSampler(seed=0),
             load_if_exists=True,
         )
         self.asked: dict[int, optuna.Trial] = {}
-        self.told = [Trial.from_json(trial.user_attrs[TRIAL]) for trial in self.finished()]
+        self.told: dict[int, Trial] = {}
+        self.catch_up()
         if not self.study.get_trials(deepcopy=False):
-            for architecture in space.seeds:
+            for architecture in worthwhile_seeds(self.terms):
                 self.study.enqueue_trial(space.encode(architecture))
         self.requeue_lost()
 
-    def finished(self) -> list[optuna.trial.FrozenTrial]:
-        """Return Optuna's trials that were told."""
-        return [trial for trial in self.study.get_trials(deepcopy=False) if TRIAL in trial.user_attrs]
+    def catch_up(self) -> None:
+        """Read what was told before and by other processes."""
+        for trial in self.study.get_trials(deepcopy=False):
+            if trial.number not in self.told and TRIAL in trial.user_attrs:
+                self.told[trial.number] = Trial.from_json(trial.user_attrs[TRIAL])
 
     @property
     def trials(self) -> list[Trial]:
         """Every trial told so far."""
-        return list(self.told)
+        return [self.told[number] for number in sorted(self.told)]
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -69,14 +218,10 @@ class OptunaEngine:
 
     def ask(self) -> tuple[int, Architecture]:
         """Return a waiting architecture (seeds, and those of lost trials), else a new proposal."""
+        self.catch_up()
         everything = self.study.get_trials(deepcopy=False)
-        waiting = any(trial.state == TrialState.WAITING for trial in everything)
-        number = len(everything)
-        front = front_of(self.told)
-        if not waiting and front and number % NEIGHBOURS_IN:
-            self.study.enqueue_trial(self.neighbour(front, number))
-        # A sampler of its own for each trial: Optuna does not save the state of one.
-        self.study.sampler = self.sampler(number)
+        if not any(trial.state == TrialState.WAITING for trial in everything):
+            self.study.enqueue_trial(self.proposer.propose(len(everything), self.trials))
         trial = self.study.ask()
         trial.set_user_attr(WORKER, worker())
         for name, values in self.space.choices.items():
@@ -84,34 +229,15 @@ class OptunaEngine:
         self.asked[trial.number] = trial
         return trial.number, self.space.decode(trial.params)
 
-    def sampler(self, number: int) -> optuna.samplers.BaseSampler:
-        """Return the sampler of one trial."""
-        return optuna.samplers.TPESampler(
-            multivariate=True, n_startup_trials=len(self.space.seeds), seed=derived_seed(self.seed, number) % 2**32
-        )
-
-    def neighbour(self, front: list[Trial], number: int) -> dict[str, int | str]:
-        """Return a mutation, unseen where possible, of a front member; the better half by PSNR is twice as likely."""
-        rng = random.Random(derived_seed(self.seed, number))  # noqa: S311 - no secret
-        seen = {trial.architecture.key for trial in self.told}
-        best = front[: (len(front) + 1) // 2]
-        picks: dict[str, int | str] = {}
-        for _ in range(50):
-            parent = self.space.encode(rng.choice(front + best).architecture.canonical)
-            picks = self.space.mutate(parent, rng, count=rng.choice((1, 1, 2, 3)))
-            if self.space.decode(picks).key not in seen:
-                break
-        return picks
-
     def tell(self, trial: Trial) -> None:
-        """Record the outcome: infeasible as pruned with its constraint, so that the sampler learns from it."""
+        """Record the outcome: infeasible as pruned with its constraint, so that whoever reads the storage sees it."""
         asked = self.asked.pop(trial.number)
-        if trial.measurement is not None:
+        for name, excess in constraints(trial, self.budget_ms).items():
             # Set once and just before the tell: Optuna ignores a second value of a constraint.
-            asked.set_constraint("runtime", trial.measurement.runtime.p90_ms - self.budget_ms)
+            asked.set_constraint(name, excess)
         asked.set_user_attr(TRIAL, trial.to_json())
         self.close(trial)
-        self.told.append(trial)
+        self.told[trial.number] = trial
 
     def close(self, trial: Trial) -> None:
         """Give Optuna the outcome of a trial that the record already holds."""
@@ -119,7 +245,7 @@ class OptunaEngine:
             negative_psnr, runtime_ms, activations = trial.objectives
             self.study.tell(trial.number, [-negative_psnr, runtime_ms, activations])
         else:
-            self.study.tell(trial.number, state=TrialState.PRUNED if trial.state == "infeasible" else TrialState.FAIL)
+            self.study.tell(trial.number, state=STATES[trial.state])
 
     def abandon(self, number: int) -> None:
         """Close the trial as failed and queue its architecture."""
@@ -145,6 +271,13 @@ class OptunaEngine:
                 self.study.enqueue_trial(picks)
 
 
+def worthwhile_seeds(terms: Terms) -> list[Architecture]:
+    """Return the promising seeds of the space, and the smallest in any case: a search needs one to start from."""
+    seeds = terms.space.seeds
+    smallest = min(seeds, key=lambda seed: seed.num_feat * len(seed.canonical.blocks), default=None)
+    return [seed for seed in seeds if seed is smallest or terms.promising(seed)]
+
+
 def open_storage(storage: str) -> BaseStorage:
     """Open a database by its URL or a journal by its path; raises InputError where that fails."""
     try:
@@ -162,30 +295,3 @@ def has_study(storage: str, study: str) -> bool:
     if "://" not in storage and not Path(storage).exists():
         return False
     return study in optuna.get_all_study_names(open_storage(storage))
-
-
-def worker() -> str:
-    """Return what tells this process apart, as JSON."""
-    return json.dumps({"host": socket.gethostname(), "pid": os.getpid()})
-
-
-def is_lost(text: str | None) -> bool:
-    """Tell whether the process that asked for a trial was one of this machine and is no more."""
-    if text is None:
-        return True
-    who = json.loads(text)
-    # On Windows a signal 0 would be Ctrl-C.
-    if who["host"] != socket.gethostname() or who["pid"] == os.getpid() or os.name == "nt":
-        return False
-    try:
-        os.kill(who["pid"], 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return False
-
-
-def derived_seed(seed: int, number: int) -> int:
-    """Return a seed for one trial that neighbouring numbers do not share."""
-    return int.from_bytes(hashlib.sha256(f"{seed}/{number}".encode()).digest()[:8], "little")

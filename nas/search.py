@@ -30,7 +30,8 @@ from sr.latency import conditions
 from sr.lr_size import parse_size, size_text
 from sr.pairs import Pairs, on_device, same_pictures
 from sr.progress import duration
-from sr.training import Recipe, TrainingFailedError, seconds_per_step, settle
+from sr.recipe import Recipe
+from sr.training import TrainingFailedError, seconds_per_step, settle
 
 # Short trainings are judged on the centres of a few pictures: enough to rank, in a fraction of the time.
 CROP_SIDE, CROPS = 96, 20

@@ -1,5 +1,6 @@
 """Which points are worth having when several objectives pull apart. Every objective is to be minimised."""
 
+import math
 from collections.abc import Hashable, Mapping, Sequence
 from typing import TypeVar
 
@@ -36,3 +37,44 @@ def hypervolume(points: Sequence[Point], worst: Point) -> float:
         for index, (point, end) in enumerate(zip(inside, ends, strict=True))
         if end > point[-1]
     )
+
+
+def non_dominated_sort(points: Mapping[Name, Point]) -> list[list[Name]]:
+    """Return the names layer by layer: the front, the front of what remains, and so on (Deb's fast sort)."""
+    beats: dict[Name, list[Name]] = {name: [] for name in points}
+    beaten_by = dict.fromkeys(points, 0)
+    for name, point in points.items():
+        for other, behind in points.items():
+            if dominates(point, behind):
+                beats[name].append(other)
+                beaten_by[other] += 1
+    layers: list[list[Name]] = []
+    layer = [name for name, count in beaten_by.items() if count == 0]
+    while layer:
+        layers.append(layer)
+        following: list[Name] = []
+        for behind_name in (other for name in layer for other in beats[name]):
+            beaten_by[behind_name] -= 1
+            if beaten_by[behind_name] == 0:
+                following.append(behind_name)
+        layer = following
+    return layers
+
+
+def crowding(points: Mapping[Name, Point]) -> dict[Name, float]:
+    """Return the crowding distance of each point: how far apart its neighbours lie, summed over the objectives.
+
+    Each objective counts in shares of its range over `points`; the ends of an objective are infinitely far (NSGA-II,
+    Deb et al. 2002). An objective in which all are equal tells nothing and adds nothing.
+    """
+    distances = dict.fromkeys(points, 0.0)
+    for objective in range(len(next(iter(points.values()), ()))):
+        order = sorted(points, key=lambda name: points[name][objective])
+        values = [points[name][objective] for name in order]
+        width = values[-1] - values[0]
+        if width == 0:
+            continue
+        distances[order[0]] = distances[order[-1]] = math.inf
+        for index in range(1, len(order) - 1):
+            distances[order[index]] += (values[index + 1] - values[index - 1]) / width
+    return distances

@@ -1,6 +1,7 @@
 """Outcomes that follow from an architecture alone, so that a search over them can be repeated exactly."""
 
 from collections.abc import Callable, Iterator
+from functools import cache
 
 import pytest
 
@@ -8,10 +9,12 @@ from nas import confirm
 from nas.trial import Trial
 from search_spaces.architecture import Architecture
 from search_spaces.network import build
-from sr.complexity import count
+from sr.complexity import Complexity, count
 from sr.latency import Conditions, Protocol, Runtime
 from sr.measurement import Measurement
 from sr.quality import Quality
+
+Outcome = Callable[[int, Architecture], Trial]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -23,19 +26,36 @@ def _few_runs() -> Iterator[None]:
         yield
 
 
+@cache
+def complexity_of(architecture: Architecture) -> Complexity:
+    return count(build(architecture), (64, 64))
+
+
 @pytest.fixture(scope="session")
-def outcome() -> Callable[[int, Architecture], Trial]:
-    """Return a function that makes the trial of an architecture: 10 ms a M activations, within a budget of 100 ms."""
+def outcome_within() -> Callable[[float], Outcome]:
+    """Return what makes a function from a budget in ms, that makes the trial of an architecture: 10 ms a M activations,
+    and the more dB the more multiply-adds."""
 
-    def make(number: int, architecture: Architecture) -> Trial:
-        complexity = count(build(architecture), (64, 64))
-        runtime_ms = complexity.activations / 1e5
-        runtime = Runtime(runtime_ms, 0.9 * runtime_ms, 1.1 * runtime_ms, 20, reliable=True, memory_format="contiguous")
-        place = Conditions("device", "driver", "versions", 2, (64, 64), "float32")
-        trained = runtime.p90_ms <= 100
-        psnr = 25 + complexity.multi_adds / 1e9
-        quality = Quality(psnr, psnr + 1.5, None, 3) if trained else None
-        measurement = Measurement(complexity, runtime, place, 5.0, quality)
-        return Trial(number, architecture, "trained" if trained else "infeasible", measurement, seconds=1.0)
+    def within(budget_ms: float) -> Outcome:
+        def make(number: int, architecture: Architecture) -> Trial:
+            complexity = complexity_of(architecture.canonical)
+            runtime_ms = complexity.activations / 1e5
+            runtime = Runtime(
+                runtime_ms, 0.9 * runtime_ms, 1.1 * runtime_ms, 20, reliable=True, memory_format="contiguous"
+            )
+            place = Conditions("device", "driver", "versions", 2, (64, 64), "float32")
+            trained = runtime.p90_ms <= budget_ms
+            psnr = 25 + complexity.multi_adds / 1e9
+            quality = Quality(psnr, psnr + 1.5, None, 3) if trained else None
+            measurement = Measurement(complexity, runtime, place, 5.0, quality)
+            return Trial(number, architecture, "trained" if trained else "infeasible", measurement, seconds=1.0)
 
-    return make
+        return make
+
+    return within
+
+
+@pytest.fixture(scope="session")
+def outcome(outcome_within: Callable[[float], Outcome]) -> Outcome:
+    """Return the function for a budget of 100 ms."""
+    return outcome_within(100.0)

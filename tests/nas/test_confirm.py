@@ -13,7 +13,7 @@ from nas.trial import Trial
 from search_spaces.msrresnet import REFERENCE_NETWORK, repeated
 from search_spaces.network import build
 from sr.data import load_pairs
-from sr.training import Recipe
+from sr.recipe import Recipe
 
 Outcome = Callable[..., Trial]
 

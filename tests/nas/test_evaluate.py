@@ -10,7 +10,7 @@ from search_spaces.msrresnet import MSRRESNET, REFERENCE_NETWORK, repeated
 from search_spaces.network import build
 from sr.complexity import count
 from sr.data import load_pairs
-from sr.training import Recipe
+from sr.recipe import Recipe
 
 SMALL = repeated(8, "branched_conv", 1)
 

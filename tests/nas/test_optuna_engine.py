@@ -8,10 +8,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from optuna.samplers import TPESampler
 
-from nas.optuna_engine import OptunaEngine, derived_seed, has_study, is_lost, worker
+from nas.engine import Terms, derived_seed
+from nas.optuna_engine import NsgaProposer, OptunaEngine, distributions, has_study, worthwhile_seeds
+from nas.random_search import samples
 from nas.trial import Trial
+from nas.workers import worker
 from search_spaces import SPACES
+from search_spaces.architecture import Architecture
 from search_spaces.msrresnet import repeated
 from search_spaces.space import SearchSpace
 from sr.errors import InputError
@@ -46,18 +51,6 @@ def go_on(engine: OptunaEngine, count: int, outcome: Outcome) -> list[str]:
 def test_the_seeds_of_the_space_come_first(tmp_path: Path, outcome: Outcome) -> None:
     engine = OptunaEngine(SPACE, "s", journal(tmp_path), 0, 100.0)
     assert go_on(engine, len(SPACE.seeds), outcome) == [seed.key for seed in SPACE.seeds]
-
-
-def test_sixteen_and_resume_and_ten_are_twenty_six_straight(tmp_path: Path, outcome: Outcome) -> None:
-    straight = OptunaEngine(SPACE, "s", journal(tmp_path / "a"), 7, 100.0)
-    expected = go_on(straight, 26, outcome)
-    first = OptunaEngine(SPACE, "s", journal(tmp_path / "b"), 7, 100.0)
-    got = go_on(first, 16, outcome)
-    got += go_on(OptunaEngine(SPACE, "s", journal(tmp_path / "b"), 7, 100.0), 10, outcome)
-    assert got == expected
-    assert len(set(expected)) == 26
-    other = OptunaEngine(SPACE, "s", journal(tmp_path / "c"), 8, 100.0)
-    assert go_on(other, 26, outcome) != expected
 
 
 @pytest.mark.parametrize("storage", ["study.journal", "sqlite"])
@@ -134,31 +127,51 @@ def test_a_trial_told_to_the_record_but_not_to_optuna_is_not_repeated(tmp_path: 
     assert again.ask()[1].key != architecture.key
 
 
-def test_a_live_process_keeps_its_trials() -> None:
-    assert not is_lost(worker())
-    assert not is_lost('{"host": "another-machine", "pid": 1}')
-    assert is_lost(None)
-
-
-def test_neighbours_of_the_front_are_new_and_near(tmp_path: Path, outcome: Outcome) -> None:
-    engine = OptunaEngine(SPACE, "s", journal(tmp_path), 0, 100.0)
-    go_on(engine, 12, outcome)
-    front = [trial for trial in engine.trials if trial.state == "trained"]
-    parents = [SPACE.encode(trial.architecture.canonical) for trial in front]
-    seen = {trial.architecture.key for trial in engine.trials}
-    for number in range(30):
-        picks = engine.neighbour(front, number)
-        assert SPACE.decode(picks).key not in seen
-        assert min(sum(picks[name] != parent[name] for name in picks) for parent in parents) <= 3
-
-
 def test_an_exhausted_space_still_answers(tmp_path: Path, outcome: Outcome) -> None:
     engine = OptunaEngine(TINY, "s", journal(tmp_path), 0, 100.0)
     assert len(set(go_on(engine, 40, outcome))) <= TINY.networks
 
 
-def test_seeds_of_neighbouring_trials_differ() -> None:
-    assert len({derived_seed(seed, number) for seed in range(10) for number in range(100)}) == 1000
+def test_what_another_process_told_is_learned_of(tmp_path: Path, outcome: Outcome) -> None:
+    first, second = (OptunaEngine(SPACE, "s", journal(tmp_path), 0, 100.0) for _ in range(2))
+    go_on(first, 2, outcome)
+    number, _ = second.ask()
+    assert number == 2
+    assert second.trials == first.trials
+
+
+def test_unpromising_seeds_are_left_out_but_for_the_smallest(tmp_path: Path) -> None:
+    def none(_: Architecture) -> bool:
+        return False
+
+    assert [seed.num_feat for seed in worthwhile_seeds(Terms(SPACE, 0, 100.0, none))] == [8]
+    engine = OptunaEngine(SPACE, "s", journal(tmp_path), 0, 100.0, promising=lambda one: one.num_feat < 32)
+    proposed = [engine.ask()[1] for _ in range(6)]
+    assert [one.key for one in proposed] == [seed.key for seed in SPACE.seeds if seed.num_feat < 32]
+
+
+def test_tpe_of_today_s_default_is_optunas_own(tmp_path: Path, outcome: Outcome) -> None:
+    """What the proposer rebuilds from the trials is what Optuna's sampler sees in the record itself."""
+    engine = OptunaEngine(SPACE, "s", journal(tmp_path), 3, 100.0)
+    go_on(engine, len(SPACE.seeds), outcome)
+    number = len(SPACE.seeds)
+    proposed = engine.proposer.propose(number, engine.trials)
+    seed = derived_seed(3, number) % 2**32
+    engine.study.sampler = TPESampler(multivariate=True, n_startup_trials=number, seed=seed)
+    assert engine.study.ask(distributions(SPACE)).params == proposed
+
+
+def test_nsga2_breeds_survivors_once_a_generation_is_full(outcome: Outcome) -> None:
+    proposer = NsgaProposer(Terms(SPACE, 0, 100.0), population=4)
+    trials = [outcome(number, seed) for number, seed in enumerate(SPACE.seeds)]
+    trained = [trial for trial in trials if trial.state == "trained"]
+    parents = [SPACE.encode(trial.architecture.canonical) for trial in trained]
+    first = proposer.propose(3, trials[:3])
+    assert first == next(samples(proposer.terms, 3))
+    child = proposer.propose(len(trials), trials)
+    # Three mutations at the most, everything else from one of the parents.
+    inherited = [any(child[name] == parent[name] for parent in parents) for name in child]
+    assert inherited.count(False) <= 3
 
 
 def test_a_storage_that_cannot_be_opened_is_named(tmp_path: Path) -> None:

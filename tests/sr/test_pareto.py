@@ -1,11 +1,12 @@
 import itertools
+import math
 from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sr.pareto import dominates, front, hypervolume
+from sr.pareto import crowding, dominates, front, hypervolume, non_dominated_sort
 
 # Small whole numbers: equal coordinates happen, and volumes are exact.
 COORDINATE = st.integers(0, 8).map(float)
@@ -125,3 +126,33 @@ def test_the_front_has_all_of_the_volume(points: list[tuple[float, ...]]) -> Non
     named = dict(enumerate(points))
     worst = (7.0,) * 3
     assert hypervolume([named[name] for name in front(named)], worst) == hypervolume(points, worst)
+
+
+def test_layers_by_hand() -> None:
+    points = {"fast": (1.0, 5.0), "bad": (9.0, 2.0), "worst": (9.0, 6.0), "slow": (8.0, 1.0), "twin": (8.0, 1.0)}
+    assert non_dominated_sort(points) == [["fast", "slow", "twin"], ["bad"], ["worst"]]
+    assert non_dominated_sort({}) == []
+
+
+@given(POINTS)
+def test_layers_are_the_fronts_of_what_remains(points: list[tuple[float, ...]]) -> None:
+    left = dict(enumerate(points))
+    for layer in non_dominated_sort(left):
+        assert sorted(layer) == sorted(front(left))
+        left = {name: point for name, point in left.items() if name not in layer}
+    assert left == {}
+
+
+def test_crowding_by_hand() -> None:
+    points = {"a": (0.0, 10.0, 3.0), "b": (1.0, 8.0, 3.0), "c": (6.0, 5.0, 3.0), "d": (10.0, 0.0, 3.0)}
+    distances = crowding(points)
+    assert distances == {"a": math.inf, "b": pytest.approx(0.6 + 0.5), "c": pytest.approx(0.9 + 0.8), "d": math.inf}
+    assert crowding({"a": (1.0,), "b": (1.0,)}) == {"a": 0.0, "b": 0.0}
+    assert crowding({}) == {}
+
+
+@given(points_of(3))
+def test_crowding_does_not_see_units(points: list[tuple[float, ...]]) -> None:
+    named = dict(enumerate(points))
+    scaled = {name: tuple(4 * value for value in point) for name, point in named.items()}
+    assert crowding(scaled) == crowding(named)

@@ -1,0 +1,209 @@
+"""The quality regression: its leave-one-out identity, its honesty, and that it learns what there is to learn."""
+
+import math
+import random
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nas.quality_regression import (
+    DB_PER_DECADE,
+    MINIMUM_EXAMPLES,
+    PENALTIES,
+    Error,
+    Example,
+    Floats,
+    Prior,
+    features,
+    fit,
+    leave_one_out,
+    left_out,
+    ridge,
+)
+from search_spaces.architecture import Architecture, Block
+from search_spaces.msrresnet import MSRRESNET, repeated
+from search_spaces.network import build
+from sr.complexity import Complexity, count
+from sr.errors import InputError
+
+KINDS = ("residual_relu", "inverted_x3", "idle", "branched_conv")
+
+
+def drawn(number: int) -> Architecture:
+    rng = random.Random(number)
+    blocks = tuple(Block(rng.choice(KINDS)) for _ in range(rng.randint(1, 8)))
+    skip = rng.choice(("none", "nearest", "bilinear"))
+    return Architecture(
+        rng.choice((8, 16, 24, 32)), blocks, image_skip=skip, aggregation=rng.choice(("none", "concat"))
+    )
+
+
+def example(number: int, noise: float = 0.02) -> Example:
+    """A network whose PSNR follows its multiply-adds and its share of residuals; an early PSNR that half tells it."""
+    architecture, rng = drawn(number), random.Random(f"noise {number}")
+    # In place of counting a network: what matters here is that the counts grow with it.
+    work = architecture.num_feat**2 * len(architecture.blocks)
+    complexity = Complexity(9 * work + 2000, 600_000 * work + 10**8, 0, 65_536 * architecture.num_feat, 9, 10**6)
+    residuals = sum(block.kind == "residual_relu" for block in architecture.blocks) / len(architecture.blocks)
+    final = 20 + 0.6 * math.log10(complexity.multi_adds) + 0.3 * residuals + rng.gauss(0, noise)
+    early = final - 1 + rng.gauss(0, 0.1)
+    return Example(architecture, complexity, {"rung 0": early, "useless": rng.gauss(27, 1)}, final)
+
+
+EXAMPLES = [example(number) for number in range(30)]
+
+
+def table(seed: int, count: int, width: int) -> tuple[Floats, Floats]:
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(count, width)), rng.normal(size=count)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 1000), st.integers(3, 12), st.integers(1, 15), st.sampled_from(PENALTIES))
+def test_the_hat_matrix_tells_what_explicit_refits_do(seed: int, count: int, width: int, penalty: float) -> None:
+    rows, targets = table(seed, count, width)
+    rows -= rows.mean(axis=0)
+    for index, missed in enumerate(leave_one_out(rows, targets, penalty)):
+        others = np.arange(count) != index
+        # The intercept is a column that no penalty holds back.
+        design = np.hstack([np.ones((count - 1, 1)), rows[others]])
+        held = penalty * np.diag([0.0] + [1.0] * width)
+        weights = np.linalg.solve(design.T @ design + held, design.T @ targets[others])
+        assert missed == pytest.approx(weights[0] + rows[index] @ weights[1:] - targets[index], rel=1e-6, abs=1e-8)
+
+
+def test_what_is_left_out_is_not_seen_at_all() -> None:
+    rows, targets = table(0, 8, 4)
+    networks = ["a", "b", "c", "d", "e", "f", "g", "a"]
+    missed, leverages = left_out(rows, targets, networks)
+    model = ridge(rows[1:7], targets[1:7])
+    assert missed[7] == model.predict(rows[7]) - targets[7]
+    assert leverages[0] == model.leverage(rows[0])
+    # Whatever the network of `a` had reached, its prediction stays the same.
+    other = targets.copy()
+    other[[0, 7]] += 5
+    assert (left_out(rows, other, networks)[0] + other)[[0, 7]] == pytest.approx((missed + targets)[[0, 7]])
+
+
+def test_with_a_vanishing_penalty_it_is_least_squares() -> None:
+    rows, _ = table(1, 40, 3)
+    model = ridge(rows, rows @ np.array([1.0, -2.0, 0.5]) + 7)
+    assert model.predict(np.array([1.0, 1.0, 1.0])) == pytest.approx(6.5, abs=0.01)
+
+
+def test_noise_alone_is_answered_with_the_mean() -> None:
+    rows, targets = table(2, 12, 20)
+    model = ridge(rows, targets)
+    # Least squares would follow all of it: there are more features than examples.
+    assert np.std([model.predict(row) for row in rows]) < 0.25 * np.std(targets)
+
+
+def test_it_ranks_networks_that_it_did_not_see() -> None:
+    regression = fit(EXAMPLES[:24], ["rung 0"])
+    assert regression.error.examples == 24
+    assert regression.error.tau is not None
+    assert regression.error.tau > 0.8
+    assert regression.error.mae is not None
+    assert regression.error.mae < 0.06
+    for each in EXAMPLES[24:]:
+        expected = regression.predict(each.architecture, each.complexity, each.cheap_psnr)
+        assert 0 < expected.std < 0.5
+        assert abs(expected.psnr - each.final_psnr) < 4 * expected.std
+
+
+def test_the_error_is_that_of_explicit_fits_without_each() -> None:
+    examples = EXAMPLES[:9]
+    missed = []
+    for index, each in enumerate(examples):
+        expected = fit(examples[:index] + examples[index + 1 :]).predict(each.architecture, each.complexity, {})
+        missed.append(abs(expected.psnr - each.final_psnr))
+    assert fit(examples).error.mae == pytest.approx(np.mean(missed))
+
+
+def test_what_was_never_seen_is_less_certain() -> None:
+    regression = fit(EXAMPLES)
+    near, far = EXAMPLES[0], replace(EXAMPLES[0].architecture, upsampler="two_step")
+    known = regression.predict(near.architecture, near.complexity, {})
+    assert regression.predict(far, near.complexity, {}).std > known.std
+    huge = Complexity(**{**vars(near.complexity), "multi_adds": 10**15})
+    assert regression.predict(near.architecture, huge, {}).std > known.std
+
+
+def test_the_order_of_the_examples_makes_no_difference() -> None:
+    each = EXAMPLES[3]
+    forth, back = (
+        fit(examples, ["rung 0"]).predict(each.architecture, each.complexity, each.cheap_psnr)
+        for examples in (EXAMPLES, EXAMPLES[::-1])
+    )
+    assert (forth.psnr, forth.std) == pytest.approx((back.psnr, back.std))
+
+
+@pytest.mark.parametrize("known", range(MINIMUM_EXAMPLES))
+def test_with_few_examples_a_prior_stands_in_and_says_so(known: int) -> None:
+    with_rung, without = fit(EXAMPLES[:known], ["rung 0"]), fit(EXAMPLES[:known])
+    assert with_rung.error == without.error == Error(None, None, known)
+    assert isinstance(without.model, Prior)
+    each = EXAMPLES[-1]
+    expected = with_rung.predict(each.architecture, each.complexity, each.cheap_psnr)
+    gained = [example.final_psnr - example.cheap_psnr["rung 0"] for example in EXAMPLES[:known]]
+    assert expected.psnr == pytest.approx(each.cheap_psnr["rung 0"] + (np.mean(gained) if known else 0))
+    assert math.isinf(expected.std)
+    larger = Complexity(**{**vars(each.complexity), "multi_adds": 10 * each.complexity.multi_adds})
+    one, other = (without.predict(each.architecture, complexity, {}) for complexity in (each.complexity, larger))
+    assert other.psnr - one.psnr == pytest.approx(DB_PER_DECADE)
+    assert math.isinf(one.std)
+    assert f"a guess: {known} of 6 trained networks known" in with_rung.in_words()
+    assert "rung 0 PSNR plus a constant" in with_rung.in_words()
+    assert "the order of multiply-adds" in without.in_words()
+
+
+def test_the_same_network_twice_is_one_network() -> None:
+    assert isinstance(fit([*EXAMPLES[:5], EXAMPLES[4]]).model, Prior)
+    assert fit([*EXAMPLES[:6], EXAMPLES[5]]).error.examples == 6
+
+
+def test_it_says_how_wrong_it_is() -> None:
+    words = fit(EXAMPLES[:12], ["rung 0"]).in_words()
+    assert words.startswith("expected PSNR: from costs and blocks and rung 0 PSNR; on networks it did not see (each of")
+    assert "12 left out): mean error 0.0" in words
+    assert "Kendall's tau 0." in words
+
+
+def test_equal_psnr_has_no_tau() -> None:
+    regression = fit([replace(each, final_psnr=27.0) for each in EXAMPLES[:8]])
+    assert regression.error.tau is None
+    assert regression.error.mae == pytest.approx(0, abs=1e-9)
+    assert "no tau" in regression.in_words()
+
+
+@pytest.mark.parametrize(
+    ("broken", "law"),
+    [
+        (replace(EXAMPLES[0], cheap_psnr={}), "takes the rung 0 PSNR in dB of every network, got None"),
+        (replace(EXAMPLES[0], cheap_psnr={"rung 0": math.nan}), "the rung 0 PSNR .* got nan"),
+        (replace(EXAMPLES[0], final_psnr=math.inf), "the final PSNR .* got inf"),
+    ],
+)
+def test_what_is_missing_is_named(broken: Example, law: str) -> None:
+    with pytest.raises(InputError, match=law):
+        fit([*EXAMPLES[:8], broken], ["rung 0"])
+    if not broken.cheap_psnr:
+        with pytest.raises(InputError, match=law):
+            fit(EXAMPLES[:8], ["rung 0"]).predict(broken.architecture, broken.complexity, broken.cheap_psnr)
+
+
+def test_features_of_a_known_network_and_of_an_empty_one() -> None:
+    row = features(MSRRESNET, Complexity(1_517_571, 166_000_000_000, 0, 292_550_000, 37, 1), {"s": 28.7}, ["s"])
+    assert row[0] == pytest.approx(math.log10(166e9))
+    assert list(row[3:5]) == [64, 16]
+    assert row[-1] == 28.7
+    # 64 channels, 16 blocks, one kind, one upsampler, one image skip, one aggregation: the rest is zero.
+    assert row[5:-1].sum() == 4
+    empty = repeated(8, "identity", 3)
+    assert features(empty, count(build(empty), (16, 16)), {}, [])[4] == 0
+    padded = Architecture(16, (Block("identity"), Block("idle"), Block("identity")))
+    bare, complexity = repeated(16, "idle", 1), count(build(padded), (16, 16))
+    assert np.array_equal(features(padded, complexity, {}, []), features(bare, complexity, {}, []))
