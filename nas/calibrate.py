@@ -1,0 +1,257 @@
+"""Command: measure on this space, device and data how well every cheap score ranks networks as full training does."""
+
+import argparse
+import json
+import random
+import shlex
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from nas.calibration import SUPERNET_SHARE, Known, in_full, rankings, scored, supernet_recipe
+from nas.evaluate import Setup
+from nas.preparation import add_flags, check_flags, load_data, make_setup
+from nas.rank_correlation import Ranking
+from nas.rungs import Ladder, ladder
+from nas.runtime_table import open_table
+from nas.supernet import Population, affordable, train
+from search_spaces import SPACES
+from search_spaces.architecture import Architecture
+from search_spaces.network import build
+from search_spaces.space import SearchSpace
+from search_spaces.supernet import Supernet
+from sr.checkpoint import provenance
+from sr.command import DONE, Parser, run, say
+from sr.errors import InputError
+from sr.files import write_json, write_text
+from sr.latency import conditions
+from sr.page import digits, document, section, table
+from sr.progress import duration
+from sr.training import TrainingFailedError, settle
+
+DRAWS = 400
+FEWEST_NETWORKS = 8
+# Networks a little over the budget are what a search meets too.
+WITHIN = 1.5
+# A score below this is not worth to order candidates by.
+POOR_TAU = 0.5
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Train networks in full, score them cheaply, and say which score to believe."""
+    args = parse(argv)
+    train_pairs, val = load_data(args)
+    setup = settled(make_setup(args, args.steps, train_pairs, val))
+    climbed = ladder(args.steps, args.rungs)
+    population = population_of(SPACES[args.space], setup, args.seed)
+    networks = drawn(population, args.networks, args.seed)
+    say(f"{len(networks)} networks that take up to {WITHIN:g} times {args.budget_ms:g} ms, "
+        f"{args.steps:,} steps each, rungs at {', '.join(f'{steps:,}' for steps in climbed.steps[:-1])}")  # fmt: skip
+    settings = settings_of(args, setup, networks, climbed)
+    known = trained(networks, setup, climbed, args.out, settings)
+    known, share = with_supernet(known, population, SPACES[args.space], setup, args.out)
+    found = rankings(known, climbed, share)
+    report(found, known, settings, args)
+    return DONE
+
+
+def parse(argv: list[str] | None) -> argparse.Namespace:
+    """Read the command line; raises InputError where a value breaks its law."""
+    parser = Parser(
+        prog="python -m nas.calibrate",
+        description="Train networks of a space in full and measure how well cheap scores put them in that order. "
+        "Stopped anywhere, the same command goes on.",
+        example="python -m nas.calibrate --budget-ms 40 --data DIV2K --networks 24 --steps 20000",
+    )
+    add_flags(parser)
+    parser.add_argument("--networks", type=int, default=16, metavar="N", help="trained in full (default 16)")
+    parser.add_argument("--steps", type=int, default=2000, metavar="N", help="of a full training (default 2000)")
+    parser.add_argument(
+        "--rungs", type=int, default=3, metavar="N", help="of the ladder, full training too (default 3)"
+    )
+    parser.add_shared("out", "data", "val", "device", "seed", "json", out="runs/calibration")
+    args = parser.parse_args(argv)
+    args.command = shlex.join(["python", "-m", "nas.calibrate", *(sys.argv[1:] if argv is None else argv)])
+    check_flags(args, "steps", "rungs")
+    if args.networks < FEWEST_NETWORKS:
+        raise InputError(f"--networks must be at least {FEWEST_NETWORKS} to tell an order, got {args.networks}")
+    return args
+
+
+def settled(setup: Setup) -> Setup:
+    """Return the setup with one precision and memory format for all: those that suit the reference network."""
+    return replace(setup, recipe=settle(build(setup.reference), setup.recipe, setup.train, setup.device))
+
+
+def population_of(space: SearchSpace, setup: Setup, seed: int) -> Population:
+    """Return the networks of a space that the table of this device finds within reach of the budget."""
+    runtimes = open_table(
+        setup.device, setup.dtype, setup.lr_size, hopeless_ms=setup.budget_ms,
+        report=lambda line: say(line, to_stderr=True),
+    )  # fmt: skip
+    rng = random.Random(seed)  # noqa: S311 - a draw, no secret
+    # Together they take a fraction of the time that their pieces take one by one.
+    runtimes.measure([*space.seeds, *(space.decode(space.sample(rng)) for _ in range(DRAWS))])
+    found = affordable(space, lambda each: runtimes.predict(each) <= WITHIN * setup.budget_ms, seed, DRAWS)
+    runtimes.save()
+    return found
+
+
+def drawn(population: Population, count: int, seed: int) -> list[Architecture]:
+    """Return so many different networks; raises InputError where there are not as many."""
+    rng = random.Random(seed)  # noqa: S311 - a draw, no secret
+    found: dict[str, Architecture] = {}
+    for _ in range(100 * count):
+        architecture = population.sample(rng)
+        found.setdefault(architecture.key, architecture)
+        if len(found) == count:
+            return list(found.values())
+    raise InputError(f"only {len(found)} networks are within reach of the budget, asked for {count}; raise --budget-ms")
+
+
+def settings_of(
+    args: argparse.Namespace, setup: Setup, networks: Sequence[Architecture], climbed: Ladder
+) -> dict[str, Any]:
+    """Return what must be the same for a calibration to go on."""
+    return {
+        "space": args.space,
+        "networks": [each.key for each in networks],
+        "ladder": list(climbed.steps),
+        "recipe": asdict(setup.recipe),
+        "pictures": [len(setup.train), *setup.val.names],
+    }
+
+
+def trained(
+    networks: Sequence[Architecture], setup: Setup, climbed: Ladder, out: Path, settings: dict[str, Any]
+) -> list[Known]:
+    """Train all networks in full, those that an earlier run did not; raises InputError where it was another run."""
+    path = out / "networks.json"
+    before = read_networks(path, settings)
+    known = [each for each in before if each.architecture.key in settings["networks"]]
+    done, began = len(known), time.monotonic()
+    for number, architecture in enumerate(networks[done:], start=done + 1):
+        try:
+            each = in_full(architecture, setup, climbed, out / "trainings")
+        except TrainingFailedError as error:
+            raise InputError(f"the training of {architecture.summary} failed: {error}; try another --seed") from error
+        known.append(each)
+        write_json(path, {"settings": settings, "networks": [one.to_json() for one in known]})
+        left = (time.monotonic() - began) / (number - done) * (len(networks) - number)
+        say(f"network {number} of {len(networks)}: {each.psnr:.3f} dB in {each.seconds:.0f} s, "
+            f"{architecture.summary}; {duration(left)} left")  # fmt: skip
+    return known
+
+
+def read_networks(path: Path, settings: dict[str, Any]) -> list[Known]:
+    """Return what an earlier run of the same calibration trained; raises InputError where it was another one."""
+    if not path.exists():
+        return []
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        was, networks = content["settings"], [Known.from_json(each) for each in content["networks"]]
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path} holds no networks of a calibration; name another --out") from error
+    changed = [name for name, value in settings.items() if was.get(name) != value]
+    if changed:
+        raise InputError(f"{path} is of another calibration ({', '.join(changed)} differ); name another --out")
+    return networks
+
+
+def with_supernet(
+    known: Sequence[Known], population: Population, space: SearchSpace, setup: Setup, out: Path
+) -> tuple[list[Known], float]:
+    """Return the networks with a supernet's scores, and what it cost per network as a share of a full training."""
+    in_all = sum(each.seconds for each in known)
+    torch.manual_seed(setup.recipe.seed)
+    supernet = Supernet(space, population.num_feat_most, population.positions)
+    recipe = supernet_recipe(supernet, population, setup, SUPERNET_SHARE * in_all)
+    began = time.monotonic()
+    supernet = train(
+        supernet, population, recipe, setup.train, setup.device, state=out / "trainings" / "supernet.state"
+    )
+    found = scored(known, supernet, setup)
+    seconds = time.monotonic() - began
+    say(f"supernet: {recipe.steps:,} steps, with its scores {duration(seconds)}")
+    return found, seconds / in_all
+
+
+def report(
+    found: Sequence[Ranking], known: Sequence[Known], settings: dict[str, Any], args: argparse.Namespace
+) -> None:
+    """Write the page and the figures, and say them."""
+    lines = [in_words(each) for each in found]
+    poor = [f"warning: {each.name} ranks poorly here ({line})" for each, line in zip(found, lines, strict=True)
+            if each.cost_share and (each.tau is None or each.tau < POOR_TAU)]  # fmt: skip
+    place = conditions(args.device, args.lr_size, args.dtype)
+    results = {
+        "rankings": [asdict(each) for each in found],
+        "networks": [each.to_json() for each in known],
+        "settings": settings, "budget_ms": args.budget_ms,
+        "device": place.device, "threads": place.threads, "versions": place.versions, "date": provenance()["date"],
+        "command": args.command,
+    }  # fmt: skip
+    write_json(args.out / "calibration.json", results)
+    if args.json:
+        write_json(args.json, results)
+    write_text(args.out / "calibration.html", page(found, known, args))
+    for line in (*lines, *poor):
+        say(line)
+    say(f"Look at {args.out / 'calibration.html'}.")
+
+
+def in_words(each: Ranking) -> str:
+    """Say what a score is worth."""
+    tau = "no tau, all the same" if each.tau is None else f"tau {each.tau:.2f} ({each.low:.2f} to {each.high:.2f})"
+    return (
+        f"{each.name}: {tau}, {each.top3_in_first6} of the best 3 among its first 6, "
+        f"{100 * each.cost_share:.1f} % of a full training"
+    )
+
+
+def page(found: Sequence[Ranking], known: Sequence[Known], args: argparse.Namespace) -> str:
+    """Return the page: what each score is worth, and the networks that it was judged by."""
+    headings = (
+        "score",
+        "Kendall's tau",
+        "95 % interval",
+        "best 3 among its first 6",
+        "cost (% of a full training)",
+        "",
+    )
+    rows = [
+        (
+            each.name,
+            "" if each.tau is None else f"{each.tau:.2f}",
+            "" if each.low is None else f"{each.low:.2f} to {each.high:.2f}",
+            str(each.top3_in_first6),
+            f"{100 * each.cost_share:.1f}",
+            "poor" if each.tau is None or each.tau < POOR_TAU else "",
+        )
+        for each in found
+    ]
+    networks = [
+        (f"{each.psnr:.3f}", digits(each.complexity.multi_adds / 1e9), digits(each.complexity.activations / 1e6),
+         *(f"{psnr:.3f}" for psnr in each.cheap_psnr.values()), each.architecture.summary)
+        for each in sorted(known, key=lambda each: -each.psnr)
+    ]  # fmt: skip
+    note = "The interval is a bootstrap's over the networks. A regression predicts each network from all the others."
+    body = section("What each cheap score is worth", note, table(headings, rows, [""] * len(rows))) + section(
+        "The networks",
+        f"PSNR in dB on the validation crops; in full after {args.steps:,} steps.",
+        table(
+            ("in full", "multi-adds (G)", "activations (M)", *known[0].cheap_psnr, "architecture"),
+            networks,
+            [""] * len(networks),
+        ),
+    )
+    return document("Which cheap score to believe", [in_words(each) for each in found], body)
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))
