@@ -13,9 +13,10 @@ from typing import Any
 
 import torch
 
-from nas.calibration import SUPERNET_SHARE, Known, in_full, rankings, scored, supernet_recipe
+from nas.calibration import SUPERNET_SHARE, Known, in_full, rankings, scored
 from nas.evaluate import Setup
 from nas.preparation import add_flags, check_flags, load_data, make_setup
+from nas.raising import recipe_of
 from nas.rank_correlation import Ranking
 from nas.rungs import Ladder, ladder
 from nas.runtime_table import open_table
@@ -170,7 +171,7 @@ def with_supernet(
     in_all = sum(each.seconds for each in known)
     torch.manual_seed(setup.recipe.seed)
     supernet = Supernet(space, population.num_feat_most, population.positions)
-    recipe = supernet_recipe(supernet, population, setup, SUPERNET_SHARE * in_all)
+    recipe = recipe_of(supernet, population, setup, SUPERNET_SHARE * in_all)
     began = time.monotonic()
     supernet = train(
         supernet, population, recipe, setup.train, setup.device, state=out / "trainings" / "supernet.state"

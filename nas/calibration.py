@@ -11,21 +11,18 @@ from nas.evaluate import Setup
 from nas.quality_regression import Example, expected_unseen
 from nas.rank_correlation import Ranking, ranking
 from nas.rungs import Ladder, Rung, drawn, remove_weights, train_rung
-from nas.supernet import Population, Sandwich, score
+from nas.supernet import score
 from search_spaces.architecture import Architecture
 from search_spaces.network import build
 from search_spaces.supernet import Supernet
 from sr.complexity import Complexity, count
 from sr.deployment import in_dtype
 from sr.quality import evaluate
-from sr.recipe import Recipe
-from sr.training import fit, seconds_per_step, settle
+from sr.training import fit
 
 SUPERNET = "supernet"
 # What one supernet and its scores may cost, as a share of training all networks in full.
 SUPERNET_SHARE = 0.08
-FEWEST_SUPERNET_STEPS = 20
-PLANNING_STEPS = 10
 
 
 @dataclass(frozen=True)
@@ -99,14 +96,6 @@ def in_full(architecture: Architecture, setup: Setup, ladder: Ladder, folder: Pa
 def psnr_of(network: torch.nn.Module, setup: Setup) -> float:
     """Return the PSNR on the validation crops in dB."""
     return evaluate(in_dtype(network, setup.dtype), setup.val, setup.device, with_ssim=False).psnr
-
-
-def supernet_recipe(supernet: Supernet, population: Population, setup: Setup, seconds: float) -> Recipe:
-    """Return the recipe of a supernet that trains for about so many seconds on this device."""
-    sandwich = Sandwich(supernet, population, seed=setup.recipe.seed)
-    recipe = settle(sandwich, setup.recipe, setup.train, setup.device)
-    step = seconds_per_step(sandwich, recipe, setup.train, setup.device, steps=PLANNING_STEPS)
-    return replace(recipe, steps=max(FEWEST_SUPERNET_STEPS, int(seconds / step)))
 
 
 def scored(known: Sequence[Known], supernet: Supernet, setup: Setup) -> list[Known]:

@@ -5,14 +5,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-import torch
 from torch import nn
 
 import baselines
+from nas.course import Course
 from nas.evaluate import REFERENCE, Setup, fits
+from nas.rungs import drawn
 from nas.trial import Trial, trained_once
 from search_spaces.network import build
-from sr.checkpoint import Checkpoint, Description, save
+from sr.checkpoint import Checkpoint, Description, load_network, save
 from sr.complexity import count
 from sr.deployment import deploy, in_dtype
 from sr.export import export_onnx
@@ -63,8 +64,12 @@ class Chosen:
 
 
 def pick(trials: Sequence[Trial], setup: Setup) -> Finalist | None:
-    """Return the trial with the best PSNR that is within the budget when measured again; None where none is."""
-    ranked = sorted(trained_once(trials), key=lambda trial: -trial.psnr)
+    """Return the best trial that is within the budget when measured again; None where none is.
+
+    Those that climbed further come first, then the better PSNR on the last rung: PSNRs of different rungs do not
+    compare, and who was promoted was the best of its rung.
+    """
+    ranked = sorted(trained_once(trials), key=lambda trial: trial.standing, reverse=True)
     for start in range(0, len(ranked), FINALISTS):
         for finalist in measure_again(ranked[start : start + FINALISTS], setup):
             if finalist.beside.within(setup.budget_ms):
@@ -105,27 +110,34 @@ def timed(networks: Mapping[str, nn.Module], setup: Setup, protocol: Protocol) -
     return measure_runtimes(networks, setup.device, lr_size=setup.lr_size, dtype=setup.dtype, protocol=protocol)
 
 
-def final_recipe(trial: Trial, setup: Setup, seconds: float, steps: int | None) -> Recipe:
+def final_recipe(trial: Trial, course: Course, seconds: float, steps: int | None) -> Recipe:
     """Return the recipe of the long training: `steps`, or as many as fit into `seconds` on this device."""
-    network = build(trial.architecture)
-    settled = settle(network, setup.recipe, setup.train, setup.device)
+    network, setup = build(trial.architecture), course.setup
+    teacher = None if course.teacher is None else load_network(course.teacher)
+    settled = settle(network, setup.recipe, setup.train, setup.device, teacher=teacher)
     if steps is not None:
         return replace(settled, steps=steps)
     if math.isinf(seconds):
         return replace(settled, steps=10 * setup.recipe.steps)
-    step = seconds_per_step(network, settled, setup.train, setup.device, steps=PLANNING_STEPS)
+    step = seconds_per_step(network, settled, setup.train, setup.device, steps=PLANNING_STEPS, teacher=teacher)
     return replace(settled, steps=max(setup.recipe.steps, int(seconds / step)))
 
 
-def train_and_ship(finalist: Finalist, recipe: Recipe, setup: Setup, val: Pairs, folder: Path) -> Chosen:
+def train_and_ship(finalist: Finalist, recipe: Recipe, course: Course, val: Pairs, folder: Path) -> Chosen:
     """Train the chosen network, going on from `folder`/training.state where one is, measure it, and write it out.
 
-    Leaves network.pth (deployed form), architecture.json, measurement.json and network.onnx in `folder`.
+    It starts from the supernet's weights where the course's trainings do, else from scratch. Leaves network.pth
+    (deployed form), architecture.json, measurement.json and network.onnx in `folder`.
     """
-    architecture = finalist.trial.architecture
-    torch.manual_seed(recipe.seed)
+    architecture, setup = finalist.trial.architecture, course.setup
+    initial, teacher = (
+        None if path is None else load_network(path) for path in (course.initial(architecture), course.teacher)
+    )
     state = folder / TRAINING_STATE
-    fitted = fit(build(architecture), recipe, setup.train, setup.device, state=state, label="training the chosen")
+    fitted = fit(
+        drawn(architecture, recipe, initial), recipe, setup.train, setup.device,
+        state=state, label="training the chosen", teacher=teacher,
+    )  # fmt: skip
     network = deploy(fitted.network)
     quality = evaluate(in_dtype(network, setup.dtype), val, setup.device)
     bicubic = bicubic_quality(val, setup.device)

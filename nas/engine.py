@@ -26,6 +26,10 @@ class Engine(Protocol):
         """Record the outcome of an asked trial, on disk before returning."""
         ...
 
+    def advance(self, trial: Trial) -> None:
+        """Record what became of a told trial on a later rung, on disk before returning."""
+        ...
+
     def abandon(self, number: int) -> None:
         """Give an asked trial back, unfinished: a later `ask` proposes its architecture again."""
         ...

@@ -1,7 +1,7 @@
-"""One candidate: count, measure alone on the device, and only within the budget train and judge."""
+"""What a candidate costs: counted, and measured alone on the device. Over the budget it is never trained."""
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 
@@ -9,15 +9,12 @@ from nas.trial import State, Trial
 from search_spaces.architecture import Architecture
 from search_spaces.network import build
 from sr.complexity import Complexity, count
-from sr.deployment import in_dtype
 from sr.latency import Protocol, conditions, measure_runtimes
 from sr.lr_size import LrSize
 from sr.measurement import Measurement
 from sr.memory import free_bytes
 from sr.pairs import Pairs
-from sr.quality import evaluate
 from sr.recipe import Recipe
-from sr.training import TrainingFailedError, fit
 
 REFERENCE = "reference"
 
@@ -40,30 +37,23 @@ class Setup:
     reference: Architecture
 
 
-def evaluate_candidate(number: int, architecture: Architecture, setup: Setup) -> Trial:
-    """Return what became of the candidate; a training or a measurement that fails is an outcome, not an error."""
+def cost_candidate(number: int, architecture: Architecture, setup: Setup) -> Trial:
+    """Return a candidate that was counted and measured: `measured`, or `infeasible` or `failed` with the reason."""
     began = time.monotonic()
 
     def ended(state: State, measurement: Measurement | None, reason: str = "") -> Trial:
         return Trial(number, architecture, state, measurement, reason, time.monotonic() - began)
 
-    torch.manual_seed(setup.recipe.seed)
-    network = build(architecture)
-    measurement = None
-    complexity = count(network, setup.lr_size)
+    complexity = count(build(architecture), setup.lr_size)
     if not fits(complexity, setup.device):
         return ended("failed", None, f"a forward needs {complexity.memory / 1e9:.1f} GB, more than the device has left")
     try:
         measurement = measure_cost(architecture, complexity, setup)
-        if not measurement.within(setup.budget_ms):
-            return ended("infeasible", measurement, over_budget(measurement, setup.budget_ms))
-        fitted = fit(network, setup.recipe, setup.train, setup.device, quiet=True)
-        quality = evaluate(in_dtype(fitted.network, setup.dtype), setup.val, setup.device, with_ssim=False)
-    except TrainingFailedError as error:
-        return ended("failed", measurement, str(error))
     except torch.OutOfMemoryError:
-        return ended("failed", measurement, "the device has too little memory for this network")
-    return ended("trained", replace(measurement, quality=quality))
+        return ended("failed", None, "the device has too little memory for this network")
+    if not measurement.within(setup.budget_ms):
+        return ended("infeasible", measurement, over_budget(measurement, setup.budget_ms))
+    return ended("measured", measurement)
 
 
 def fits(complexity: Complexity, device: torch.device) -> bool:

@@ -198,9 +198,11 @@ class OptunaEngine:
 
     def catch_up(self) -> None:
         """Read what was told before and by other processes."""
+        advanced = self.study.user_attrs
         for trial in self.study.get_trials(deepcopy=False):
             if trial.number not in self.told and TRIAL in trial.user_attrs:
-                self.told[trial.number] = Trial.from_json(trial.user_attrs[TRIAL])
+                latest = advanced.get(advanced_key(trial.number), trial.user_attrs[TRIAL])
+                self.told[trial.number] = Trial.from_json(latest)
 
     @property
     def trials(self) -> list[Trial]:
@@ -239,6 +241,11 @@ class OptunaEngine:
         self.close(trial)
         self.told[trial.number] = trial
 
+    def advance(self, trial: Trial) -> None:
+        """Keep a trial's later rungs with the study: Optuna lets nothing be added to a finished trial."""
+        self.study.set_user_attr(advanced_key(trial.number), trial.to_json())
+        self.told[trial.number] = trial
+
     def close(self, trial: Trial) -> None:
         """Give Optuna the outcome of a trial that the record already holds."""
         if trial.state == "trained":
@@ -269,6 +276,11 @@ class OptunaEngine:
             picks = trial.system_attrs.get("fixed_params") or trial.params
             if len(picks) == len(self.space.choices):
                 self.study.enqueue_trial(picks)
+
+
+def advanced_key(number: int) -> str:
+    """Return the key under which a study keeps the later rungs of a trial."""
+    return f"{TRIAL}/{number}"
 
 
 def worthwhile_seeds(terms: Terms) -> list[Architecture]:

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from nas.confirm import Chosen
-from nas.evaluate import Setup
+from nas.course import Course
 from nas.trial import Trial, front_of
 from sr.figures import pareto_figure, write_png
 from sr.files import replacing
@@ -17,7 +17,8 @@ from sr.page import Kind, Point
 from sr.pareto_page import pareto_page
 
 COLUMNS = (
-    "number", "state", "psnr", "psnr_y", "runtime_ms", "runtime_p10", "runtime_p90", "runs", "reliable", "reference_ms",
+    "number", "state", "psnr", "psnr_y", "last_psnr", "last_steps",
+    "runtime_ms", "runtime_p10", "runtime_p90", "runs", "reliable", "reference_ms",
     "activations", "multi_adds", "challenge_flops", "params", "convs", "memory", "memory_format", "seconds",
     "duplicate_of", "reason", "key", "summary", "architecture",
 )  # fmt: skip
@@ -67,14 +68,16 @@ def row(trial: Trial) -> dict[str, Any]:
     }
     if measured.quality is not None:
         line |= {"psnr": round(measured.quality.psnr, 4), "psnr_y": round(measured.quality.psnr_y, 4)}
+    if trial.rungs:
+        line |= {"last_psnr": round(trial.rungs[-1].psnr, 4), "last_steps": trial.rungs[-1].steps}
     return line
 
 
 def write_page(out: Path, trials: Sequence[Trial], chosen: Chosen, budget_ms: float, closing: Sequence[str]) -> None:
     """Write pareto.html, and pareto.png where a browser is there to draw it.
 
-    All PSNR are those of the short trainings on the same validation crops, the chosen network's too: only what was
-    trained alike can stand on one plot.
+    All PSNR are those of the first rung on the same validation crops, the chosen network's too: only what was trained
+    alike can stand on one plot.
     """
     front = {trial.number for trial in front_of(trials)}
     points = [
@@ -99,8 +102,9 @@ def kind_of(trial: Trial, front: set[int], chosen: Chosen) -> Kind:
     return "front" if trial.number in front else "candidate"
 
 
-def closing_lines(trials: Sequence[Trial], chosen: Chosen, setup: Setup) -> list[str]:
-    """Say what was chosen, its runtime against the budget, its PSNR against bicubic, and what was tried."""
+def closing_lines(trials: Sequence[Trial], chosen: Chosen, course: Course, foresight: Sequence[str]) -> list[str]:
+    """Say what was chosen, its runtime against the budget, its PSNR against bicubic, what was tried and foreseen."""
+    setup = course.setup
     budget_ms = setup.budget_ms
     runtime, quality = chosen.measurement.runtime, chosen.measurement.quality
     assert quality is not None
@@ -118,8 +122,9 @@ def closing_lines(trials: Sequence[Trial], chosen: Chosen, setup: Setup) -> list
         f"{chosen.bicubic.psnr:.2f}; on Y {quality.psnr_y:.2f} against {chosen.bicubic.psnr_y:.2f} "
         f"({quality.pictures} validation pictures).",
         *rivals(chosen),
-        tally(trials),
-        f"The plots show the PSNR of every candidate, the chosen one too, after the same {setup.recipe.steps:,} steps, "
+        tally(trials, course),
+        *foresight,
+        f"The plots show the PSNR of every candidate, the chosen one too, {first_rung(course)}, "
         f"on crops of {len(setup.val)} validation pictures.",
     ]
 
@@ -134,13 +139,24 @@ def rivals(chosen: Chosen) -> list[str]:
     return [f"In the same rounds: chosen {ours:.1f} ms, {', '.join(compared)}."] if compared else []
 
 
-def tally(trials: Sequence[Trial]) -> str:
+def first_rung(course: Course) -> str:
+    """Say what the PSNR of the first rung is the PSNR of."""
+    steps = course.steps(0)
+    return f"after the same {steps:,} steps" if steps else "with the weights that it inherits from the supernet"
+
+
+def tally(trials: Sequence[Trial], course: Course) -> str:
     """Say how many candidates were tried, and what became of them."""
     once = [trial for trial in trials if trial.duplicate_of is None]
     counts = {state: sum(trial.state == state for trial in once) for state in ("trained", "infeasible", "failed")}
     repeated = len(trials) - len(once)
+    counted = f"{counts['trained']} {'scored' if course.scores else 'trained'}"
+    higher = [
+        f"{sum(len(trial.rungs) > rung for trial in once)} went on to {course.steps(rung):,} steps"
+        for rung in range(1, course.ladder.top + 1)
+    ]
     return (
-        f"Candidates: {len(once)} tried, {counts['trained']} trained, {counts['infeasible']} over the budget and never "
-        f"trained, {counts['failed']} failed; {repeated} repeated proposals answered from the record; "
+        f"Candidates: {len(once)} tried, {', '.join([counted, *higher])}, {counts['infeasible']} over the budget and "
+        f"never trained, {counts['failed']} failed; {repeated} repeated proposals answered from the record; "
         f"{len(front_of(trials))} on the front."
     )

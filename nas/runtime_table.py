@@ -125,6 +125,10 @@ class RuntimeTable:
                 for piece in hopeful for memory_format in MEMORY_FORMATS
             })  # fmt: skip
 
+    def knows(self, architecture: Architecture) -> bool:
+        """Tell whether a prediction needs no measuring."""
+        return all(self.known(piece) or self.hopeless(piece) is not None for piece in parts(architecture))
+
     def extrapolated(self, architecture: Architecture) -> tuple[str, ...]:
         """Return the names of those pieces of an architecture that are too slow to have been measured."""
         self.measure([architecture])

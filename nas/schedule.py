@@ -12,6 +12,8 @@ DEFAULT_SECONDS = 600.0
 FINISH_SECONDS = 75.0
 # Of the rest, what goes into candidates; the chosen network's long training gets what remains.
 SEARCH_SHARE = 0.55
+# Of the time for candidates, what a supernet gets before the first of them.
+SUPERNET_SHARE = 0.4
 
 
 @dataclass(frozen=True)
@@ -22,11 +24,13 @@ class Schedule:
     trials: int | None
     began: float = field(default_factory=time.monotonic)
 
-    @property
-    def trial_steps(self) -> int:
-        """Training steps of a candidate: with four times the time, twice the steps and twice the candidates."""
+    def trial_steps(self, rungs: int = 1) -> int:
+        """Return the steps of a candidate up to the top rung: four times the time, twice the steps and the candidates.
+
+        With rungs below it few climb to the top, so that it can be higher.
+        """
         minutes = (self.seconds if math.isfinite(self.seconds) else DEFAULT_SECONDS) / 60
-        return max(20, round(200 * math.sqrt(minutes)))
+        return max(20 << 2 * (rungs - 1), round((200 if rungs == 1 else 600) * math.sqrt(minutes)))
 
     @property
     def working_seconds(self) -> float:
@@ -37,6 +41,11 @@ class Schedule:
     def training_share(self) -> float:
         """Seconds that are kept for the long training."""
         return (1 - SEARCH_SHARE) * self.working_seconds
+
+    @property
+    def supernet_seconds(self) -> float:
+        """Seconds that a supernet trains; infinite without a limit."""
+        return SUPERNET_SHARE * SEARCH_SHARE * self.working_seconds
 
     @property
     def search_left(self) -> float:

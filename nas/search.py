@@ -4,39 +4,54 @@ import argparse
 import math
 import shlex
 import sys
+from collections.abc import Callable
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from nas.confirm import TRAINING_STATE, Chosen, Finalist, again, final_recipe, pick, train_and_ship
-from nas.engine import Engine
+from nas.course import TRAINED_RUNGS, Course, course
+from nas.crew import Crew, best_crew
+from nas.crew import in_words as crew_in_words
+from nas.engine import Engine, Proposer, Terms
 from nas.evaluate import Setup, measure_cost
-from nas.loop import propose
+from nas.flags import parse, time_limit
+from nas.foresight import Foresight, measure_pieces
+from nas.loop import Search
+from nas.nni_engine import NniProposer
 from nas.optuna_engine import OptunaEngine, has_study
+from nas.preparation import load_data, make_setup
+from nas.proposers import ENGINES
+from nas.raising import raised
 from nas.report import closing_lines, write_page, write_tables
-from nas.schedule import DEFAULT_SECONDS, Schedule, parse_duration
+from nas.runtime_table import open_table
+from nas.schedule import Schedule
 from nas.trial import Trial
 from search_spaces import SPACES
-from search_spaces.msrresnet import REFERENCE_NETWORK
 from search_spaces.network import build
 from search_spaces.space import SearchSpace
-from sr.command import DONE, INTERRUPTED, NOTHING_MEETS_BUDGET, Parser, device, run, say
+from sr.checkpoint import load_network
+from sr.command import DONE, INTERRUPTED, NOTHING_MEETS_BUDGET, run, say
 from sr.complexity import count
-from sr.data import load_pairs
-from sr.deployment import DTYPES
 from sr.errors import InputError
 from sr.files import write_json, write_text
 from sr.latency import conditions
-from sr.lr_size import parse_size, size_text
-from sr.pairs import Pairs, on_device, same_pictures
+from sr.lr_size import size_text
+from sr.pairs import Pairs
 from sr.progress import duration
 from sr.recipe import Recipe
 from sr.training import TrainingFailedError, seconds_per_step, settle
 
-# Short trainings are judged on the centres of a few pictures: enough to rank, in a fraction of the time.
-CROP_SIDE, CROPS = 96, 20
-# Batch and LR patch: in the minutes that a CPU search has, many small steps go further than few large ones.
-SMALL_STEPS, LARGE_STEPS = (8, 24), (32, 48)
+# Of the time limit, for the pieces of a device that was not met before.
+PIECES_SHARE = 0.15
+# Without a time limit.
+PIECES_SECONDS = 300.0
+# Finding out how many trainings at once are fastest takes half a minute.
+WORTH_A_CREW_SECONDS = 900.0
+MOST_AT_ONCE = 4
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -45,116 +60,24 @@ def main(argv: list[str] | None = None) -> int:
     space = SPACES[args.space]
     schedule = Schedule(time_limit(args), args.trials)
     train, val = load_data(args)
-    setup = make_setup(args, schedule, train, val)
+    setup = make_setup(args, args.trial_steps or schedule.trial_steps(TRAINED_RUNGS[args.quality]), train, val)
+    setup = replace(setup, recipe=replace(setup.recipe, distillation=args.distillation))
     introduce(setup, space, train, val)
     if args.dry_run:
         return estimate(setup, schedule)
-    engine, setup = open_engine(args, space, setup)
+    known = not args.resume
+    proposer, foresight = proposer_of(args), foresight_of(args, setup, space, schedule, measure=known)
+    engine, setup = open_engine(args, space, setup, proposer, foresight)
     try:
+        climbed = course_of(args, space, setup, foresight, schedule)
+        foresight.ladder = climbed.ladder
         if engine.settings["phase"] != "training":
-            propose(engine, setup, schedule, args.out)
-        return finish(engine, setup, schedule, val.to(setup.device), args)
+            explore(engine, climbed, foresight, schedule, args)
+        return finish(engine, climbed, foresight, schedule, val.to(setup.device), args)
     except KeyboardInterrupt:
         write_tables(args.out, engine.trials)
         say(f"interrupted with {len(engine.trials)} trials recorded; the same command with --resume goes on")
         return INTERRUPTED
-
-
-def parse(argv: list[str] | None) -> argparse.Namespace:
-    """Read the command line; raises InputError where a value breaks its law."""
-    parser = Parser(
-        prog="python -m nas.search",
-        description="Find, train and export the x4 super-resolution network with the best PSNR "
-        "within a runtime budget, measured on this device.",
-        example="python -m nas.search --budget-ms 40 --data DIV2K --time-limit 8h --out runs/forty",
-    )
-    parser.add_argument(
-        "--budget-ms",
-        required=True,
-        metavar="MS",
-        help="milliseconds for one LR picture that nine runs of ten must keep to",
-    )
-    parser.add_argument("--space", choices=sorted(SPACES), default="msrresnet", help="default msrresnet")
-    parser.add_argument("--lr-size", default="256x256", metavar="WxH", help="LR size of the budget (default 256x256)")
-    parser.add_argument("--dtype", choices=sorted(DTYPES), default="float32", help="of the runtime (default float32)")
-    parser.add_argument(
-        "--trials", type=int, metavar="N", help="candidates in all (default: as many as the time allows)"
-    )
-    parser.add_argument("--time-limit", metavar="TIME", help="90s, 10m, 8h (default 10m; none where --trials is given)")
-    parser.add_argument("--trial-steps", type=int, metavar="N", help="steps of a candidate (default by the time)")
-    parser.add_argument(
-        "--train-steps", type=int, metavar="N", help="steps of the chosen network (default by the time)"
-    )
-    parser.add_argument("--batch", type=int, metavar="N", help="patches a step (default 8 on a CPU, 32 on a GPU)")
-    parser.add_argument("--patch", type=int, metavar="N", help="side of the LR patches (default 24, on a GPU 48)")
-    parser.add_argument("--study", default="search", metavar="NAME", help="name in the storage (default search)")
-    parser.add_argument("--storage", metavar="URL", help="database URL or journal path (default: a journal in --out)")
-    parser.add_argument("--resume", action="store_true", help="go on with a study that is there")
-    parser.add_argument("--dry-run", action="store_true", help="say what it would cost, and write nothing")
-    parser.add_shared("out", "data", "val", "device", "seed", "json", out="runs/search")
-    args = parser.parse_args(argv)
-    args.given = sys.argv[1:] if argv is None else argv
-    args.device = device(str(args.device))
-    batch, patch = SMALL_STEPS if args.device.type == "cpu" else LARGE_STEPS
-    args.batch = batch if args.batch is None else args.batch
-    args.patch = patch if args.patch is None else args.patch
-    args.budget_ms = positive_number(args.budget_ms)
-    args.lr_size = parse_size(args.lr_size)
-    for name in ("trials", "trial_steps", "train_steps", "batch", "patch"):
-        value = getattr(args, name)
-        if value is not None and value < 1:
-            raise InputError(f"--{name.replace('_', '-')} must be at least 1, got {value}")
-    return args
-
-
-def positive_number(text: str) -> float:
-    """Return the budget; raises InputError where it is none."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not (value > 0 and math.isfinite(value)):
-        raise InputError(f"--budget-ms must be a number of milliseconds over zero, got {text!r}")
-    return value
-
-
-def time_limit(args: argparse.Namespace) -> float:
-    """Return the seconds that the whole command may take."""
-    if args.time_limit is not None:
-        return parse_duration(args.time_limit)
-    return DEFAULT_SECONDS if args.trials is None else math.inf
-
-
-def load_data(args: argparse.Namespace) -> tuple[Pairs, Pairs]:
-    """Load training and validation pictures; raises InputError where they share one."""
-
-    def report(line: str) -> None:
-        say(line, to_stderr=True)
-
-    train = load_pairs(args.data, "train", minimum_lr_side=args.patch, report=report)
-    is_div2k = args.data is not None and (args.data / "DIV2K_valid_HR").is_dir()
-    val = load_pairs(args.val or (args.data if is_div2k else None), "val", minimum_lr_side=16, report=report)
-    if shared := same_pictures(train, val):
-        raise InputError(
-            f"training and validation must not share a picture, but both hold {', '.join(shared[:3])}; "
-            f"give --val a folder of its own"
-        )
-    return train, val
-
-
-def make_setup(args: argparse.Namespace, schedule: Schedule, train: Pairs, val: Pairs) -> Setup:
-    """Put together what all candidates share."""
-    recipe = Recipe(steps=args.trial_steps or schedule.trial_steps, batch=args.batch, patch=args.patch, seed=args.seed)
-    return Setup(
-        budget_ms=args.budget_ms,
-        device=args.device,
-        lr_size=args.lr_size,
-        dtype=args.dtype,
-        recipe=recipe,
-        train=on_device(train, args.device),
-        val=val.centre_crops(CROP_SIDE, CROPS).to(args.device),
-        reference=REFERENCE_NETWORK,
-    )
 
 
 def introduce(setup: Setup, space: SearchSpace, train: Pairs, val: Pairs) -> None:
@@ -166,7 +89,64 @@ def introduce(setup: Setup, space: SearchSpace, train: Pairs, val: Pairs) -> Non
     say(f"pictures: {len(train)} to train on, {len(val)} to validate on; {setup.recipe.steps} steps a candidate")
 
 
-def open_engine(args: argparse.Namespace, space: SearchSpace, setup: Setup) -> tuple[OptunaEngine, Setup]:
+def proposer_of(args: argparse.Namespace) -> Callable[[Terms], Proposer]:
+    """Return what makes proposals."""
+    return partial(NniProposer, tuner=args.nni_tuner) if args.engine == "nni" else ENGINES[args.engine]
+
+
+def foresight_of(
+    args: argparse.Namespace, setup: Setup, space: SearchSpace, schedule: Schedule, *, measure: bool
+) -> Foresight:
+    """Return what the search expects of runtimes, once the pieces of the networks are measured on this device.
+
+    measure: whether they still may be; a resumed search knows what it knew.
+    """
+    table = open_table(
+        setup.device, setup.dtype, setup.lr_size, hopeless_ms=setup.budget_ms,
+        report=lambda line: say(line, to_stderr=True),
+    )  # fmt: skip
+    if measure:
+        seconds = PIECES_SHARE * schedule.seconds if math.isfinite(schedule.seconds) else PIECES_SECONDS
+        if not measure_pieces(table, space, seconds):
+            say(f"the pieces of this device's networks are known in part after {duration(seconds)}; "
+                "networks of others are measured without a prediction")  # fmt: skip
+    return Foresight(table, setup, course(args.quality, setup, args.out).ladder)
+
+
+def course_of(
+    args: argparse.Namespace, space: SearchSpace, setup: Setup, foresight: Foresight, schedule: Schedule
+) -> Course:
+    """Return how candidates are judged, the supernet trained where one is asked for."""
+    supernet = None
+    if "supernet" in (args.quality, args.init):
+        supernet = raised(space, setup, foresight.promising, schedule.supernet_seconds, args.out)
+    return course(args.quality, setup, args.out / "candidates", supernet, args.teacher)
+
+
+def explore(
+    engine: Engine, climbed: Course, foresight: Foresight, schedule: Schedule, args: argparse.Namespace
+) -> None:
+    """Search, with as many trainings at once as are fastest here."""
+    engine.remember(engine.settings | {"phase": "search"})
+    setup = climbed.setup
+    workers = args.crew
+    if workers is None:
+        workers = 1
+        if schedule.seconds >= WORTH_A_CREW_SECONDS and args.quality != "supernet":
+            speeds = best_crew(setup, setup.reference, most=MOST_AT_ONCE)
+            say(crew_in_words(speeds))
+            workers = speeds.best
+    with Crew(workers, setup) as crew:
+        Search(engine, climbed, crew, schedule, foresight, args.out, args.patience).run()
+
+
+def open_engine(
+    args: argparse.Namespace,
+    space: SearchSpace,
+    setup: Setup,
+    proposer: Callable[[Terms], Proposer],
+    foresight: Foresight,
+) -> tuple[OptunaEngine, Setup]:
     """Open a new study, or with --resume the one that is there and its setup.
 
     Raises InputError where the two are mixed up.
@@ -181,18 +161,31 @@ def open_engine(args: argparse.Namespace, space: SearchSpace, setup: Setup) -> t
         raise InputError(f"there is no study {args.study!r} in {storage} to resume; leave --resume out to start one")
     # Proves now, not after hours, that the results can be written.
     write_text(args.out / "command.txt", shlex.join(["python", "-m", "nas.search", *args.given]) + "\n")
-    engine = OptunaEngine(space, args.study, storage, args.seed, setup.budget_ms)
+    engine = OptunaEngine(
+        space, args.study, storage, args.seed, setup.budget_ms, proposer=proposer, promising=foresight.promising
+    )
     if exists:
-        if args.trial_steps is None:
-            # What the time limit of the first run made of it; that of this run is for what is still to do.
-            setup = replace(setup, recipe=replace(setup.recipe, steps=engine.settings["recipe"]["steps"]))
-        check_settings(engine.settings, settings_of(space, setup))
+        # As it was found out by the first run, whose time limit and device may have told other things.
+        was = Recipe(**engine.settings["recipe"])
+        steps = setup.recipe.steps if args.trial_steps is not None else was.steps
+        settled = replace(setup.recipe, steps=steps, precision=was.precision, memory_format=was.memory_format)
+        setup = replace(setup, recipe=settled)
+        foresight.setup = setup
+        check_settings(engine.settings, settings_of(args, space, setup))
     else:
-        engine.remember(settings_of(space, setup) | {"phase": "search"})
+        # One for all: candidates that train in other precisions do not compare.
+        settled = settle(build(setup.reference), setup.recipe, setup.train, setup.device, teacher=teacher_of(args))
+        setup = replace(setup, recipe=settled)
+        engine.remember(settings_of(args, space, setup) | {"phase": "search"})
     return engine, setup
 
 
-def settings_of(space: SearchSpace, setup: Setup) -> dict[str, Any]:
+def teacher_of(args: argparse.Namespace) -> nn.Module | None:
+    """Return the network to distil from, None without one."""
+    return None if args.teacher is None else load_network(args.teacher)
+
+
+def settings_of(args: argparse.Namespace, space: SearchSpace, setup: Setup) -> dict[str, Any]:
     """Return what must not change within a study: results of different conditions never stand on one front."""
     return {
         "space": space.name,
@@ -200,6 +193,9 @@ def settings_of(space: SearchSpace, setup: Setup) -> dict[str, Any]:
         "conditions": {**asdict(conditions(setup.device, setup.lr_size, setup.dtype)), "lr_size": list(setup.lr_size)},
         "recipe": asdict(setup.recipe),
         "pictures": [len(setup.train), *setup.val.names],
+        "quality": args.quality,
+        "init": args.init,
+        "engine": args.engine,
     }
 
 
@@ -213,9 +209,11 @@ def check_settings(kept: dict[str, Any], wanted: dict[str, Any]) -> None:
             )
 
 
-def finish(engine: Engine, setup: Setup, schedule: Schedule, val: Pairs, args: argparse.Namespace) -> int:
+def finish(
+    engine: Engine, climbed: Course, foresight: Foresight, schedule: Schedule, val: Pairs, args: argparse.Namespace
+) -> int:
     """Choose, train and ship, and say so; exit code 3 where nothing is within the budget."""
-    trials, settings = engine.trials, engine.settings
+    trials, settings, setup = engine.trials, engine.settings, climbed.setup
     write_tables(args.out, trials)
     if settings["phase"] == "training":
         finalist = again(trials, settings["chosen"], setup)
@@ -225,25 +223,26 @@ def finish(engine: Engine, setup: Setup, schedule: Schedule, val: Pairs, args: a
         if found is None:
             return nothing_within(trials, setup.budget_ms)
         finalist = found
-        recipe = final_recipe(finalist.trial, setup, schedule.training_seconds(), args.train_steps)
+        recipe = final_recipe(finalist.trial, climbed, schedule.training_seconds(), args.train_steps)
         chosen = {"phase": "training", "chosen": finalist.trial.number, "final_recipe": asdict(recipe)}
         engine.remember(settings | chosen)
     trial = finalist.trial
     say(f"chosen: trial {trial.number}, {trial.architecture.summary}; training it for {recipe.steps:,} steps")
-    shipped = train_patiently(engine, finalist, recipe, setup, val, args.out / "chosen")
+    shipped = train_patiently(engine, finalist, recipe, climbed, val, args.out / "chosen")
     engine.remember(engine.settings | {"phase": "done"})
-    report(shipped, trials, setup, args)
+    foresight.learn(trials)
+    report(shipped, trials, climbed, foresight, args)
     return DONE if shipped.measurement.within(setup.budget_ms) else NOTHING_MEETS_BUDGET
 
 
 def train_patiently(
-    engine: Engine, finalist: Finalist, recipe: Recipe, setup: Setup, val: Pairs, folder: Path
+    engine: Engine, finalist: Finalist, recipe: Recipe, climbed: Course, val: Pairs, folder: Path
 ) -> Chosen:
     """Train and ship the finalist; a training that diverges starts again at a third of the rate, twice at the most."""
     tries_left = 3
     while True:
         try:
-            return train_and_ship(finalist, recipe, setup, val, folder)
+            return train_and_ship(finalist, recipe, climbed, val, folder)
         except TrainingFailedError as error:
             tries_left -= 1
             if not tries_left:
@@ -254,11 +253,13 @@ def train_patiently(
             engine.remember(engine.settings | {"final_recipe": asdict(recipe)})
 
 
-def report(shipped: Chosen, trials: list[Trial], setup: Setup, args: argparse.Namespace) -> None:
+def report(
+    shipped: Chosen, trials: list[Trial], climbed: Course, foresight: Foresight, args: argparse.Namespace
+) -> None:
     """Write the page and say the closing lines."""
-    lines = closing_lines(trials, shipped, setup)
+    lines = closing_lines(trials, shipped, climbed, foresight.lines())
     write_text(args.out / "closing.txt", "\n".join(lines) + "\n")
-    write_page(args.out, trials, shipped, setup.budget_ms, lines)
+    write_page(args.out, trials, shipped, climbed.setup.budget_ms, lines)
     if args.json:
         write_json(args.json, shipped.measurement.to_json() | {"architecture": shipped.trial.architecture.to_json()})
     for line in lines:

@@ -4,20 +4,22 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from nas.rungs import Rung
 from search_spaces.architecture import Architecture
 from sr.measurement import Measurement
 from sr.pareto import front
 
-State = Literal["trained", "infeasible", "failed"]
+State = Literal["measured", "trained", "infeasible", "failed"]
 
 
 @dataclass(frozen=True)
 class Trial:
-    """A finished candidate.
+    """A candidate.
 
-    state: `trained` (measurement with quality), `infeasible` (measurement without: over the budget, never trained) or
-    `failed`, with its reason. duplicate_of: the number of the trial whose equal network was evaluated, else None; its
-    outcome was copied.
+    state: `measured` (within the budget, quality not known yet), `trained` (measurement with the quality of the first
+    rung, the same for all candidates), `infeasible` (measurement without: over the budget, never trained) or `failed`,
+    with its reason. rungs: all that it climbed, the first one too; one that failed on a later rung is `trained` with a
+    reason. duplicate_of: the number of the trial whose equal network was evaluated, else None; its outcome was copied.
     """
 
     number: int
@@ -27,6 +29,7 @@ class Trial:
     reason: str = ""
     seconds: float = 0.0
     duplicate_of: int | None = None
+    rungs: tuple[Rung, ...] = ()
 
     @property
     def objectives(self) -> tuple[float, float, float]:
@@ -38,10 +41,15 @@ class Trial:
 
     @property
     def psnr(self) -> float:
-        """PSNR in dB after the short training of a trained candidate."""
+        """PSNR in dB on the first rung of a trained candidate."""
         assert self.measurement is not None
         assert self.measurement.quality is not None
         return self.measurement.quality.psnr
+
+    @property
+    def standing(self) -> tuple[int, float]:
+        """What orders trained candidates by what is known of them: rungs climbed, then the PSNR on the last one."""
+        return (len(self.rungs), self.rungs[-1].psnr) if self.rungs else (0, self.psnr)
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON values from which `from_json` makes an equal trial."""
@@ -53,6 +61,7 @@ class Trial:
             "reason": self.reason,
             "seconds": self.seconds,
             "duplicate_of": self.duplicate_of,
+            "rungs": [rung.to_json() for rung in self.rungs],
         }
 
     @classmethod
@@ -64,6 +73,7 @@ class Trial:
                 **values,
                 "architecture": Architecture.from_json(values["architecture"]),
                 "measurement": None if measured is None else Measurement.from_json(measured),
+                "rungs": tuple(Rung.from_json(rung) for rung in values.get("rungs", ())),
             }
         )
 

@@ -271,7 +271,9 @@ def operate(gated: Gated, chosen_by: Way, setup: Setup, decorator: GateDecorator
     """Make the slim network of what the rounds left, in the execution that is fastest here."""
     gated.folded_into(setup.graph)
     selection = selected(chosen_by, setup, 1.0, decorator.progress.scores, decorator.progress.alive)
-    plan, choices = choose_execution(selection.plan(), setup.costs, setup.measurer)
+    # Channels beyond the plan would be beyond a limit of counts too.
+    counted = any(metric != "runtime" for metric in setup.limits)
+    plan, choices = choose_execution(selection.plan(), setup.costs, setup.measurer, exact=counted)
     return slimmed(gated, plan, choices, setup)
 
 

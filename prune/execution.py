@@ -89,8 +89,8 @@ class Measurer:
 class Chooser:
     """Chooses for one convolution after another."""
 
-    def __init__(self, costs: Costs, plan: Plan, measurer: Measurer) -> None:
-        self.costs, self.plan, self.measurer = costs, plan, measurer
+    def __init__(self, costs: Costs, plan: Plan, measurer: Measurer, *, exact: bool) -> None:
+        self.costs, self.plan, self.measurer, self.exact = costs, plan, measurer, exact
         # The layouts of the tensors between depend only a little on how they are reached: those of exact channels.
         exact = {name: Execution("gather", "gather") for name in plan.kept}
         self.surgery = Surgery(costs.graph, replace(plan, execution=exact))
@@ -151,10 +151,12 @@ class Chooser:
             return None
         ways: dict[Layout, Reach] = {}
         for reach in ("slice", "fold", "gather"):
-            ways.setdefault(within(have, wanted, reach), reach)
+            layout = within(have, wanted, reach)
+            if not self.exact or len(layout) == len(wanted):
+                ways.setdefault(layout, reach)
         positions = tuple(have.index(channel) for channel in wanted)
         conv = self.costs.graph.conv(self.costs.graph.convs()[name])
-        key = (side, len(have), positions, size, others, conv.kernel_size, conv.stride)
+        key = (side, len(have), positions, size, others, conv.kernel_size, conv.stride, self.exact)
         known = self.measurer.known
         if key not in known:
             known[key] = self.measurer.fastest({reach: work(layout) for layout, reach in ways.items()})
@@ -172,9 +174,14 @@ def picker(have: Layout, layout: Layout) -> nn.Module:
     return Gather(places) if run is None else Run(*run)
 
 
-def choose_execution(plan: Plan, costs: Costs, measurer: Measurer) -> tuple[Plan, list[Choice]]:
-    """Return the plan with the fastest way to run each convolution on this device, and why."""
-    return Chooser(costs, plan, measurer).choose()
+def choose_execution(
+    plan: Plan, costs: Costs, measurer: Measurer, *, exact: bool = False
+) -> tuple[Plan, list[Choice]]:
+    """Return the plan with the fastest way to run each convolution on this device, and why.
+
+    exact: only ways that compute nothing beyond the plan, whatever that costs.
+    """
+    return Chooser(costs, plan, measurer, exact=exact).choose()
 
 
 def in_words(choices: Sequence[Choice]) -> list[str]:

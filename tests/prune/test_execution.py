@@ -112,7 +112,7 @@ def test_every_place_that_meets_a_wider_tensor_has_a_choice(
     prepare_clock(monkeypatch, clock)
     graph, costs = traced(name), Costs(traced(name), LR_SIZE)
     plan = drawn_plan(graph, 1)
-    chooser = Chooser(costs, plan, measurer())
+    chooser = Chooser(costs, plan, measurer(), exact=False)
     expected = set()
     for conv, node in graph.convs().items():
         if conv in chooser.surgery.cuts and graph.steps[node].kind == "conv":
@@ -146,6 +146,19 @@ def test_no_choice_changes_what_is_computed(
         with torch.no_grad():
             expected, actual = slim(graph, plan)(lr), slim(graph, new)(lr)
         torch.testing.assert_close(actual, expected, rtol=1e-9, atol=1e-9)
+
+
+def test_an_exact_execution_computes_nothing_beyond_the_plan(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The later ways are the faster ones by this clock, and the last but one computes the whole tensor.
+    prepare_clock(monkeypatch, falling)
+    plan, costs = stream_plan(reads=(1, 3, 4), writes=(1, 3)), Costs(traced("stream"), LR_SIZE)
+    _, loose = choose_execution(plan, costs, Measurer(CPU, "float32", "contiguous"))
+    _, exact = choose_execution(plan, costs, Measurer(CPU, "float32", "contiguous"), exact=True)
+    assert [choice.wasted for choice in exact] == [0, 0]
+    assert [(choice.conv, choice.side) for choice in exact] == [(choice.conv, choice.side) for choice in loose]
+    # A run needs no copy and nothing beyond it: then a slice is exact.
+    _, run = choose_execution(stream_plan(reads=(1, 2, 3), writes=(0, 1)), costs, measurer(), exact=True)
+    assert {choice.reach for choice in run} == {"slice"}
 
 
 def test_what_is_timed_is_the_convolution_between_both_tensors(monkeypatch: pytest.MonkeyPatch) -> None:

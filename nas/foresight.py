@@ -1,0 +1,106 @@
+"""What a search expects before it measures: the runtime of a proposal, and the PSNR of a full training.
+
+Both only filter and order; what is reported is always measured.
+"""
+
+import random
+import time
+from collections.abc import Sequence
+
+from nas.evaluate import Setup
+from nas.quality_regression import Example, QualityRegression, fit
+from nas.rungs import Candidate, Ladder
+from nas.runtime_table import RuntimeTable, Sample, in_words
+from nas.trial import Trial, trained_once
+from search_spaces.architecture import Architecture
+from search_spaces.space import SearchSpace
+
+# The p90 that the budget is for lies above the median that is predicted, and predictions err both ways: only what is
+# hopeless is left out.
+MARGIN = 1.2
+# Architectures whose pieces tell what the engines will propose.
+DRAWS = 200
+# Pieces are measured in so many portions, to see in between how the time goes.
+PORTION = 10
+FIRST = "first rung"
+
+
+class Foresight:
+    """Expectations that grow with the trials; equal trials give equal ones, so that a resumed study goes on the same.
+
+    table: the runtimes of pieces on this device. A network with a piece that is not known has no prediction.
+    """
+
+    def __init__(self, table: RuntimeTable, setup: Setup, ladder: Ladder) -> None:
+        self.pieces, self.table = table, table
+        self.setup, self.ladder = setup, ladder
+        self.quality: QualityRegression = fit([], (FIRST,))
+        self.by_key: dict[str, Trial] = {}
+        self.learnt = -1
+
+    def learn(self, trials: Sequence[Trial]) -> None:
+        """Take in what was measured since."""
+        known = sum(1 + len(trial.rungs) for trial in trials)
+        if known == self.learnt:
+            return
+        self.learnt = known
+        samples = [sample for trial in trials if (sample := self.sample(trial)) is not None]
+        self.table = self.pieces.corrected(samples) if samples else self.pieces
+        trained = trained_once(trials)
+        self.by_key = {trial.architecture.key: trial for trial in trained}
+        self.quality = fit([example(trial) for trial in trained if len(trial.rungs) > self.ladder.top], (FIRST,))
+
+    def sample(self, trial: Trial) -> Sample | None:
+        """Return a measured trial as the table learns from it."""
+        measured = trial.measurement
+        if measured is None or trial.duplicate_of is not None or not self.pieces.knows(trial.architecture):
+            return None
+        if measured.runtime.median_ms > 3 * self.setup.budget_ms:
+            # Where nothing will be proposed any more, a correction need not be right.
+            return None
+        return Sample(trial.architecture, measured.runtime.median_ms, measured.reference_ms)
+
+    def promising(self, architecture: Architecture) -> bool:
+        """Tell whether a proposal may be within the budget."""
+        if not self.pieces.knows(architecture):
+            return True
+        return self.table.predict(architecture) <= MARGIN * self.setup.budget_ms
+
+    def rating(self, candidate: Candidate, rung: int) -> float:
+        """Return what candidates of a rung are ranked by: the expected PSNR of a full training, where it is known."""
+        trial = self.by_key.get(candidate.key)
+        if rung or self.quality.error.mae is None or trial is None or trial.measurement is None:
+            return candidate.rungs[rung].psnr
+        return self.quality.predict(trial.architecture, trial.measurement.complexity, cheap(trial)).psnr
+
+    def lines(self) -> list[str]:
+        """Say how far the expectations were right on networks that they did not see."""
+        found = [f"Foresight: {in_words(self.table.error())}."]
+        return [*found, f"Foresight: {self.quality.in_words()}."] if self.ladder.top else found
+
+
+def example(trial: Trial) -> Example:
+    """Return a candidate that climbed all rungs as the regression learns from it."""
+    assert trial.measurement is not None
+    return Example(trial.architecture, trial.measurement.complexity, cheap(trial), trial.rungs[-1].psnr)
+
+
+def cheap(trial: Trial) -> dict[str, float]:
+    """Return the PSNR of the first rung."""
+    return {FIRST: trial.psnr}
+
+
+def measure_pieces(table: RuntimeTable, space: SearchSpace, seconds: float) -> bool:
+    """Measure the pieces that a search is likely to meet, the seeds' first, for so many seconds; tell whether all are.
+
+    What is known of this device already takes no time.
+    """
+    began = time.monotonic()
+    rng = random.Random(0)  # noqa: S311 - a draw, no secret
+    wanted = [*space.seeds, *(space.decode(space.sample(rng)) for _ in range(DRAWS))]
+    for first in range(0, len(wanted), PORTION):
+        if time.monotonic() - began > seconds:
+            break
+        table.measure(wanted[first : first + PORTION])
+    table.save()
+    return all(table.knows(architecture) for architecture in wanted)

@@ -1,0 +1,71 @@
+"""The supernet of a search: trained once for what is within the budget, and read by a search that goes on."""
+
+import io
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from nas.evaluate import Setup
+from nas.supernet import Population, Sandwich, affordable, train
+from search_spaces.architecture import Architecture
+from search_spaces.space import SearchSpace
+from search_spaces.supernet import Supernet
+from sr.command import say
+from sr.errors import InputError
+from sr.files import write_bytes
+from sr.recipe import Recipe
+from sr.training import seconds_per_step, settle
+
+# Proposals that its population is chosen from.
+DRAWS = 400
+# Without a time limit: so many times the steps of a candidate.
+STEPS_TIMES = 4
+FEWEST_STEPS, PLANNING_STEPS = 20, 10
+
+
+def raised(
+    space: SearchSpace, setup: Setup, allowed: Callable[[Architecture], bool], seconds: float, out: Path
+) -> Supernet:
+    """Return the supernet of what is allowed, trained for so many seconds or, where that is infinite, by the steps.
+
+    It lies in `out`/supernet.pth then; a killed training goes on. Raises InputError where that is of another space.
+    """
+    population = affordable(space, allowed, setup.recipe.seed, DRAWS)
+    torch.manual_seed(setup.recipe.seed)
+    supernet = Supernet(space, population.num_feat_most, population.positions)
+    path = out / "supernet.pth"
+    if path.exists():
+        return read(path, supernet)
+    recipe = recipe_of(supernet, population, setup, seconds)
+    say(f"supernet: {population.num_feat_most} features, {population.positions} positions, {recipe.steps:,} steps")
+    state = out / "supernet.state"
+    supernet = train(supernet, population, recipe, setup.train, setup.device, state=state)
+    buffer = io.BytesIO()
+    torch.save(supernet.state_dict(), buffer)
+    write_bytes(path, buffer.getvalue())
+    state.unlink(missing_ok=True)
+    return supernet
+
+
+def recipe_of(supernet: Supernet, population: Population, setup: Setup, seconds: float) -> Recipe:
+    """Return how a supernet is trained in about so many seconds on this device."""
+    # A teacher of its own distils into it already.
+    plain = replace(setup.recipe, distillation=0.0)
+    if math.isinf(seconds):
+        return replace(plain, steps=STEPS_TIMES * plain.steps)
+    sandwich = Sandwich(supernet, population, seed=plain.seed)
+    settled = settle(sandwich, plain, setup.train, setup.device)
+    step = seconds_per_step(sandwich, settled, setup.train, setup.device, steps=PLANNING_STEPS)
+    return replace(settled, steps=max(FEWEST_STEPS, int(seconds / step)))
+
+
+def read(path: Path, supernet: Supernet) -> Supernet:
+    """Read the weights of an earlier run; raises InputError where they are of another supernet."""
+    try:
+        supernet.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    except Exception as error:
+        raise InputError(f"{path} is not the supernet of this search; remove it to train one") from error
+    return supernet.eval()
