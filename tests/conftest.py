@@ -1,10 +1,20 @@
 """Fixtures that every test may use."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import settings
+
+# As many examples as find a broken law soon; a test whose examples cost more names a smaller number itself.
+settings.register_profile("suite", deadline=None, max_examples=30)
+settings.load_profile("suite")
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # The workers share the cores: each takes one, and so do the processes that it starts.
+    os.environ["OMP_NUM_THREADS"] = "1"
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")
@@ -15,6 +25,15 @@ def shared() -> Path:
     if not (folder / "reference").is_dir():
         pytest.skip(f"the reference data is not at {folder} (name its folder in PARETOSR_SHARED)")
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Wait for nobody else's measurements and leave the user's tables of runtimes alone."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tempfile.tempdir", str(tmp_path_factory.getbasetemp()))
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(autouse=True)

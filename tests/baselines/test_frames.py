@@ -27,12 +27,6 @@ class Noting(nn.Module):
         return self.shuffle(self.conv(lr))
 
 
-@pytest.fixture(autouse=True)
-def _own_locks(tmp_path_factory, monkeypatch):
-    """Wait for nobody else's trainings."""
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path_factory.getbasetemp()))
-
-
 def test_the_default_list_is_the_hundred_of_div2ks_test_set():
     sizes = read_sizes(DIV2K_TEST)
     assert len(sizes) == 100

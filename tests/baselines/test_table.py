@@ -12,9 +12,8 @@ from sr.latency import Protocol
 
 
 @pytest.fixture(autouse=True)
-def _short(tmp_path_factory, monkeypatch):
-    """Wait for nobody else's trainings, and measure for a moment only."""
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path_factory.getbasetemp()))
+def _short(monkeypatch):
+    """Measure for a moment only."""
     monkeypatch.setattr(runtimes, "PROTOCOL", Protocol(seconds=0.01, minimum_runs=3, quiet_seconds=0))
 
 

@@ -31,15 +31,14 @@ from sr.recipe import Recipe
 CPU = torch.device("cpu")
 CONFIG = {"num_feat": 8, "num_block1": 1, "num_block2": 1}
 DESCRIPTION = Description("baseline", {"name": "hcsrn", **CONFIG})
-RECIPE = Recipe(steps=60, batch=2, patch=8, precision="float32", memory_format="contiguous")
+RECIPE = Recipe(steps=24, batch=2, patch=8, precision="float32", memory_format="contiguous")
 LR = torch.rand(1, 3, 14, 11, generator=torch.Generator().manual_seed(1))
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _few_runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Time by a few runs and wait for nobody else's: what is tested is not how long a network takes."""
+def _few_runs() -> Iterator[None]:
+    """Time by a few runs, on a busy machine too: what is tested is not how long a network takes."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tempfile.tempdir", str(tmp_path_factory.getbasetemp()))
         patch.setattr(compare, "SIDE_BY_SIDE", Protocol(seconds=0.0, minimum_runs=3, quiet_seconds=0.0))
         patch.setattr("sr.device_table.QUIET_SECONDS", 0.0)
         patch.setattr("sr.timing.LONGEST_MS", 0.0)
@@ -135,7 +134,7 @@ def test_a_killed_fine_tuning_goes_on(pruned: Pruned, tmp_path: Path, monkeypatc
 
     def counted(pairs: Pairs, *args: Any) -> Any:
         calls[0] += 1
-        if calls[0] == 50:
+        if calls[0] == 22:
             raise KeyboardInterrupt
         return patches(pairs, *args)
 

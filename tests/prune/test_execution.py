@@ -55,12 +55,6 @@ def traced(name: str) -> Graph:
     return graph
 
 
-@pytest.fixture(autouse=True)
-def _own_locks(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wait for nobody else's trainings."""
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path_factory.getbasetemp()))
-
-
 def prepare_clock(monkeypatch: pytest.MonkeyPatch, clock: Callable[[int], list[float]]) -> list[list[torch.Size]]:
     """Let a prepared clock time works, by how many they are; returns the shapes of what each of them made."""
     made: list[list[torch.Size]] = []

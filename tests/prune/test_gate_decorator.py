@@ -32,12 +32,6 @@ SHORT = Schedule(rounds=3, tick_steps=2, tock_steps=3, batch=2, patch=8)
 LR = torch.rand(1, 3, 12, 10, generator=torch.Generator().manual_seed(4))
 
 
-@pytest.fixture(autouse=True)
-def _own_locks(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wait for nobody else's measurements."""
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path_factory.getbasetemp()))
-
-
 def noise() -> Pairs:
     random = torch.Generator().manual_seed(0)
     lr = [torch.randint(0, 256, (*size, 3), generator=random, dtype=torch.uint8) for size in ((12, 14), (10, 11))]
@@ -104,7 +98,6 @@ class Killer:
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], int]:
     """Return what three rounds without a kill end in, and how often they cut patches."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tempfile.tempdir", str(tmp_path_factory.getbasetemp()))
         decorator = start(tmp_path_factory.mktemp("whole") / "gates.state")
         counter = Killer(patch, at=0)
         decorator.run(choose, label="whole", rounds=3)
@@ -174,7 +167,7 @@ def test_a_pruning_killed_anywhere_ends_like_one_that_was_not(
 
 @pytest.mark.parametrize("kind", ["tick", "tock"])
 def test_a_long_tick_or_tock_goes_on_within_itself(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    schedule = replace(SHORT, rounds=1, **{f"{kind}_steps": 50})
+    schedule = replace(SHORT, rounds=1, **{f"{kind}_steps": 24})
     undisturbed = start(tmp_path / "whole" / "gates.state", schedule)
     undisturbed.run(choose, label="whole", rounds=1)
     # Saves wait for half a minute: let it pass between any two looks at the clock.
@@ -184,7 +177,7 @@ def test_a_long_tick_or_tock_goes_on_within_itself(kind: str, tmp_path: Path, mo
     decorator = start(state, schedule)
     with monkeypatch.context() as patch:
         seen: list[int] = []
-        kill_in(patch, decorator, kind, 30, seen)
+        kill_in(patch, decorator, kind, 22, seen)
         with pytest.raises(KeyboardInterrupt):
             decorator.run(choose, label="killed", rounds=1)
     part = decorator.part(kind)

@@ -1,5 +1,6 @@
 """What tracing finds in a network, and that the traced module still computes what the network computes."""
 
+import functools
 import itertools
 from collections import Counter
 
@@ -15,14 +16,16 @@ from search_spaces.network import build as build_searched
 from sr.deployment import deploy
 from sr.errors import InputError
 
-BLOCKS = tuple(Block(kind) for kind in ("inverted_x3", "mobilenetv3", "idle", "multiscale_idle", "residual_leaky"))
+MIXED = tuple(Block(kind) for kind in ("inverted_x3", "mobilenetv3", "idle", "multiscale_idle", "residual_leaky"))
 SKELETONS = list(itertools.product(UPSAMPLERS, IMAGE_SKIPS, AGGREGATIONS))
 SMALL = {
-    "maffsrn": {"num_group": 1},
-    "efdn": {},
-    "larvanet": {"num_block": 1},
-    "larn": {},
-    "idlesr": {"num_block": 3},
+    "maffsrn": {"num_feat": 8, "num_group": 1},
+    "efdn": {"num_feat": 8},
+    "larvanet": {"num_feat": 8, "num_block": 1},
+    "larn": {"num_feat": 8},
+    "idlesr": {"num_feat": 8, "num_block": 3},
+    "spsr": {"num_feat": 12, "num_block": 2},
+    "sam_sr_lite": {"num_block": 2},
     "hcsrn": {"num_feat": 8, "num_block1": 2, "num_block2": 1},
 }
 KINDS = {
@@ -33,8 +36,13 @@ KINDS = {
 }
 
 
+def small(name: str) -> nn.Module:
+    return build(name, **SMALL.get(name, {"num_feat": 8, "num_block": 2}))
+
+
+@functools.cache
 def traced(name: str) -> Graph:
-    return trace(build(name, **SMALL.get(name, {"num_block": 2})))
+    return trace(small(name))
 
 
 def of_kind(graph: Graph, kind: str) -> list[torch.fx.Node]:
@@ -61,7 +69,7 @@ def test_every_operator_of_these_has_a_rule(name):
 
 @pytest.mark.parametrize("name", BASELINES)
 def test_every_baseline_traces_to_itself(name):
-    network = build(name, **SMALL.get(name, {"num_block": 2}))
+    network = small(name)
     graph, lr = trace(network), torch.rand(2, 3, 17, 23)
     if name == "safmn":
         lr = torch.rand(2, 3, 16, 24)
@@ -73,7 +81,7 @@ def test_every_baseline_traces_to_itself(name):
 
 @pytest.mark.parametrize(("upsampler", "image_skip", "aggregation"), SKELETONS)
 def test_every_skeleton_traces_to_itself(upsampler, image_skip, aggregation):
-    network = build_searched(Architecture(8, BLOCKS, upsampler, image_skip, aggregation))
+    network = build_searched(Architecture(8, (Block("residual_relu"),) * 2, upsampler, image_skip, aggregation))
     graph, lr = trace(network), torch.rand(1, 3, 9, 7)
     with torch.no_grad():
         assert torch.equal(graph.module(lr), deploy(network)(lr))
@@ -81,8 +89,16 @@ def test_every_skeleton_traces_to_itself(upsampler, image_skip, aggregation):
     whole = 0 if upsampler != "one_step" else 1 if image_skip == "none" else 2
     counted = Counter(step.kind for step in graph.steps.values())
     assert counted["opaque"] == whole
-    assert (counted["slice"], counted["depthwise"], counted["product"]) == (6, 3, 1)
     assert of_kind(graph, "sum")[-1].users, "the image skip is read by somebody"
+
+
+def test_blocks_of_every_wiring_trace_to_themselves():
+    network = build_searched(Architecture(8, MIXED, "one_step", "bilinear", "concat"))
+    graph, lr = trace(network), torch.rand(1, 3, 9, 7)
+    with torch.no_grad():
+        assert torch.equal(graph.module(lr), deploy(network)(lr))
+    counted = Counter(step.kind for step in graph.steps.values())
+    assert (counted["slice"], counted["depthwise"], counted["product"]) == (6, 3, 1)
 
 
 def test_channels_are_those_of_the_network():

@@ -34,12 +34,10 @@ LIMITS = ["--target", "params,activations", "--budget", "5000,100000"]
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _few_runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Time by a few runs and wait for nobody else's: what is tested is not how long a network takes."""
+def _few_runs() -> Iterator[None]:
+    """Time by a few runs, on a busy machine too: what is tested is not how long a network takes."""
     protocol = Protocol(seconds=0.0, minimum_runs=3, quiet_seconds=0.0)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tempfile.tempdir", str(tmp_path_factory.getbasetemp()))
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         patch.setattr(command, "QUICK", protocol)
         patch.setattr(compare, "SIDE_BY_SIDE", protocol)
         patch.setattr("sr.device_table.QUIET_SECONDS", 0.0)

@@ -23,7 +23,7 @@ GRAPHS = {
     "imdn": trace(build("imdn", num_block=2)),
     "bsrn": trace(build("bsrn", num_feat=8, num_block=2)),
     "ecbsr": trace(build("ecbsr")),
-    "efdn": trace(build("efdn")),
+    "efdn": trace(build("efdn", num_feat=8)),
     "one_step": trace(build_searched(Architecture(8, MIXED, "one_step", "bilinear", "concat"))),
     "two_step": trace(build_searched(Architecture(8, MIXED, "two_step", "nearest", "long_skip"))),
 }

@@ -32,9 +32,10 @@ calls = st.builds(
 
 
 @pytest.fixture(autouse=True)
-def _own_locks(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wait for nobody else's trainings, and take a busy machine as it is."""
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path_factory.getbasetemp()))
+def _few_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Time by a few runs, and take a busy machine as it is."""
+    monkeypatch.setattr("sr.timing.SHORTEST_MS", 5.0)
+    monkeypatch.setattr("sr.timing.LONGEST_MS", 20.0)
     monkeypatch.setattr("sr.device_table.QUIET_SECONDS", 0.0)
     monkeypatch.setattr("sr.device_table.MOST_DRIFT", math.inf)
 

@@ -21,9 +21,8 @@ times = st.floats(1e-6, 1e6)
 
 
 @pytest.fixture(autouse=True)
-def _own_locks(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wait for nobody else's trainings; what is tested is not how long a work takes."""
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path_factory.getbasetemp()))
+def _few_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Time by a few runs: what is tested is not how long a work takes."""
     monkeypatch.setattr("sr.device_table.QUIET_SECONDS", 0.0)
     monkeypatch.setattr("sr.timing.LONGEST_MS", 20.0)
     # However busy the machine of the tests is.

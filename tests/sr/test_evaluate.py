@@ -115,10 +115,16 @@ def test_bicubic_on_set5(shared):
     assert 0.78 < quality.ssim < 0.83
 
 
-def test_command_prints_a_table_and_writes_json(folder, tmp_path, capsys):
-    network, report = tmp_path / "enlarge.onnx", tmp_path / "quality.json"
-    export_onnx(Enlarge(), network)
-    argv = [str(network), "--val", str(folder), "--device", "cpu", "--per-picture", "--json", str(report)]
+@pytest.fixture(scope="module")
+def enlarge(tmp_path_factory):
+    path = tmp_path_factory.mktemp("network") / "enlarge.onnx"
+    export_onnx(Enlarge(), path)
+    return path
+
+
+def test_command_prints_a_table_and_writes_json(enlarge, folder, tmp_path, capsys):
+    report = tmp_path / "quality.json"
+    argv = [str(enlarge), "--val", str(folder), "--device", "cpu", "--per-picture", "--json", str(report)]
     assert run(main, argv) == DONE
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == ["PSNR", "large", "small", "tiny", "network", "bicubic"]
@@ -131,8 +137,6 @@ def test_command_prints_a_table_and_writes_json(folder, tmp_path, capsys):
     assert f"{ours.psnr:.3f}" in lines[-2]
 
 
-def test_command_names_a_missing_folder(tmp_path, capsys):
-    network = tmp_path / "enlarge.onnx"
-    export_onnx(Enlarge(), network)
-    assert run(main, [str(network), "--val", str(tmp_path / "nowhere")]) == BAD_INPUT
+def test_command_names_a_missing_folder(enlarge, tmp_path, capsys):
+    assert run(main, [str(enlarge), "--val", str(tmp_path / "nowhere")]) == BAD_INPUT
     assert "nowhere" in capsys.readouterr().err

@@ -52,12 +52,6 @@ class Spy(Tiny):
         return super().forward(lr)
 
 
-@pytest.fixture(autouse=True)
-def _own_locks(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wait for nobody else's trainings."""
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path_factory.getbasetemp()))
-
-
 @pytest.fixture
 def spy() -> Spy:
     Spy.calls.clear()

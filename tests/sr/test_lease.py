@@ -1,4 +1,6 @@
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -12,21 +14,33 @@ from sr.lease import busy_seconds, device_key, lock_file, measuring_on, training
 
 ROOT = Path(__file__).resolve().parents[2]
 # TMPDIR is the test's own folder, and so are the lock files: nobody else on this machine is waited for.
-HOLDER = """
-import sys, time, torch
+HOLDERS = """
+import os, sys, time, torch
 from pathlib import Path
 from sr.lease import measuring_on, training_on
-kind, folder, name = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
+folder = Path(sys.argv[1])
 def wait(mark):
     deadline = time.monotonic() + 60
     while not (folder / mark).exists() and time.monotonic() < deadline:
         time.sleep(0.005)
-wait(f"{name}.ask")
-(folder / f"{name}.asks").touch()
-with {"train": training_on, "measure": measuring_on}[kind](torch.device("cpu")):
-    (folder / f"{name}.holds").touch()
-    wait(f"{name}.release")
-(folder / f"{name}.done").touch()
+def hold(name, lease):
+    wait(f"{name}.ask")
+    (folder / f"{name}.asks").touch()
+    with lease(torch.device("cpu")):
+        (folder / f"{name}.holds").touch()
+        wait(f"{name}.release")
+    (folder / f"{name}.done").touch()
+for name, kind in (argument.split("=") for argument in sys.argv[2:]):
+    child = os.fork()
+    if not child:
+        hold(name, {"train": training_on, "measure": measuring_on}[kind])
+        os._exit(0)
+    print(child, flush=True)
+while True:
+    try:
+        os.wait()
+    except ChildProcessError:
+        break
 """
 # Long enough for a process that may go on to do so, on a busy machine too; a shorter one could only miss a mistake.
 PATIENCE_SECONDS = 60.0
@@ -34,17 +48,30 @@ HOLD_BACK_SECONDS = 0.2
 
 
 class Holders:
-    """Processes that ask for a lease when told and keep it until told; all start at once, which takes seconds."""
+    """Processes that ask for a lease when told and keep it until told; forks of one, as its imports take seconds."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.process: subprocess.Popen[str] | None = None
+        self.pids: dict[str, int] = {}
 
     def start(self, **kinds: str) -> None:
         environment = os.environ | {"TMPDIR": str(self.folder), "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-        for name, kind in kinds.items():
-            command = [sys.executable, "-c", HOLDER, kind, str(self.folder), name]
-            self.processes[name] = subprocess.Popen(command, env=environment, cwd=ROOT)
+        command = [sys.executable, "-c", HOLDERS, str(self.folder), *(f"{name}={kind}" for name, kind in kinds.items())]
+        self.process = subprocess.Popen(command, env=environment, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout is not None
+        self.pids = {name: int(self.process.stdout.readline()) for name in kinds}
+
+    def kill(self, name: str) -> None:
+        os.kill(self.pids[name], signal.SIGKILL)
+
+    def end(self) -> None:
+        for name in self.pids:
+            # It may have ended by itself.
+            with contextlib.suppress(ProcessLookupError):
+                self.kill(name)
+        if self.process is not None:
+            self.process.communicate(timeout=PATIENCE_SECONDS)
 
     def ask(self, *names: str) -> None:
         for name in names:
@@ -72,11 +99,11 @@ class Holders:
 
 @pytest.fixture
 def holders(tmp_path: Path) -> Iterator[Holders]:
+    if not hasattr(os, "fork"):
+        pytest.skip("starts its processes by fork")
     made = Holders(tmp_path)
     yield made
-    for process in made.processes.values():
-        process.kill()
-        process.wait()
+    made.end()
 
 
 def test_many_train_together_and_a_waiting_measurer_goes_before_new_trainers(holders: Holders) -> None:
@@ -104,7 +131,7 @@ def test_a_killed_holder_lets_go(holders: Holders) -> None:
     holders.wait("killed.holds")
     holders.ask("next")
     assert holders.held_back("next")
-    holders.processes["killed"].kill()
+    holders.kill("killed")
     holders.wait("next.holds")
     holders.release("next")
 

@@ -38,12 +38,6 @@ CPU = torch.device("cpu")
 SETTLED = Recipe(steps=12, batch=2, patch=6, warmup_steps=2, precision="float32", memory_format="contiguous")
 
 
-@pytest.fixture(autouse=True)
-def _own_locks(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wait for nobody else's measurements."""
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path_factory.getbasetemp()))
-
-
 def tiny(seed: int = 0) -> nn.Module:
     """Two convolutions with a batch norm between them, whose buffers are a state too."""
     torch.manual_seed(seed)
@@ -147,7 +141,7 @@ RECIPES = st.builds(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(RECIPES, st.integers(0, 6))
 def test_a_resumed_run_is_an_uninterrupted_one(
     tmp_path_factory: pytest.TempPathFactory, recipe: Recipe, interrupted_after: int
