@@ -14,13 +14,15 @@ from typing import Any
 import torch
 
 from nas.calibration import SUPERNET_SHARE, Known, in_full, rankings, scored
+from nas.engine import accept_all
 from nas.evaluate import Setup
 from nas.preparation import add_flags, check_flags, load_data, make_setup
-from nas.raising import recipe_of
+from nas.raising import found_once, recipe_of
+from nas.raising import population_of as accepted
 from nas.rank_correlation import Ranking
 from nas.rungs import Ladder, ladder
 from nas.runtime_table import open_table
-from nas.supernet import Population, affordable, train
+from nas.supernet import Population, train
 from search_spaces import SPACES
 from search_spaces.architecture import Architecture
 from search_spaces.network import build
@@ -33,6 +35,7 @@ from sr.files import write_json, write_text
 from sr.latency import conditions
 from sr.page import digits, document, section, table
 from sr.progress import duration
+from sr.recipe import Recipe
 from sr.training import TrainingFailedError, settle
 
 DRAWS = 400
@@ -47,14 +50,15 @@ def main(argv: list[str] | None = None) -> int:
     """Train networks in full, score them cheaply, and say which score to believe."""
     args = parse(argv)
     train_pairs, val = load_data(args)
-    setup = settled(make_setup(args, args.steps, train_pairs, val))
-    climbed = ladder(args.steps, args.rungs)
-    population = population_of(SPACES[args.space], setup, args.seed)
+    setup, climbed = make_setup(args, args.steps, train_pairs, val), ladder(args.steps, args.rungs)
+    settings = settings_of(args, setup, climbed)
+    check_settings(settings, args.out)
+    setup = settled(setup, args.out)
+    population = population_of(SPACES[args.space], setup, args.out)
     networks = drawn(population, args.networks, args.seed)
     say(f"{len(networks)} networks that take up to {WITHIN:g} times {args.budget_ms:g} ms, "
         f"{args.steps:,} steps each, rungs at {', '.join(f'{steps:,}' for steps in climbed.steps[:-1])}")  # fmt: skip
-    settings = settings_of(args, setup, networks, climbed)
-    known = trained(networks, setup, climbed, args.out, settings)
+    known = trained(networks, setup, climbed, args.out)
     known, share = with_supernet(known, population, SPACES[args.space], setup, args.out)
     found = rankings(known, climbed, share)
     report(found, known, settings, args)
@@ -84,13 +88,20 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     return args
 
 
-def settled(setup: Setup) -> Setup:
+def settled(setup: Setup, out: Path) -> Setup:
     """Return the setup with one precision and memory format for all: those that suit the reference network."""
-    return replace(setup, recipe=settle(build(setup.reference), setup.recipe, setup.train, setup.device))
+
+    def find() -> dict[str, Any]:
+        return asdict(settle(build(setup.reference), setup.recipe, setup.train, setup.device))
+
+    return replace(setup, recipe=Recipe(**found_once(out / "recipe.json", find)))
 
 
-def population_of(space: SearchSpace, setup: Setup, seed: int) -> Population:
+def population_of(space: SearchSpace, setup: Setup, out: Path) -> Population:
     """Return the networks of a space that the table of this device finds within reach of the budget."""
+    path, seed = out / "population.json", setup.recipe.seed
+    if path.exists():
+        return accepted(space, accept_all, seed, path)
     runtimes = open_table(
         setup.device, setup.dtype, setup.lr_size, hopeless_ms=setup.budget_ms,
         report=lambda line: say(line, to_stderr=True),
@@ -98,7 +109,7 @@ def population_of(space: SearchSpace, setup: Setup, seed: int) -> Population:
     rng = random.Random(seed)  # noqa: S311 - a draw, no secret
     # Together they take a fraction of the time that their pieces take one by one.
     runtimes.measure([*space.seeds, *(space.decode(space.sample(rng)) for _ in range(DRAWS))])
-    found = affordable(space, lambda each: runtimes.predict(each) <= WITHIN * setup.budget_ms, seed, DRAWS)
+    found = accepted(space, lambda each: runtimes.predict(each) <= WITHIN * setup.budget_ms, seed, path)
     runtimes.save()
     return found
 
@@ -115,26 +126,32 @@ def drawn(population: Population, count: int, seed: int) -> list[Architecture]:
     raise InputError(f"only {len(found)} networks are within reach of the budget, asked for {count}; raise --budget-ms")
 
 
-def settings_of(
-    args: argparse.Namespace, setup: Setup, networks: Sequence[Architecture], climbed: Ladder
-) -> dict[str, Any]:
+def settings_of(args: argparse.Namespace, setup: Setup, climbed: Ladder) -> dict[str, Any]:
     """Return what must be the same for a calibration to go on."""
     return {
         "space": args.space,
-        "networks": [each.key for each in networks],
+        "budget_ms": args.budget_ms,
+        "networks": args.networks,
+        "conditions": {**asdict(conditions(setup.device, setup.lr_size, setup.dtype)), "lr_size": list(setup.lr_size)},
         "ladder": list(climbed.steps),
         "recipe": asdict(setup.recipe),
         "pictures": [len(setup.train), *setup.val.names],
     }
 
 
-def trained(
-    networks: Sequence[Architecture], setup: Setup, climbed: Ladder, out: Path, settings: dict[str, Any]
-) -> list[Known]:
-    """Train all networks in full, those that an earlier run did not; raises InputError where it was another run."""
+def check_settings(settings: dict[str, Any], out: Path) -> None:
+    """Raise InputError where `out` holds a calibration of other settings."""
+    path = out / "settings.json"
+    was = found_once(path, lambda: settings)
+    changed = [name for name, value in settings.items() if was.get(name) != value]
+    if changed:
+        raise InputError(f"{path} is of another calibration ({', '.join(changed)} differ); name another --out")
+
+
+def trained(networks: Sequence[Architecture], setup: Setup, climbed: Ladder, out: Path) -> list[Known]:
+    """Train all networks in full, those that an earlier run did not; raises InputError where one cannot be trained."""
     path = out / "networks.json"
-    before = read_networks(path, settings)
-    known = [each for each in before if each.architecture.key in settings["networks"]]
+    known = read_networks(path)
     done, began = len(known), time.monotonic()
     for number, architecture in enumerate(networks[done:], start=done + 1):
         try:
@@ -142,44 +159,59 @@ def trained(
         except TrainingFailedError as error:
             raise InputError(f"the training of {architecture.summary} failed: {error}; try another --seed") from error
         known.append(each)
-        write_json(path, {"settings": settings, "networks": [one.to_json() for one in known]})
+        write_json(path, [one.to_json() for one in known])
         left = (time.monotonic() - began) / (number - done) * (len(networks) - number)
         say(f"network {number} of {len(networks)}: {each.psnr:.3f} dB in {each.seconds:.0f} s, "
             f"{architecture.summary}; {duration(left)} left")  # fmt: skip
     return known
 
 
-def read_networks(path: Path, settings: dict[str, Any]) -> list[Known]:
-    """Return what an earlier run of the same calibration trained; raises InputError where it was another one."""
+def read_networks(path: Path) -> list[Known]:
+    """Return what an earlier run trained; raises InputError for a broken file."""
     if not path.exists():
         return []
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        was, networks = content["settings"], [Known.from_json(each) for each in content["networks"]]
+        return [Known.from_json(each) for each in json.loads(path.read_text(encoding="utf-8"))]
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path} holds no networks of a calibration; name another --out") from error
-    changed = [name for name, value in settings.items() if was.get(name) != value]
-    if changed:
-        raise InputError(f"{path} is of another calibration ({', '.join(changed)} differ); name another --out")
-    return networks
 
 
 def with_supernet(
     known: Sequence[Known], population: Population, space: SearchSpace, setup: Setup, out: Path
 ) -> tuple[list[Known], float]:
-    """Return the networks with a supernet's scores, and what it cost per network as a share of a full training."""
-    in_all = sum(each.seconds for each in known)
+    """Return the networks with a supernet's scores, and what it cost per network as a share of a full training.
+
+    Both as an earlier run found them, where one did; raises InputError where its file is broken.
+    """
+
+    def find() -> dict[str, Any]:
+        began = time.monotonic()
+        supernet, steps = trained_supernet(known, population, space, setup, out)
+        scores = {each.architecture.key: each.supernet_psnr for each in scored(known, supernet, setup)}
+        seconds = time.monotonic() - began
+        say(f"supernet: {steps:,} steps, with its scores {duration(seconds)}")
+        return {"share": seconds / sum(each.seconds for each in known), "psnr": scores}
+
+    path = out / "supernet.json"
+    found = found_once(path, find)
+    try:
+        return [replace(each, supernet_psnr=found["psnr"][each.architecture.key]) for each in known], found["share"]
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{path} holds no scores of these networks; remove it") from error
+
+
+def trained_supernet(
+    known: Sequence[Known], population: Population, space: SearchSpace, setup: Setup, out: Path
+) -> tuple[Supernet, int]:
+    """Return a supernet and its steps, which take SUPERNET_SHARE of what all full trainings took."""
     torch.manual_seed(setup.recipe.seed)
     supernet = Supernet(space, population.num_feat_most, population.positions)
-    recipe = recipe_of(supernet, population, setup, SUPERNET_SHARE * in_all)
-    began = time.monotonic()
-    supernet = train(
-        supernet, population, recipe, setup.train, setup.device, state=out / "trainings" / "supernet.state"
-    )
-    found = scored(known, supernet, setup)
-    seconds = time.monotonic() - began
-    say(f"supernet: {recipe.steps:,} steps, with its scores {duration(seconds)}")
-    return found, seconds / in_all
+    seconds = SUPERNET_SHARE * sum(each.seconds for each in known)
+    recipe = recipe_of(supernet, population, setup, seconds, out / "supernet.recipe.json")
+    state = out / "trainings" / "supernet.state"
+    supernet = train(supernet, population, recipe, setup.train, setup.device, state=state)
+    state.unlink(missing_ok=True)
+    return supernet, recipe.steps
 
 
 def report(

@@ -53,6 +53,16 @@ class Course:
         trained = rung - 1 if self.scores else rung
         return self.trained.steps[trained] if trained >= 0 else 0
 
+    def outside(self, architecture: Architecture) -> str:
+        """Say why an architecture cannot inherit from the supernet; nothing where it can, or where there is none."""
+        if self.supernet is None:
+            return ""
+        try:
+            self.supernet.inside(architecture)
+        except ValueError as error:
+            return str(error)
+        return ""
+
     def score(self, architecture: Architecture) -> Result:
         """Return the quality that the supernet's weights give."""
         assert self.supernet is not None

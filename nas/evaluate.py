@@ -1,7 +1,7 @@
 """What a candidate costs: counted, and measured alone on the device. Over the budget it is never trained."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -17,6 +17,8 @@ from sr.pairs import Pairs
 from sr.recipe import Recipe
 
 REFERENCE = "reference"
+# How candidates are timed.
+COST = Protocol(seconds=0.5)
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def fits(complexity: Complexity, device: torch.device) -> bool:
 
 def measure_cost(architecture: Architecture, complexity: Complexity, setup: Setup) -> Measurement:
     """Return the runtime of an architecture beside the reference, with its counts and without quality."""
-    protocol = Protocol(seconds=0.5, hopeless_ms=1.5 * setup.budget_ms)
+    protocol = replace(COST, hopeless_ms=1.5 * setup.budget_ms)
     networks = {"candidate": build(architecture), REFERENCE: build(setup.reference)}
     runtimes = measure_runtimes(networks, setup.device, lr_size=setup.lr_size, dtype=setup.dtype, protocol=protocol)
     return Measurement(

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from nas.course import TRAINED_RUNGS
-from nas.nni_engine import TUNERS
+from nas.nni_engine import TUNERS, require_nni
 from nas.preparation import add_flags, check_flags
 from nas.proposers import ENGINES
 from nas.schedule import DEFAULT_SECONDS, parse_duration
@@ -60,6 +60,8 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     args.given = sys.argv[1:] if argv is None else argv
     check_flags(args, "trials", "trial_steps", "train_steps", "crew", "patience")
     check_teacher(args)
+    if args.engine == "nni":
+        require_nni()
     args.init = args.init or ("supernet" if args.quality == "supernet" else "scratch")
     return args
 

@@ -5,8 +5,9 @@ Both only filter and order; what is reported is always measured.
 
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+from nas.engine import accept_all
 from nas.evaluate import Setup
 from nas.quality_regression import Example, QualityRegression, fit
 from nas.rungs import Candidate, Ladder
@@ -29,6 +30,7 @@ class Foresight:
     """Expectations that grow with the trials; equal trials give equal ones, so that a resumed study goes on the same.
 
     table: the runtimes of pieces on this device. A network with a piece that is not known has no prediction.
+    possible: what can be judged at all, such as what has weights in the supernet once that is there.
     """
 
     def __init__(self, table: RuntimeTable, setup: Setup, ladder: Ladder) -> None:
@@ -37,6 +39,7 @@ class Foresight:
         self.quality: QualityRegression = fit([], (FIRST,))
         self.by_key: dict[str, Trial] = {}
         self.learnt = -1
+        self.possible: Callable[[Architecture], bool] = accept_all
 
     def learn(self, trials: Sequence[Trial]) -> None:
         """Take in what was measured since."""
@@ -61,7 +64,9 @@ class Foresight:
         return Sample(trial.architecture, measured.runtime.median_ms, measured.reference_ms)
 
     def promising(self, architecture: Architecture) -> bool:
-        """Tell whether a proposal may be within the budget."""
+        """Tell whether a proposal may be within the budget, and be judged."""
+        if not self.possible(architecture):
+            return False
         if not self.pieces.knows(architecture):
             return True
         return self.table.predict(architecture) <= MARGIN * self.setup.budget_ms

@@ -108,14 +108,16 @@ class Search:
                 self.end(self.under_way.popleft())
                 trials = self.engine.trials
             trial = repeated(number, architecture, known_of(trials)) or self.costed(number, architecture)
+            # With one worker the training is done here.
+            future = self.first_rung(architecture) if trial.state == "measured" else None
         except BaseException:
             self.engine.abandon(number)
             raise
         self.stale = self.stale + 1 if trial.duplicate_of is not None else 0
-        if trial.state == "measured":
-            self.under_way.append(UnderWay(trial, 0, self.first_rung(architecture)))
-        else:
+        if future is None:
             self.tell(trial)
+        else:
+            self.under_way.append(UnderWay(trial, 0, future))
         return True
 
     def costed(self, number: int, architecture: Architecture) -> Trial:
@@ -123,12 +125,13 @@ class Search:
         return cost_candidate(number, architecture, self.course.setup)
 
     def first_rung(self, architecture: Architecture) -> Future[Result]:
-        """Begin the first rung: a score is there at once."""
-        if not self.course.scores:
+        """Begin the first rung: a score is there at once, and so is the failure of what has no weights to inherit."""
+        outside = self.course.outside(architecture)
+        if not (self.course.scores or outside):
             return self.crew.submit(self.course.job(architecture, 0))
-        scored: Future[Result] = Future()
-        scored.set_result(self.course.score(architecture))
-        return scored
+        known: Future[Result] = Future()
+        known.set_result(Result(None, 0.0, outside) if outside else self.course.score(architecture))
+        return known
 
     def climb(self, trial: Trial) -> None:
         """Begin the next rung of a candidate."""

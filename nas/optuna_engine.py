@@ -16,6 +16,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from nas.engine import Proposer, Terms, accept_all, and_nearby, derived_seed, first_worthwhile
 from nas.evolution import MUTATIONS, Mixed
+from nas.interrupts import uninterrupted
 from nas.random_search import samples
 from nas.trial import Trial
 from nas.workers import is_lost, worker
@@ -166,6 +167,7 @@ class OptunaEngine:
     uninterrupted one.
     """
 
+    @uninterrupted()
     def __init__(
         self,
         space: SearchSpace,
@@ -214,10 +216,12 @@ class OptunaEngine:
         """What `remember` was given last."""
         return dict(self.study.user_attrs.get(SETTINGS, {}))
 
+    @uninterrupted()
     def remember(self, settings: dict[str, Any]) -> None:
         """Keep `settings` with the study."""
         self.study.set_user_attr(SETTINGS, settings)
 
+    @uninterrupted()
     def ask(self) -> tuple[int, Architecture]:
         """Return a waiting architecture (seeds, and those of lost trials), else a new proposal."""
         self.catch_up()
@@ -231,6 +235,7 @@ class OptunaEngine:
         self.asked[trial.number] = trial
         return trial.number, self.space.decode(trial.params)
 
+    @uninterrupted()
     def tell(self, trial: Trial) -> None:
         """Record the outcome: infeasible as pruned with its constraint, so that whoever reads the storage sees it."""
         asked = self.asked.pop(trial.number)
@@ -241,6 +246,7 @@ class OptunaEngine:
         self.close(trial)
         self.told[trial.number] = trial
 
+    @uninterrupted()
     def advance(self, trial: Trial) -> None:
         """Keep a trial's later rungs with the study: Optuna lets nothing be added to a finished trial."""
         self.study.set_user_attr(advanced_key(trial.number), trial.to_json())
@@ -254,6 +260,7 @@ class OptunaEngine:
         else:
             self.study.tell(trial.number, state=STATES[trial.state])
 
+    @uninterrupted()
     def abandon(self, number: int) -> None:
         """Close the trial as failed and queue its architecture."""
         asked = self.asked.pop(number)

@@ -1,10 +1,12 @@
 """The supernet of a search: trained once for what is within the budget, and read by a search that goes on."""
 
 import io
+import json
 import math
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -15,7 +17,7 @@ from search_spaces.space import SearchSpace
 from search_spaces.supernet import Supernet
 from sr.command import say
 from sr.errors import InputError
-from sr.files import write_bytes
+from sr.files import write_bytes, write_json
 from sr.recipe import Recipe
 from sr.training import seconds_per_step, settle
 
@@ -33,13 +35,13 @@ def raised(
 
     It lies in `out`/supernet.pth then; a killed training goes on. Raises InputError where that is of another space.
     """
-    population = affordable(space, allowed, setup.recipe.seed, DRAWS)
+    population = population_of(space, allowed, setup.recipe.seed, out / "supernet.population.json")
     torch.manual_seed(setup.recipe.seed)
     supernet = Supernet(space, population.num_feat_most, population.positions)
     path = out / "supernet.pth"
     if path.exists():
         return read(path, supernet)
-    recipe = recipe_of(supernet, population, setup, seconds)
+    recipe = recipe_of(supernet, population, setup, seconds, out / "supernet.recipe.json")
     say(f"supernet: {population.num_feat_most} features, {population.positions} positions, {recipe.steps:,} steps")
     state = out / "supernet.state"
     supernet = train(supernet, population, recipe, setup.train, setup.device, state=state)
@@ -50,7 +52,47 @@ def raised(
     return supernet
 
 
-def recipe_of(supernet: Supernet, population: Population, setup: Setup, seconds: float) -> Recipe:
+def population_of(space: SearchSpace, allowed: Callable[[Architecture], bool], seed: int, path: Path) -> Population:
+    """Return what is allowed of a space, as it was when `path` was written; raises InputError for a broken file."""
+
+    def accepted() -> list[str]:
+        keys: list[str] = []
+
+        def accepts(architecture: Architecture) -> bool:
+            if allowed(architecture):
+                keys.append(architecture.key)
+                return True
+            return False
+
+        affordable(space, accepts, seed, DRAWS)
+        return keys
+
+    keys = set(found_once(path, accepted))
+    return affordable(space, lambda architecture: architecture.key in keys, seed, DRAWS)
+
+
+def recipe_of(supernet: Supernet, population: Population, setup: Setup, seconds: float, path: Path) -> Recipe:
+    """Return how a supernet is trained in about so many seconds, as it was found out when `path` was written.
+
+    Raises InputError for a broken file.
+    """
+    return Recipe(**found_once(path, lambda: asdict(planned(supernet, population, setup, seconds))))
+
+
+def found_once(path: Path, find: Callable[[], Any]) -> Any:  # noqa: ANN401 - anything JSON can hold
+    """Return the JSON values that were found when `path` was written: a device that is asked again answers otherwise.
+
+    A training that goes on must be the one that was begun. Raises InputError for a file that holds none.
+    """
+    if not path.exists():
+        write_json(path, find())
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{path} is not what an earlier run left there; remove it, or name another --out") from error
+
+
+def planned(supernet: Supernet, population: Population, setup: Setup, seconds: float) -> Recipe:
     """Return how a supernet is trained in about so many seconds on this device."""
     # A teacher of its own distils into it already.
     plain = replace(setup.recipe, distillation=0.0)

@@ -64,13 +64,13 @@ def main(argv: list[str] | None = None) -> int:
     setup = replace(setup, recipe=replace(setup.recipe, distillation=args.distillation))
     introduce(setup, space, train, val)
     if args.dry_run:
-        return estimate(setup, schedule)
-    known = not args.resume
-    proposer, foresight = proposer_of(args), foresight_of(args, setup, space, schedule, measure=known)
-    engine, setup = open_engine(args, space, setup, proposer, foresight)
+        return estimate(setup, schedule, teacher_of(args))
+    exists = is_begun(args)
+    proposer, foresight = proposer_of(args), foresight_of(args, setup, space, schedule, measure=not exists)
+    engine, setup = open_engine(args, space, setup, proposer, foresight, exists=exists)
     try:
         climbed = course_of(args, space, setup, foresight, schedule)
-        foresight.ladder = climbed.ladder
+        foresight.ladder, foresight.possible = climbed.ladder, lambda each: not climbed.outside(each)
         if engine.settings["phase"] != "training":
             explore(engine, climbed, foresight, schedule, args)
         return finish(engine, climbed, foresight, schedule, val.to(setup.device), args)
@@ -101,6 +101,8 @@ def foresight_of(
 
     measure: whether they still may be; a resumed search knows what it knew.
     """
+    # The law of the ladder speaks before minutes of measuring.
+    steps = course(args.quality, setup, args.out).ladder
     table = open_table(
         setup.device, setup.dtype, setup.lr_size, hopeless_ms=setup.budget_ms,
         report=lambda line: say(line, to_stderr=True),
@@ -110,7 +112,7 @@ def foresight_of(
         if not measure_pieces(table, space, seconds):
             say(f"the pieces of this device's networks are known in part after {duration(seconds)}; "
                 "networks of others are measured without a prediction")  # fmt: skip
-    return Foresight(table, setup, course(args.quality, setup, args.out).ladder)
+    return Foresight(table, setup, steps)
 
 
 def course_of(
@@ -140,18 +142,17 @@ def explore(
         Search(engine, climbed, crew, schedule, foresight, args.out, args.patience).run()
 
 
-def open_engine(
-    args: argparse.Namespace,
-    space: SearchSpace,
-    setup: Setup,
-    proposer: Callable[[Terms], Proposer],
-    foresight: Foresight,
-) -> tuple[OptunaEngine, Setup]:
-    """Open a new study, or with --resume the one that is there and its setup.
+def storage_of(args: argparse.Namespace) -> str:
+    """Return where the study is kept."""
+    return args.storage or str(args.out / "study.journal")
 
-    Raises InputError where the two are mixed up.
+
+def is_begun(args: argparse.Namespace) -> bool:
+    """Tell whether the study is there already.
+
+    Raises InputError where that does not go with --resume, and where the results cannot be written.
     """
-    storage = args.storage or str(args.out / "study.journal")
+    storage = storage_of(args)
     exists = has_study(storage, args.study)
     if exists and not args.resume:
         raise InputError(
@@ -161,9 +162,23 @@ def open_engine(
         raise InputError(f"there is no study {args.study!r} in {storage} to resume; leave --resume out to start one")
     # Proves now, not after hours, that the results can be written.
     write_text(args.out / "command.txt", shlex.join(["python", "-m", "nas.search", *args.given]) + "\n")
+    return exists
+
+
+def open_engine(
+    args: argparse.Namespace,
+    space: SearchSpace,
+    setup: Setup,
+    proposer: Callable[[Terms], Proposer],
+    foresight: Foresight,
+    *,
+    exists: bool,
+) -> tuple[OptunaEngine, Setup]:
+    """Open a new study, or the one that is there and its setup; raises InputError where its settings were others."""
     engine = OptunaEngine(
-        space, args.study, storage, args.seed, setup.budget_ms, proposer=proposer, promising=foresight.promising
-    )
+        space, args.study, storage_of(args), args.seed, setup.budget_ms,
+        proposer=proposer, promising=foresight.promising,
+    )  # fmt: skip
     if exists:
         # As it was found out by the first run, whose time limit and device may have told other things.
         was = Recipe(**engine.settings["recipe"])
@@ -285,12 +300,12 @@ def nothing_within(trials: list[Trial], budget_ms: float) -> int:
     return NOTHING_MEETS_BUDGET
 
 
-def estimate(setup: Setup, schedule: Schedule) -> int:
+def estimate(setup: Setup, schedule: Schedule, teacher: nn.Module | None) -> int:
     """Measure one small candidate and say what the search would cost; writes nothing."""
     cost = measure_cost(setup.reference, count(build(setup.reference), setup.lr_size), setup)
     network = build(setup.reference)
-    settled = settle(network, setup.recipe, setup.train, setup.device)
-    step = seconds_per_step(network, settled, setup.train, setup.device, steps=20)
+    settled = settle(network, setup.recipe, setup.train, setup.device, teacher=teacher)
+    step = seconds_per_step(network, settled, setup.train, setup.device, steps=20, teacher=teacher)
     trial_seconds = setup.recipe.steps * step
     runtime = cost.runtime
     say(f"{setup.reference.summary}: {runtime.median_ms:.1f} ms, {1000 * step:.1f} ms a training step")

@@ -4,26 +4,53 @@ from collections.abc import Callable, Iterator
 from functools import cache
 
 import pytest
+import torch
 
-from nas import confirm
+from nas import calibrate, confirm, evaluate, search
+from nas.evaluate import Setup
 from nas.trial import Trial
 from search_spaces.architecture import Architecture
+from search_spaces.msrresnet import REFERENCE_NETWORK
 from search_spaces.network import build
 from sr.complexity import Complexity, count
+from sr.data import load_pairs
 from sr.latency import Conditions, Protocol, Runtime
 from sr.measurement import Measurement
 from sr.quality import Quality
+from sr.recipe import Recipe
 
 Outcome = Callable[[int, Architecture], Trial]
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _few_runs() -> Iterator[None]:
-    """Time finalists by a few runs: what is tested is not how long a network takes."""
+    """Time by a few runs: what is tested is not how long a network takes."""
+    few = Protocol(seconds=0.0, minimum_runs=3, hopeless_runs=3, quiet_seconds=0.0)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(confirm, "BESIDE", Protocol(seconds=0.0, minimum_runs=3, hopeless_runs=3, quiet_seconds=0.0))
-        patch.setattr(confirm, "FINAL", Protocol(seconds=0.0, minimum_runs=3, quiet_seconds=0.0))
+        patch.setattr("sr.device_table.QUIET_SECONDS", 0.0)
+        patch.setattr(confirm, "BESIDE", few)
+        patch.setattr(confirm, "FINAL", few)
+        patch.setattr(confirm, "PLANNING_STEPS", 4)
+        patch.setattr(evaluate, "COST", few)
+        patch.setattr(search, "PIECES_SECONDS", 0.0)
+        patch.setattr(search, "PIECES_SHARE", 0.0)
+        patch.setattr(calibrate, "DRAWS", 4)
         yield
+
+
+@pytest.fixture(scope="session")
+def setup() -> Setup:
+    """Return what all candidates share where they are tiny, in one precision, so that equal ones train alike."""
+    return Setup(
+        budget_ms=60_000.0,
+        device=torch.device("cpu"),
+        lr_size=(16, 24),
+        dtype="float32",
+        recipe=Recipe(steps=4, batch=2, patch=8, precision="float32", memory_format="contiguous"),
+        train=load_pairs(None, "train", report=print).centre_crops(24, 3),
+        val=load_pairs(None, "val", report=print).centre_crops(24, 2),
+        reference=REFERENCE_NETWORK,
+    )
 
 
 @cache

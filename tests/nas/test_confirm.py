@@ -3,34 +3,24 @@
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
-import torch
 
 from nas.confirm import RIVALS, again, final_recipe, measure_beside, measure_trained, pick
+from nas.course import Course, course
 from nas.evaluate import REFERENCE, Setup
+from nas.rungs import Rung
 from nas.trial import Trial
-from search_spaces.msrresnet import REFERENCE_NETWORK, repeated
+from search_spaces.msrresnet import repeated
 from search_spaces.network import build
-from sr.data import load_pairs
-from sr.recipe import Recipe
 
 Outcome = Callable[..., Trial]
 
 
-@pytest.fixture(scope="module")
-def setup() -> Setup:
-    val = load_pairs(None, "val", report=print)
-    return Setup(
-        budget_ms=60_000.0,
-        device=torch.device("cpu"),
-        lr_size=(16, 24),
-        dtype="float32",
-        recipe=Recipe(steps=4, batch=2, patch=8, precision="float32", memory_format="contiguous"),
-        train=val,
-        val=val.centre_crops(24, 1),
-        reference=REFERENCE_NETWORK,
-    )
+@pytest.fixture
+def plain(setup: Setup, tmp_path: Path) -> Course:
+    return course("train", setup, tmp_path)
 
 
 def test_the_best_psnr_within_the_budget_is_chosen_beside_its_rivals(setup: Setup, outcome: Outcome) -> None:
@@ -41,6 +31,14 @@ def test_the_best_psnr_within_the_budget_is_chosen_beside_its_rivals(setup: Setu
     assert found.trial == large
     assert set(found.rivals) == set(RIVALS)
     assert found.rivals["msrresnet"].complexity.params == 1_517_571
+
+
+def test_who_climbed_further_is_chosen_before_a_better_first_rung(setup: Setup, outcome: Outcome) -> None:
+    small, large = outcome(0, repeated(8, "branched_conv", 1)), outcome(1, repeated(16, "branched_conv", 2))
+    climbed = replace(small, rungs=(Rung(1, small.psnr, 1.0), Rung(4, large.psnr - 1, 1.0)))
+    found = pick([climbed, replace(large, rungs=(Rung(1, large.psnr, 1.0),))], setup)
+    assert found is not None
+    assert found.trial == climbed
 
 
 def test_nothing_is_chosen_where_nothing_keeps_to_the_budget(setup: Setup, outcome: Outcome) -> None:
@@ -68,13 +66,13 @@ def test_over_the_budget_the_fastest_of_three_passes_counts(setup: Setup) -> Non
 
 @pytest.mark.parametrize(("seconds", "steps", "expected"), [(math.inf, 7, 7), (math.inf, None, 40), (0.0, None, 4)])
 def test_the_long_training_is_as_long_as_asked(
-    seconds: float, steps: int | None, expected: int, setup: Setup, outcome: Outcome
+    seconds: float, steps: int | None, expected: int, plain: Course, outcome: Outcome
 ) -> None:
     trial = outcome(0, repeated(8, "branched_conv", 1))
-    assert final_recipe(trial, setup, seconds, steps).steps == expected
+    assert final_recipe(trial, plain, seconds, steps).steps == expected
 
 
-def test_the_long_training_fills_the_time(setup: Setup, outcome: Outcome) -> None:
-    recipe = final_recipe(outcome(0, repeated(8, "branched_conv", 1)), setup, 60.0, None)
-    assert recipe.steps > setup.recipe.steps
-    assert replace(recipe, steps=setup.recipe.steps) == setup.recipe
+def test_the_long_training_fills_the_time(plain: Course, outcome: Outcome) -> None:
+    recipe = final_recipe(outcome(0, repeated(8, "branched_conv", 1)), plain, 60.0, None)
+    assert recipe.steps > plain.setup.recipe.steps
+    assert replace(recipe, steps=plain.setup.recipe.steps) == plain.setup.recipe

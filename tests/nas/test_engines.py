@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from nas.nni_engine import TUNERS, NniProposer, require_nni
 from nas.optuna_engine import NsgaProposer, OptunaEngine
 from nas.proposers import ENGINES
 from nas.random_search import RandomSearch
+from nas.rungs import Rung
 from nas.trial import Trial, front_of
 from nas.workers import worker
 from search_spaces.architecture import Architecture
@@ -134,6 +136,24 @@ def test_what_was_abandoned_or_lost_is_proposed_again(make: Make, tmp_path: Path
     again = engine_of(make, tmp_path)
     assert again.ask()[1] == lost
     assert again.trials == engine.trials
+
+
+@every_engine
+def test_a_later_rung_is_there_again(make: Make, tmp_path: Path, judge: Outcome) -> None:
+    engine = engine_of(make, tmp_path)
+    go_on(engine, 6, judge)
+    before = next(trial for trial in engine.trials if trial.state == "trained")
+    higher = replace(before, rungs=(Rung(4, before.psnr, 1.0), Rung(16, before.psnr + 1, 3.0)))
+    top = replace(higher, rungs=(*higher.rungs, Rung(64, before.psnr + 2, 9.0)), seconds=13.0)
+    for trial in (higher, top):
+        engine.advance(trial)
+        assert engine.trials[before.number] == trial
+        assert engine_of(make, tmp_path).trials == engine.trials
+    assert [trial.number for trial in engine.trials] == list(range(6))
+    # The next proposal follows from the first rungs, which are the same for all.
+    other = engine_of(make, tmp_path / "beside")
+    go_on(other, 6, judge)
+    assert engine_of(make, tmp_path).ask() == other.ask()
 
 
 @every_engine

@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from nas.rungs import ladder
 from nas.schedule import FINISH_SECONDS, Schedule, parse_duration
 from sr.errors import InputError
 
@@ -39,4 +40,19 @@ def test_trials_bound_a_search_without_a_time_limit() -> None:
 
 
 def test_four_times_the_time_is_twice_the_steps() -> None:
-    assert Schedule(2400.0, None).trial_steps == pytest.approx(2 * Schedule(600.0, None).trial_steps, abs=2)
+    for rungs in (1, 3):
+        steps = [Schedule(seconds, None).trial_steps(rungs) for seconds in (600.0, 2400.0)]
+        assert steps[1] == pytest.approx(2 * steps[0], abs=2)
+
+
+def test_the_top_of_a_ladder_is_higher_than_a_single_training() -> None:
+    schedule = Schedule(600.0, None)
+    assert schedule.trial_steps(3) > schedule.trial_steps(1)
+    # However short the time, every rung adds steps.
+    assert ladder(Schedule(0.1, None).trial_steps(3), 3).steps == (20, 80, 320)
+
+
+def test_a_supernet_takes_a_part_of_the_search() -> None:
+    schedule = Schedule(600.0, None)
+    assert 0 < schedule.supernet_seconds < schedule.working_seconds - schedule.training_share
+    assert math.isinf(Schedule(math.inf, 4).supernet_seconds)

@@ -1,11 +1,15 @@
 """The command, whole: real pictures, real measurements, real trainings, only short ones."""
 
 import json
+import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,24 +19,47 @@ import pytest
 import torch
 from PIL import Image
 
+from nas import search
 from nas.optuna_engine import OptunaEngine
 from nas.search import main, parse
 from search_spaces import SPACES
+from search_spaces.msrresnet import MSRRESNET_SPACE, repeated
 from sr.checkpoint import load_network
 from sr.command import BAD_INPUT, DONE, INTERRUPTED, NOTHING_MEETS_BUDGET, run
 
 ROOT = Path(__file__).resolve().parents[2]
-SHORT = ["--lr-size", "32x24", "--trial-steps", "3", "--train-steps", "6", "--batch", "2", "--patch", "8"]
+SHORT = [
+    "--lr-size",
+    "32x24",
+    "--trial-steps",
+    "16",
+    "--train-steps",
+    "6",
+    "--batch",
+    "2",
+    "--patch",
+    "8",
+    "--crew",
+    "1",
+]
 
 
 def arguments(out: Path, *more: str) -> list[str]:
     return ["--budget-ms", "60000", "--out", str(out), *SHORT, *more]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _no_kaleido() -> Iterator[None]:
+    """Run as where no kaleido is installed: it starts a browser for each page."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "kaleido", None)
+        yield
+
+
 @pytest.fixture(scope="module")
 def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("searched")
-    assert run(main, arguments(out, "--trials", "3", "--json", str(out / "figures.json"))) == DONE
+    assert run(main, arguments(out, "--trials", "4", "--json", str(out / "figures.json"))) == DONE
     return out
 
 
@@ -45,8 +72,10 @@ def test_everything_promised_is_there(searched: Path) -> None:
 
 def test_the_tables_say_what_was_measured(searched: Path) -> None:
     trials, front = pd.read_csv(searched / "trials.csv"), pd.read_csv(searched / "front.csv")
-    assert trials["number"].tolist() == [0, 1, 2]
+    assert trials["number"].tolist() == [0, 1, 2, 3]
     assert set(trials["state"]) == {"trained"}
+    # One of four trained on.
+    assert sorted(trials["last_steps"]) == [1, 1, 1, 4]
     measured = [
         "psnr",
         "runtime_ms",
@@ -78,7 +107,13 @@ def test_the_shipped_forms_agree_at_a_size_they_were_not_exported_at(searched: P
 
 def test_the_closing_lines_name_choice_runtime_quality_and_tally(searched: Path) -> None:
     closing = (searched / "closing.txt").read_text()
-    for words in ("Chosen: trial", "within the budget of 60000 ms", "against bicubic's", "3 tried", "msrresnet"):
+    for words in (
+        "Chosen: trial",
+        "within the budget of 60000 ms",
+        "against bicubic's",
+        "4 tried, 4 trained, 1 went on to 4 steps",
+        "msrresnet",
+    ):
         assert words in closing
     figures = json.loads((searched / "figures.json").read_text())
     kept = json.loads((searched / "chosen" / "measurement.json").read_text())
@@ -88,12 +123,12 @@ def test_the_closing_lines_name_choice_runtime_quality_and_tally(searched: Path)
 
 
 def test_a_study_that_is_there_is_not_overwritten(searched: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(main, arguments(searched, "--trials", "3")) == BAD_INPUT
+    assert run(main, arguments(searched, "--trials", "4")) == BAD_INPUT
     assert "--resume" in capsys.readouterr().err
 
 
 def test_a_resumed_study_keeps_its_settings(searched: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    changed = ["--budget-ms", "50000", "--out", str(searched), *SHORT, "--trials", "4", "--resume"]
+    changed = ["--budget-ms", "50000", "--out", str(searched), *SHORT, "--trials", "5", "--resume"]
     assert run(main, changed) == BAD_INPUT
     assert "its budget_ms was 60000" in capsys.readouterr().err
 
@@ -101,8 +136,16 @@ def test_a_resumed_study_keeps_its_settings(searched: Path, capsys: pytest.Captu
 @pytest.mark.skipif(os.name == "nt", reason="interrupts a process by a POSIX signal")
 def test_an_interrupted_search_goes_on_where_it_was(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    command = [sys.executable, "-m", "nas.search", *arguments(out, "--trials", "4"), "--trial-steps", "300"]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    command = arguments(out, "--trials", "4", "--quality", "train", "--trial-steps", "100")
+    code = (
+        "import sys; from nas import evaluate, search; from sr.command import run; from sr.latency import Protocol; "
+        "evaluate.COST = Protocol(seconds=0.0, minimum_runs=3, quiet_seconds=0.0); search.PIECES_SECONDS = 0.0; "
+        "sys.exit(run(search.main))"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, *command], cwd=ROOT, env={**os.environ, "TMPDIR": str(tmp_path)},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and not (out / "trials.csv").exists():
         time.sleep(0.1)
@@ -112,16 +155,43 @@ def test_an_interrupted_search_goes_on_where_it_was(tmp_path: Path) -> None:
     assert "--resume goes on" in text
     before = pd.read_csv(out / "trials.csv")
     assert 1 <= len(before) < 4
-    assert run(main, arguments(out, "--trials", "4", "--trial-steps", "300", "--resume")) == DONE
+    assert run(main, [*command, "--resume"]) == DONE
     after = pd.read_csv(out / "trials.csv")
     assert len(after) == 4
     assert after.iloc[: len(before)]["key"].tolist() == before["key"].tolist()
     assert after["key"].is_unique
 
 
+def test_a_supernet_scores_the_candidates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seeds = tuple(repeated(8, "branched_conv", count) for count in (1, 2, 3, 4))
+    small = replace(MSRRESNET_SPACE, num_feat=(8, 12), positions=4, upsampler=("one_step",), seeds=seeds)
+    monkeypatch.setattr(search, "SPACES", {"msrresnet": small})
+    out = tmp_path / "out"
+    # The supernet trains for four times the steps.
+    command = arguments(out, "--quality", "supernet", "--trial-steps", "2", "--trials", "4")
+    assert run(main, command) == DONE
+    assert sorted(pd.read_csv(out / "trials.csv")["last_steps"]) == [0, 0, 0, 2]
+    closing = (out / "closing.txt").read_text()
+    assert "4 scored, 1 went on to 2 steps" in closing
+    assert "with the weights that it inherits from the supernet" in closing
+    assert (out / "supernet.pth").exists()
+
+
+def test_a_wrong_flag_is_named_before_the_pieces_are_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(search, "PIECES_SECONDS", math.inf)
+    assert run(main, arguments(tmp_path / "out", "--trial-steps", "4", "--trials", "1")) == BAD_INPUT
+    assert "each rung must take more steps than the one before, got [0, 1, 4]" in capsys.readouterr().err
+    (tmp_path / "file").write_text("in the way")
+    assert run(main, arguments(tmp_path / "file" / "out", "--trials", "1")) == BAD_INPUT
+    assert run(main, arguments(tmp_path / "out", "--trials", "1", "--resume")) == BAD_INPUT
+    assert "to resume" in capsys.readouterr().err
+
+
 def test_a_resumed_study_keeps_the_steps_of_its_candidates(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    shape = ["--lr-size", "32x24", "--batch", "2", "--patch", "8", "--train-steps", "4"]
+    shape = ["--lr-size", "32x24", "--batch", "2", "--patch", "8", "--train-steps", "4", "--crew", "1"]
     # Nothing meets this budget, so that nothing is trained and both runs are short.
     command = ["--budget-ms", "0.001", "--out", str(out), *shape]
     assert run(main, [*command, "--trials", "1", "--time-limit", "3m"]) == NOTHING_MEETS_BUDGET
@@ -131,16 +201,14 @@ def test_a_resumed_study_keeps_the_steps_of_its_candidates(tmp_path: Path) -> No
 
 
 def test_a_training_that_diverges_starts_again_and_then_says_so(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    searched: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    out = tmp_path / "out"
-    assert run(main, arguments(out, "--trials", "1", "--time-limit", "3m")) == DONE
+    out = Path(shutil.copytree(searched, tmp_path / "out"))
     engine = OptunaEngine(SPACES["msrresnet"], "search", str(out / "study.journal"), 0, 60_000.0)
     kept = engine.settings
     wild = kept["final_recipe"] | {"learning_rate": 1e38, "warmup_steps": 0, "clip_norm": 0.0, "steps": 60}
     engine.remember(kept | {"phase": "training", "final_recipe": wild})
-    capsys.readouterr()
-    assert run(main, arguments(out, "--trials", "1", "--resume")) == BAD_INPUT
+    assert run(main, arguments(out, "--trials", "4", "--resume")) == BAD_INPUT
     captured = capsys.readouterr()
     assert captured.out.count("again at a learning rate of") == 2
     assert "the training failed three times: the loss is" in captured.err

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 
+from nas.rungs import Rung
 from nas.trial import Trial, front_of, trained_once
 from search_spaces.msrresnet import MSRRESNET, repeated
 
@@ -26,3 +27,20 @@ def test_the_front_holds_trained_networks_once_and_none_that_is_dominated(outcom
     assert over.state == "infeasible"
     assert [trial.number for trial in front_of([small, large, worse, copied, over])] == [1, 0]
     assert [trial.number for trial in trained_once([small, copied, over])] == [0]
+
+
+def test_who_climbed_further_stands_higher(outcome: Callable[..., Trial]) -> None:
+    once = outcome(0, repeated(16, "branched_conv", 4))
+    first, second = Rung(10, 24.0, 1.0), Rung(40, 26.0, 2.0)
+    low, high = replace(once, rungs=(first,)), replace(once, rungs=(first, second))
+    better = replace(once, rungs=(replace(first, psnr=30.0),))
+    assert sorted([high, better, low, once], key=lambda trial: trial.standing) == [once, low, better, high]
+    assert Trial.from_json(json.loads(json.dumps(high.to_json()))) == high
+    # What is compared among all is the first rung, whoever climbed on.
+    assert high.objectives == once.objectives
+
+
+def test_a_record_without_rungs_has_none(outcome: Callable[..., Trial]) -> None:
+    values = outcome(0, repeated(16, "idle", 2)).to_json()
+    del values["rungs"]
+    assert Trial.from_json(values).rungs == ()

@@ -1,0 +1,165 @@
+"""What a search expects: from nothing at first, and from what it measured then."""
+
+import math
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from nas import foresight as module
+from nas.evaluate import Setup
+from nas.foresight import MARGIN, Foresight, example, measure_pieces
+from nas.pieces import parts, work_of
+from nas.rungs import Candidate, Ladder, Rung
+from nas.runtime_table import RuntimeTable, open_table
+from nas.trial import Trial
+from search_spaces.architecture import Architecture
+from search_spaces.msrresnet import MSRRESNET_SPACE, repeated
+from sr.device_table import DeviceTable, Figures
+from sr.latency import MEMORY_FORMATS
+
+Outcome = Callable[..., Trial]
+CPU = torch.device("cpu")
+SIZE = (16, 16)
+STEPS = Ladder((4, 16, 64))
+SPACE = replace(MSRRESNET_SPACE, name="small", num_feat=(8,), positions=2, aggregation=("none",), seeds=(
+    repeated(8, "branched_conv", 1),
+))  # fmt: skip
+
+
+def drawn(count: int) -> list[Architecture]:
+    rng = random.Random(5)
+    found = {one.key: one for one in (MSRRESNET_SPACE.decode(MSRRESNET_SPACE.sample(rng)) for _ in range(3 * count))}
+    return list(found.values())[:count]
+
+
+def table_of(*architectures: Architecture) -> RuntimeTable:
+    """Return a table in which a piece takes 1 ms for 100,000 multi-adds."""
+    table = RuntimeTable(DeviceTable("runtimes of pieces", CPU, "float32", None), SIZE)
+    pieces = {piece for architecture in architectures for piece in parts(architecture)}
+    ms = {table.key(piece, layout): work_of(piece) / 1e5 for piece in pieces for layout in MEMORY_FORMATS}
+    table.figures.remember(Figures(1.0, ms))
+    return table
+
+
+def within(setup: Setup, budget_ms: float, table: RuntimeTable) -> Foresight:
+    return Foresight(table, replace(setup, budget_ms=budget_ms), STEPS)
+
+
+def timed(trial: Trial, ms: float) -> Trial:
+    assert trial.measurement is not None
+    runtime = replace(trial.measurement.runtime, median_ms=ms)
+    return replace(trial, measurement=replace(trial.measurement, runtime=runtime))
+
+
+def test_what_is_not_known_is_promising_and_a_prediction_over_the_margin_is_not(setup: Setup) -> None:
+    small, unknown = repeated(8, "branched_conv", 1), repeated(16, "branched_conv", 1)
+    table = table_of(small)
+    takes = table.predict(small)
+    assert within(setup, takes, table).promising(small)
+    assert within(setup, 1.001 * takes / MARGIN, table).promising(small)
+    assert not within(setup, 0.999 * takes / MARGIN, table).promising(small)
+    assert within(setup, 0.1 * takes, table).promising(unknown)
+
+
+def test_what_cannot_be_judged_is_not_promising(setup: Setup) -> None:
+    foresight = within(setup, 1e9, table_of())
+    foresight.possible = lambda architecture: architecture.num_feat == 8
+    assert foresight.promising(repeated(8, "branched_conv", 1))
+    assert not foresight.promising(repeated(16, "branched_conv", 1))
+
+
+def test_measured_networks_correct_the_table(setup: Setup, outcome: Outcome) -> None:
+    networks = [repeated(8, "branched_conv", count) for count in range(1, 6)]
+    table = table_of(*networks)
+    foresight = within(setup, 1e9, table)
+    foresight.learn([timed(outcome(n, each), 2 * table.predict(each)) for n, each in enumerate(networks[:4])])
+    assert foresight.table.predict(networks[4]) == pytest.approx(2 * table.predict(networks[4]))
+    # What was learnt is learnt anew, not on top.
+    foresight.learn([timed(outcome(n, each), 3 * table.predict(each)) for n, each in enumerate(networks[:3])])
+    assert foresight.table.predict(networks[4]) == pytest.approx(3 * table.predict(networks[4]))
+
+
+def test_copies_the_unknown_and_the_hopeless_teach_nothing(setup: Setup, outcome: Outcome) -> None:
+    small = repeated(8, "branched_conv", 1)
+    foresight = within(setup, 10.0, table_of(small))
+    trial = timed(outcome(0, small), 12.0)
+    assert foresight.sample(trial) is not None
+    assert foresight.sample(replace(trial, duplicate_of=0)) is None
+    assert foresight.sample(replace(trial, measurement=None)) is None
+    assert foresight.sample(timed(trial, 31.0)) is None
+    assert foresight.sample(timed(outcome(1, repeated(16, "branched_conv", 1)), 12.0)) is None
+
+
+def climbed(outcome: Outcome, count: int, rungs: int = 3) -> list[Trial]:
+    trials = [outcome(number, each) for number, each in enumerate(drawn(count))]
+    return [
+        replace(trial, rungs=tuple(Rung(4**rung, trial.psnr + rung, 1.0) for rung in range(rungs))) for trial in trials
+    ]
+
+
+def test_the_first_rung_is_rated_by_its_psnr_until_enough_climbed_to_the_top(
+    setup: Setup, outcome_within: Callable[[float], Outcome]
+) -> None:
+    outcome = outcome_within(math.inf)
+    foresight = within(setup, 1e9, table_of())
+    trials = climbed(outcome, 12)
+    candidate = Candidate(trials[0].architecture.key, 1.0, 1.0, trials[0].rungs)
+    foresight.learn([replace(trial, rungs=trial.rungs[:1]) for trial in trials])
+    assert foresight.rating(candidate, 0) == trials[0].psnr
+    foresight.learn(trials)
+    # It is two dB more at the top, whatever the first rung.
+    assert foresight.rating(candidate, 0) == pytest.approx(trials[0].psnr + 2, abs=0.5)
+    assert foresight.rating(candidate, 1) == trials[0].rungs[1].psnr
+    stranger = replace(candidate, key="another")
+    assert foresight.rating(stranger, 0) == trials[0].psnr
+
+
+def test_equal_trials_give_equal_expectations(setup: Setup, outcome_within: Callable[[float], Outcome]) -> None:
+    trials = climbed(outcome_within(math.inf), 10)
+    candidate = Candidate(trials[3].architecture.key, 1.0, 1.0, trials[3].rungs)
+    ratings = []
+    for steps in ((4, 7, 10), (10,)):
+        foresight = within(setup, 1e9, table_of())
+        for count in steps:
+            foresight.learn(trials[:count])
+        ratings.append(foresight.rating(candidate, 0))
+    assert ratings[0] == ratings[1]
+
+
+def test_its_lines_say_how_far_it_was_right(setup: Setup) -> None:
+    foresight = within(setup, 10.0, table_of())
+    foresight.learn([])
+    assert len(foresight.lines()) == 2
+    assert "no predicted runtime was compared" in foresight.lines()[0]
+    # Where one training is all, there is nothing to expect of it.
+    assert len(Foresight(table_of(), setup, Ladder((64,))).lines()) == 1
+
+
+def test_an_example_is_what_was_known_early_and_what_came_out(outcome: Outcome) -> None:
+    trial = replace(outcome(0, repeated(8, "idle", 1)), rungs=(Rung(4, 24.0, 1.0), Rung(16, 26.0, 1.0)))
+    assert trial.measurement is not None
+    got = example(trial)
+    assert (got.final_psnr, got.cheap_psnr, got.complexity) == (
+        26.0, {"first rung": trial.psnr}, trial.measurement.complexity,
+    )  # fmt: skip
+
+
+def test_pieces_are_measured_in_the_time_that_there_is(
+    tmp_path: Path, setup: Setup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "DRAWS", 2)
+    monkeypatch.setattr("sr.timing.LONGEST_MS", 0.0)
+    path = tmp_path / "pieces.json"
+    table = open_table(CPU, "float32", SIZE, path=path)
+    assert not measure_pieces(table, SPACE, 0.0)
+    assert not table.knows(SPACE.seeds[0])
+    assert measure_pieces(table, SPACE, 1000.0)
+    assert within(setup, 1e9, table).promising(SPACE.seeds[0])
+    figures = table.figures.figures
+    # What is known takes no time.
+    assert measure_pieces(table, SPACE, 1000.0)
+    assert table.figures.figures == figures
