@@ -92,8 +92,8 @@ class Chooser:
     def __init__(self, costs: Costs, plan: Plan, measurer: Measurer, *, exact: bool) -> None:
         self.costs, self.plan, self.measurer, self.exact = costs, plan, measurer, exact
         # The layouts of the tensors between depend only a little on how they are reached: those of exact channels.
-        exact = {name: Execution("gather", "gather") for name in plan.kept}
-        self.surgery = Surgery(costs.graph, replace(plan, execution=exact))
+        reach_exactly = {name: Execution("gather", "gather") for name in plan.kept}
+        self.surgery = Surgery(costs.graph, replace(plan, execution=reach_exactly))
         self.surgery.operate()
 
     def choose(self) -> tuple[Plan, list[Choice]]:
