@@ -6,7 +6,7 @@ from typing import Literal
 
 from nas.evaluate import Setup
 from nas.jobs import Climb, Job, Result
-from nas.rungs import Candidate, Ladder, Score, ladder, promotable, rung_psnr
+from nas.rungs import Candidate, Ladder, Score, ladder, promotable, remove_weights, rung_psnr, surplus
 from nas.supernet import inherited, score
 from nas.trial import Trial, trained_once
 from search_spaces.architecture import Architecture
@@ -16,6 +16,8 @@ from sr.checkpoint import Checkpoint, Description, save
 QualityKind = Literal["rungs", "supernet", "train"]
 # Rungs of training by the kind of quality; where a supernet scores first, that is one more, below them.
 TRAINED_RUNGS: dict[QualityKind, int] = {"rungs": 3, "supernet": 1, "train": 1}
+# The weights of those may go who would not be promoted even if there were to be so many times the candidates.
+GROWTH = 4
 
 
 @dataclass(frozen=True)
@@ -78,15 +80,27 @@ class Course:
         """Return the checkpoint that a candidate's first training starts from, None where it starts from scratch."""
         if self.supernet is None:
             return None
-        path = self.folder / f"{architecture.key}.inherited.pth"
+        path = self.inherited_path(architecture.key)
         if not path.exists():
             network = inherited(self.supernet, architecture)
             save(path, Checkpoint(Description("searched", architecture.to_json()), network.state_dict()))
         return path
 
+    def inherited_path(self, key: str) -> Path:
+        """Return where the inherited weights of a candidate lie."""
+        return self.folder / f"{key}.inherited.pth"
+
     def promoted(self, trials: list[Trial], under_way: set[str], rating: Score = rung_psnr) -> str | None:
         """Return the key of the candidate to train on, None where it is time for a new one."""
         return promotable([as_candidate(trial, under_way) for trial in trained_once(trials)], self.ladder, rating)
+
+    def tidy(self, trials: list[Trial], under_way: set[str], rating: Score = rung_psnr) -> None:
+        """Remove the weights of candidates that will hardly be promoted; one that is all the same is trained again."""
+        candidates = [as_candidate(trial, under_way) for trial in trained_once(trials)]
+        keys = surplus(candidates, self.ladder, GROWTH * len(candidates), rating)
+        remove_weights(self.folder, keys)
+        for key in keys:
+            self.inherited_path(key).unlink(missing_ok=True)
 
 
 def course(

@@ -161,6 +161,8 @@ class Search:
             self.engine.tell(trial)
         trials = self.engine.trials
         write_tables(self.out, trials)
+        keys = {each.trial.architecture.key for each in self.under_way}
+        self.course.tidy(trials, keys, self.foresight.rating)
         if trial.duplicate_of is None:
             say(trial_line(trial, trials, self.schedule))
 

@@ -105,3 +105,23 @@ def test_who_failed_on_a_rung_is_not_promoted_again(outcome: Outcome) -> None:
     failed = as_candidate(replace(trial, reason="the loss is nan"), set())
     assert failed.state == "failed"
     assert failed.promoted_from(0)
+
+
+def test_weights_that_nobody_will_need_are_removed(long: Setup, tmp_path: Path, outcome: Outcome) -> None:
+    """Those of few candidates may all be needed, but for one that failed."""
+    tidied = course("rungs", long, tmp_path)
+    trials = []
+    for number, width in enumerate((8, 12, 16, 20, 24)):
+        trial = outcome(number, repeated(width, "branched_conv", 1))
+        trial = replace(trial, rungs=(Rung(4, 20.0 - number, 1.0),))
+        trials.append(trial)
+        for name in (f"{trial.architecture.key}.pth", f"{trial.architecture.key}.inherited.pth"):
+            (tmp_path / name).write_bytes(b"")
+    last = trials[-1].architecture.key
+    tidied.tidy(trials[:4], set())
+    assert len(list(tmp_path.iterdir())) == 10
+    tidied.tidy([replace(trial, reason="diverged") if trial is trials[-1] else trial for trial in trials], set())
+    assert {path.name.partition(".")[0] for path in tmp_path.iterdir()} == {
+        trial.architecture.key for trial in trials[:4]
+    }
+    assert not list(tmp_path.glob(f"{last}*"))
