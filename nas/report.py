@@ -73,8 +73,8 @@ def row(trial: Trial) -> dict[str, Any]:
     return line
 
 
-def write_page(out: Path, trials: Sequence[Trial], chosen: Chosen, budget_ms: float, closing: Sequence[str]) -> None:
-    """Write pareto.html, and pareto.png where a browser is there to draw it.
+def write_page(out: Path, trials: Sequence[Trial], chosen: Chosen, budget_ms: float, closing: Sequence[str]) -> bool:
+    """Write pareto.html, and pareto.png where a browser is there to draw it; tell whether there was.
 
     All PSNR are those of the first rung on the same validation crops, the chosen network's too: only what was trained
     alike can stand on one plot.
@@ -90,7 +90,7 @@ def write_page(out: Path, trials: Sequence[Trial], chosen: Chosen, budget_ms: fl
     ]
     title = f"x4 super-resolution within {budget_ms:g} ms"
     pareto_page(out / "pareto.html", title=title, points=points, budget_ms=budget_ms, closing=closing)
-    write_png(pareto_figure(points, budget_ms), out / "pareto.png")
+    return write_png(pareto_figure(points, budget_ms), out / "pareto.png")
 
 
 def kind_of(trial: Trial, front: set[int], chosen: Chosen) -> Kind:

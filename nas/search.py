@@ -274,11 +274,13 @@ def report(
     """Write the page and say the closing lines."""
     lines = closing_lines(trials, shipped, climbed, foresight.lines())
     write_text(args.out / "closing.txt", "\n".join(lines) + "\n")
-    write_page(args.out, trials, shipped, climbed.setup.budget_ms, lines)
+    drawn = write_page(args.out, trials, shipped, climbed.setup.budget_ms, lines)
     if args.json:
         write_json(args.json, shipped.measurement.to_json() | {"architecture": shipped.trial.architecture.to_json()})
     for line in lines:
         say(line)
+    if not drawn:
+        say("pareto.png is left out: it takes kaleido and a Chrome that starts; pareto.html has the same plots")
     say(f"Look at {args.out / 'pareto.html'}; the network is in {args.out / 'chosen'}.")
 
 

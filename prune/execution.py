@@ -174,9 +174,7 @@ def picker(have: Layout, layout: Layout) -> nn.Module:
     return Gather(places) if run is None else Run(*run)
 
 
-def choose_execution(
-    plan: Plan, costs: Costs, measurer: Measurer, *, exact: bool = False
-) -> tuple[Plan, list[Choice]]:
+def choose_execution(plan: Plan, costs: Costs, measurer: Measurer, *, exact: bool = False) -> tuple[Plan, list[Choice]]:
     """Return the plan with the fastest way to run each convolution on this device, and why.
 
     exact: only ways that compute nothing beyond the plan, whatever that costs.

@@ -247,10 +247,10 @@ def tick_mantissas(decades: float) -> tuple[float, ...]:
 
 
 def write_png(figure: go.Figure, path: Path, width: int = 1000, height: int = 600) -> bool:
-    """Write a figure as a PNG of `width` x `height` pixels; False where no kaleido or no Chrome is there to draw it."""
+    """Write a figure as a PNG of `width` x `height` pixels; False where no kaleido or no working Chrome is there."""
     try:
         import kaleido
-        from choreographer.errors import ChromeNotFoundError
+        from choreographer.errors import BrowserClosedError, BrowserDepsError, BrowserFailedError, ChromeNotFoundError
     except ImportError:
         return False
     try:
@@ -260,7 +260,7 @@ def write_png(figure: go.Figure, path: Path, width: int = 1000, height: int = 60
             opts={"format": "png", "width": width, "height": height},
             kopts={"mathjax": False, "timeout": 60},
         )
-    except ChromeNotFoundError:
+    except (ChromeNotFoundError, BrowserDepsError, BrowserFailedError, BrowserClosedError, TimeoutError):
         return False
     with replacing(path) as temporary:
         temporary.write_bytes(picture)

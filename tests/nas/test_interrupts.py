@@ -2,6 +2,7 @@
 
 import signal
 import threading
+from collections.abc import Iterator
 
 import pytest
 
@@ -9,8 +10,11 @@ from nas.interrupts import uninterrupted
 
 
 @pytest.fixture(autouse=True)
-def _as_in_a_shell() -> None:
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+def _as_in_a_shell() -> Iterator[None]:
+    """Take Ctrl-C as a foreground command does: one in the background may have inherited to ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def test_an_interrupt_comes_at_the_end() -> None:

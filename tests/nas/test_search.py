@@ -138,7 +138,8 @@ def test_an_interrupted_search_goes_on_where_it_was(tmp_path: Path) -> None:
     out = tmp_path / "out"
     command = arguments(out, "--trials", "4", "--quality", "train", "--trial-steps", "100")
     code = (
-        "import sys; from nas import evaluate, search; from sr.command import run; from sr.latency import Protocol; "
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "from nas import evaluate, search; from sr.command import run; from sr.latency import Protocol; "
         "evaluate.COST = Protocol(seconds=0.0, minimum_runs=3, quiet_seconds=0.0); search.PIECES_SECONDS = 0.0; "
         "sys.exit(run(search.main))"
     )

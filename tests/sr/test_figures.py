@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -116,3 +117,11 @@ def test_without_a_browser_there_is_no_png_and_no_error(tmp_path, monkeypatch):
     path = tmp_path / "front.png"
     assert write_png(pareto_figure(POINTS, 22.0), path) is False
     assert not path.exists()
+
+
+@pytest.mark.skipif(not Path("/bin/false").exists(), reason="takes a program that ends at once")
+def test_a_browser_that_does_not_start_leaves_no_png(tmp_path, monkeypatch):
+    pytest.importorskip("kaleido")
+    monkeypatch.setenv("BROWSER_PATH", "/bin/false")
+    assert write_png(pareto_figure(POINTS, 22.0), tmp_path / "plot.png") is False
+    assert not list(tmp_path.iterdir())
