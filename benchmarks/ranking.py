@@ -3,8 +3,8 @@
     python benchmarks/ranking.py --budget-ms 40 --data DIV2K --val DIV2K --steps 2000 --json ranking.json
 
 Calibrates on 24 networks of the default space (python -m nas.calibrate; other flags are its own) and judges what the
-search ranks by: the expected PSNR from the first rung. It exits with 0 whether the goals are met or not: this is a
-measurement, not a test.
+search ranks by: the PSNR of the first rung, or the regression that reads it where that ranks better. It exits with 0
+whether the goals are met or not: this is a measurement, not a test.
 """
 
 import argparse
@@ -19,8 +19,8 @@ from sr.command import DONE, Parser, run, say
 from sr.files import write_json
 
 NETWORKS = 24
-# What nas.search promotes by.
-DEFAULT = regression_name((rung_name(0),))
+# What nas.search promotes by: the better of the two, see nas.foresight.
+DEFAULTS = (rung_name(0), regression_name((rung_name(0),)))
 TAU, SHARE, TOP = 0.80, 0.10, 3
 
 
@@ -29,23 +29,24 @@ def main(argv: list[str] | None = None) -> int:
     args, rest = parse(argv)
     calibrate.main(["--networks", str(NETWORKS), "--out", str(args.out), "--device", str(args.device), *rest])
     results: dict[str, Any] = json.loads((args.out / "calibration.json").read_text(encoding="utf-8"))
-    by_name = {each["name"]: each for each in results["rankings"]}
-    default = by_name[DEFAULT]
-    goals = [
-        goal(f"tau of {DEFAULT} at least {TAU}", f"{default['tau']:.3f}", met=default["tau"] >= TAU),
-        goal(
-            f"at no more than {SHARE:.0%} of a full training",
-            f"{default['cost_share']:.1%}",
-            met=default["cost_share"] <= SHARE,
-        ),
-        goal(f"the best {TOP} among the first 6", str(default["top3_in_first6"]), met=default["top3_in_first6"] == TOP),
-    ]
+    default, goals = judged(results["rankings"])
     for each in goals:
         say(f"{'met' if each['met'] else 'missed'}: {each['goal']}: {each['measured']}")
     if args.json:
         command = shlex.join(["python", "benchmarks/ranking.py", *(argv if argv is not None else sys.argv[1:])])
-        write_json(args.json, results | {"tau": default["tau"], "goals": goals, "command": command})
+        write_json(args.json, results | {"default": default, "goals": goals, "command": command})
     return DONE
+
+
+def judged(rankings: list[dict[str, Any]]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Return what the search ranks by, and the goals with what was measured."""
+    default = max((each for each in rankings if each["name"] in DEFAULTS), key=lambda each: float(each["tau"] or 0))
+    tau, share, top = default["tau"] or 0.0, default["cost_share"], default["top3_in_first6"]
+    return default, [
+        goal(f"tau of the default at least {TAU}", f"{tau:.3f} ({default['name']})", met=tau >= TAU),
+        goal(f"at no more than {SHARE:.0%} of a full training", f"{share:.1%}", met=share <= SHARE),
+        goal(f"the best {TOP} among the first 6", str(top), met=top == TOP),
+    ]
 
 
 def parse(argv: list[str] | None) -> tuple[argparse.Namespace, list[str]]:

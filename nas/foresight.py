@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from nas.engine import accept_all
 from nas.evaluate import Setup
 from nas.quality_regression import Example, QualityRegression, fit
+from nas.rank_correlation import kendall_tau
 from nas.rungs import Candidate, Ladder
 from nas.runtime_table import RuntimeTable, Sample, in_words
 from nas.trial import Trial, trained_once
@@ -37,6 +38,7 @@ class Foresight:
         self.pieces, self.table = table, table
         self.setup, self.ladder = setup, ladder
         self.quality: QualityRegression = fit([], (FIRST,))
+        self.trusts_regression = False
         self.by_key: dict[str, Trial] = {}
         self.learnt = -1
         self.possible: Callable[[Architecture], bool] = accept_all
@@ -51,7 +53,9 @@ class Foresight:
         self.table = self.pieces.corrected(samples) if samples else self.pieces
         trained = trained_once(trials)
         self.by_key = {trial.architecture.key: trial for trial in trained}
-        self.quality = fit([example(trial) for trial in trained if len(trial.rungs) > self.ladder.top], (FIRST,))
+        examples = [example(trial) for trial in trained if len(trial.rungs) > self.ladder.top]
+        self.quality = fit(examples, (FIRST,))
+        self.trusts_regression = beats_first_rung(self.quality, examples)
 
     def sample(self, trial: Trial) -> Sample | None:
         """Return a measured trial as the table learns from it."""
@@ -72,22 +76,36 @@ class Foresight:
         return self.table.predict(architecture) <= MARGIN * self.setup.budget_ms
 
     def rating(self, candidate: Candidate, rung: int) -> float:
-        """Return what candidates of a rung are ranked by: the expected PSNR of a full training, where it is known."""
+        """Return what candidates of a rung are ranked by.
+
+        That is the PSNR of the rung, or what is expected of a full training where that has ranked better so far.
+        """
         trial = self.by_key.get(candidate.key)
-        if rung or self.quality.error.mae is None or trial is None or trial.measurement is None:
+        if rung or not self.trusts_regression or trial is None or trial.measurement is None:
             return candidate.rungs[rung].psnr
         return self.quality.predict(trial.architecture, trial.measurement.complexity, cheap(trial)).psnr
 
     def lines(self) -> list[str]:
         """Say how far the expectations were right on networks that they did not see."""
         found = [f"Foresight: {in_words(self.table.error())}."]
-        return [*found, f"Foresight: {self.quality.in_words()}."] if self.ladder.top else found
+        if not self.ladder.top:
+            return found
+        used = "is what promoted" if self.trusts_regression else "promoted nobody, as the first rung ranked no worse"
+        return [*found, f"Foresight: {self.quality.in_words()}; it {used}."]
 
 
 def example(trial: Trial) -> Example:
     """Return a candidate that climbed all rungs as the regression learns from it."""
     assert trial.measurement is not None
     return Example(trial.architecture, trial.measurement.complexity, cheap(trial), trial.rungs[-1].psnr)
+
+
+def beats_first_rung(quality: QualityRegression, examples: Sequence[Example]) -> bool:
+    """Tell whether a regression ranks networks that it did not see better than the PSNR of the first rung does."""
+    if quality.error.tau is None:
+        return False
+    first = kendall_tau([each.final_psnr for each in examples], [each.cheap_psnr[FIRST] for each in examples])
+    return first is None or quality.error.tau > first
 
 
 def cheap(trial: Trial) -> dict[str, float]:

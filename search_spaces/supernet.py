@@ -21,7 +21,7 @@ TEMPLATES = 64
 
 
 class Supernet(nn.Module):
-    """Weights per position and kind, per upsampler, of the aggregation and the head, at the largest width.
+    """Weights per position and kind, per upsampler and skip, of the aggregation and the head, at the largest width.
 
     num_feat_most: the width is the space's largest up to it. positions: how many blocks an architecture may have. The
     defaults are the space's. Empty positions are left out first: the k-th real block uses the k-th position. All starts
@@ -44,7 +44,11 @@ class Supernet(nn.Module):
             for _ in range(self.positions)
         )
         self.fuse = ConcatOutputs(self.num_feat, self.positions).fuse if "concat" in space.aggregation else None
-        self.upsamplers = nn.ModuleDict({name: UPSAMPLERS[name](self.num_feat, "none") for name in space.upsampler})
+        # With a skip an upsampler adds detail to a picture, without one it makes it all: no weights serve both.
+        self.upsamplers = nn.ModuleDict(
+            {f"{name}_{skip}": UPSAMPLERS[name](self.num_feat, "none")
+             for name in space.upsampler for skip in space.image_skip}
+        )  # fmt: skip
         for mode in space.image_skip:
             if mode != "none":
                 self.register_buffer(f"{mode}_kernel", interpolation_kernel(mode), persistent=False)
@@ -117,7 +121,7 @@ class Supernet(nn.Module):
 
     def shared(self, built: Architecture) -> dict[str, Tensor]:
         """Return the full-width tensors behind each name of the state dict of a canonical architecture's network."""
-        places = {"conv_first": self.conv_first, "upsampler": self.upsamplers[built.upsampler]}
+        places = {"conv_first": self.conv_first, "upsampler": self.upsamplers[f"{built.upsampler}_{built.image_skip}"]}
         for index, block in enumerate(built.blocks):
             if block.kind != "identity":
                 places[f"trunk.{index}"] = self.trunk[index].get_submodule(block.kind)

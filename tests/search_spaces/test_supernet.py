@@ -112,7 +112,7 @@ def test_a_narrow_network_keeps_the_first_of_each_quarter() -> None:
     fuse = supernet.get_parameter("fuse.weight")
     assert torch.equal(weights["aggregation.fuse.weight"], fuse[kept][:, kept + [16 + index for index in kept]])
     # Four channels a feature, one behind the other.
-    upconv = supernet.get_parameter("upsamplers.two_step.upconv1.weight")
+    upconv = supernet.get_parameter("upsamplers.two_step_nearest.upconv1.weight")
     shuffled = [4 * feature + index for feature in kept for index in range(4)]
     assert torch.equal(weights["upsampler.upconv1.weight"], upconv[shuffled][:, kept])
 
@@ -140,7 +140,7 @@ def test_gradients_reach_what_was_used_and_nothing_else() -> None:
     architecture = Architecture(8, (Block("identity"), Block("residual_leaky"), Block("idle")), "one_step")
     supernet(LR, architecture).sum().backward()
     used = {name for name, parameter in supernet.named_parameters() if parameter.grad is not None}
-    expected = ("conv_first.", "trunk.0.residual_leaky.", "trunk.1.idle.", "upsamplers.one_step.")
+    expected = ("conv_first.", "trunk.0.residual_leaky.", "trunk.1.idle.", "upsamplers.one_step_nearest.")
     assert used == {name for name, _ in supernet.named_parameters() if name.startswith(expected)}
     weight = supernet.get_parameter("trunk.0.residual_leaky.conv2.weight")
     assert weight.grad is not None
