@@ -137,8 +137,8 @@ class RuntimeTable:
     def corrected(self, samples: Sequence[Sample]) -> "RuntimeTable":
         """Return a table that has learned from measured networks, all anew; raises InputError where there are none.
 
-        From FEWEST_FITTED samples on the factor follows size, depth and kind of a network, before it is the median of
-        theirs. Runtimes are brought to the speed of the median reference.
+        The factor is the median of theirs, or from FEWEST_FITTED samples on one that follows size, depth and kind of a
+        network where that errs less on samples left out. Runtimes are brought to the speed of the median reference.
         """
         if not samples:
             raise InputError("a correction of predicted runtimes takes one measured network or more, got none")
@@ -147,13 +147,17 @@ class RuntimeTable:
         rows = [features(sample.architecture, each) for sample, each in zip(samples, sums, strict=True)]
         times = at_one_speed(samples)
         ratios = [math.log(time / each.total_ms) for time, each in zip(times, sums, strict=True)]
-        predicted = []
-        for left_out, each in enumerate(sums[: len(samples) if len(samples) > 1 else 0]):
-            others = [index for index in range(len(samples)) if index != left_out]
-            correction = fitted([rows[index] for index in others], [ratios[index] for index in others])
-            predicted.append(each.total_ms * correction.factor(rows[left_out]))
-        unseen = compared(predicted, times) if predicted else None
-        return replace(self, correction=fitted(rows, ratios), unseen=unseen)
+        found = []
+        # The simpler one first: of two that err the same it stays.
+        for fit in (one_factor, fitted):
+            predicted = []
+            for left_out, each in enumerate(sums[: len(samples) if len(samples) > 1 else 0]):
+                others = [index for index in range(len(samples)) if index != left_out]
+                correction = fit([rows[index] for index in others], [ratios[index] for index in others])
+                predicted.append(each.total_ms * correction.factor(rows[left_out]))
+            found.append((compared(predicted, times) if predicted else None, fit))
+        unseen, best = min(found, key=lambda each: each[0].median if each[0] else 0.0)
+        return replace(self, correction=best(rows, ratios), unseen=unseen)
 
     def error(self) -> PredictionError | None:
         """Return the error of the corrected table, each sample predicted by a fit on the others; None before that."""
@@ -230,17 +234,23 @@ def features(architecture: Architecture, sums: Sums) -> list[float]:
     ]
 
 
+def one_factor(rows: Sequence[Sequence[float]], ratios: Sequence[float]) -> Correction:
+    """Return the correction by the median of the ratios, as logarithms, whatever the features (n, p)."""
+    none = (0.0,) * len(rows[0])
+    return Correction(statistics.median(ratios), min(ratios), max(ratios), none, (1.0,) * len(rows[0]), none)
+
+
 def fitted(rows: Sequence[Sequence[float]], ratios: Sequence[float]) -> Correction:
-    """Fit a correction to features and logarithms of measured by predicted: a ridge, the median where there are few."""
+    """Fit a correction to features and logarithms of measured by predicted: a ridge, one factor where there are few."""
+    if len(rows) < FEWEST_FITTED:
+        return one_factor(rows, ratios)
     table, targets = np.array(rows), np.array(ratios)
     means, spread = table.mean(0), table.std(0)
     scales = np.where(spread > 0, spread, 1.0)
-    centre, weights = statistics.median(ratios), np.zeros(table.shape[1])
-    if len(rows) >= FEWEST_FITTED:
-        centre = float(targets.mean())
-        standardised = (table - means) / scales
-        squares = standardised.T @ standardised + RIDGE * np.eye(table.shape[1])
-        weights = np.linalg.solve(squares, standardised.T @ (targets - centre))
+    centre = float(targets.mean())
+    standardised = (table - means) / scales
+    squares = standardised.T @ standardised + RIDGE * np.eye(table.shape[1])
+    weights = np.linalg.solve(squares, standardised.T @ (targets - centre))
     return Correction(
         centre, min(ratios), max(ratios), tuple(means.tolist()), tuple(scales.tolist()), tuple(weights.tolist())
     )
