@@ -11,10 +11,10 @@ from hypothesis import settings
 # As many examples as find a broken law soon; a test whose examples cost more names a smaller number itself.
 settings.register_profile("suite", deadline=None, max_examples=30)
 settings.load_profile("suite")
-if "PYTEST_XDIST_WORKER" in os.environ:
-    # The workers share the cores: each takes one, and so do the processes that it starts.
-    os.environ["OMP_NUM_THREADS"] = "1"
-    torch.set_num_threads(1)
+# The networks of tests are so small that a second thread costs more than it brings, and workers share the cores: each
+# takes one, and so do the processes that it starts.
+os.environ["OMP_NUM_THREADS"] = "1"
+torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")
