@@ -23,7 +23,8 @@ from sr.files import write_json
 from sr.pairs import Pairs, on_device
 from sr.quality import bicubic_quality, evaluate
 from sr.recipe import Recipe
-from sr.training import TrainingFailedError, fit
+from sr.trainer import TrainingFailedError
+from sr.training import fit
 
 # Training pictures with a smaller LR side are left out.
 SMALLEST_SIDE = 32

@@ -39,7 +39,7 @@ from sr.device_table import DeviceTable
 from sr.files import write_json
 from sr.latency import conditions
 from sr.pareto import hypervolume
-from sr.training import settle
+from sr.settling import settle
 
 GOAL = 4.0
 # Candidates without a better front: neither arm stops before its time.

@@ -43,8 +43,10 @@ from sr.losses import LOSSES
 from sr.pairs import Pairs, on_device
 from sr.quality import evaluate
 from sr.recipe import PRECISIONS, Recipe
+from sr.settling import settle
 from sr.timing import best_ms
-from sr.training import fit, generator, settle
+from sr.trainer import generator
+from sr.training import fit
 
 ARCHITECTURE = Architecture(num_feat=28, blocks=(Block("residual_leaky"),) * 8, upsampler="one_step")
 # How many times the plain loop's speed, by the kind of device, and how many dB may be lost.

@@ -23,7 +23,8 @@ from sr.measurement import Measurement
 from sr.pairs import Pairs
 from sr.quality import Quality, bicubic_quality, evaluate
 from sr.recipe import Recipe
-from sr.training import fit, seconds_per_step, settle
+from sr.settling import seconds_per_step, settle
+from sr.training import fit
 
 FINALISTS = 3
 # How finalists and rivals are timed, and how the trained network is.

@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
@@ -25,7 +25,8 @@ from sr.errors import InputError
 from sr.lease import measuring_on, training_on
 from sr.pairs import Pairs
 from sr.recipe import Recipe
-from sr.training import TrainingFailedError, failures, seconds_per_step, settle
+from sr.settling import seconds_per_step, settle
+from sr.trainer import TrainingFailedError, failures
 
 # A larger crew that is not this many times as fast as the one before is not worth its memory.
 GAIN = 1.1
@@ -35,6 +36,7 @@ DIED = "the process that trained it was killed, perhaps as the machine ran out o
 
 P = ParamSpec("P")
 T = TypeVar("T")
+A = TypeVar("A")
 
 
 # The desk of this process where it is a worker; in all others there is none.
@@ -163,15 +165,34 @@ class Crew:
 
     def train_apart(self, job: Job) -> Result:
         """Wait for an idle process and train in it."""
-        seat = self.idle.get()
         began = time.monotonic()
         try:
-            seat.start()
-            return seat.call(Desk.train, job)
+            return self.apart(Desk.train, job)
         except BrokenProcessPool:
             return Result(None, time.monotonic() - began, DIED)
+
+    def apart(self, work: Callable[Concatenate[Desk, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Wait for an idle process and do a piece of work in it; raises BrokenProcessPool where it dies."""
+        seat = self.idle.get()
+        try:
+            seat.start()
+            return seat.call(work, *args, **kwargs)
         finally:
             self.idle.put(seat)
+
+    def in_turn(self, work: Callable[[Desk, A], T], each: Iterable[A]) -> Iterator[T]:
+        """Do a piece of work for each, as many at once as there are workers, and yield what came out in that order.
+
+        Raises what the work raises, and InputError where its process dies.
+        """
+        if not self.seats:
+            yield from (work(self.desk, one) for one in each)
+            return
+        for future in [self.threads.submit(self.apart, work, one) for one in each]:
+            try:
+                yield future.result()
+            except BrokenProcessPool as error:
+                raise InputError(DIED) from error
 
     def start(self) -> None:
         """Start all processes, so that no job waits for its own."""

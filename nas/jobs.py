@@ -16,7 +16,8 @@ from sr.lease import training_on
 from sr.pairs import on_device
 from sr.quality import Quality, evaluate
 from sr.recipe import Recipe
-from sr.training import Fitted, Trainer, TrainingFailedError, failures, fit
+from sr.trainer import Trainer, TrainingFailedError, failures
+from sr.training import Fitted, fit
 
 # Of a training that is timed: what the first steps cost beside is not counted.
 WARM_UP_STEPS = 3

@@ -43,7 +43,8 @@ from sr.lr_size import size_text
 from sr.pairs import Pairs
 from sr.progress import duration
 from sr.recipe import Recipe
-from sr.training import TrainingFailedError, seconds_per_step, settle
+from sr.settling import seconds_per_step, settle
+from sr.trainer import TrainingFailedError
 
 # Of the time limit, for the pieces of a device that was not met before.
 PIECES_SHARE = 0.15

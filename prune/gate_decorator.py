@@ -21,7 +21,8 @@ from sr.errors import InputError
 from sr.files import write_bytes
 from sr.pairs import Pairs
 from sr.recipe import Recipe
-from sr.training import fit, settle
+from sr.settling import settle
+from sr.training import fit
 
 # How much of its score a unit keeps from the ticks before.
 MEMORY = 0.5

@@ -33,7 +33,7 @@ from sr.files import write_json, write_text
 from sr.latency import Protocol, measure_runtimes
 from sr.pairs import Pairs, on_device
 from sr.recipe import Recipe
-from sr.training import TrainingFailedError
+from sr.trainer import TrainingFailedError
 
 # Training pictures with a smaller LR side are left out.
 SMALLEST_SIDE = 32

@@ -25,6 +25,7 @@ class Recipe:
     `minimum_learning_rate` for half of the steps and falls back (Gate Decorator's Tock, You et al., NeurIPS 2019).
     ema_decay, clip_norm, warmup_steps, weight_decay: 0 for none. precision and memory_format: `fastest` times them on
     the device before the first step. distillation: how much of the loss, 0 to 1, is the L1 distance to a teacher's SR.
+    solve_output: whether the last convolution is solved for after the last step, see `sr.output_layer`.
     Raises ValueError where a value breaks its law.
     """
 
@@ -44,6 +45,7 @@ class Recipe:
     precision: str = "fastest"
     memory_format: str = "fastest"
     distillation: float = 0.0
+    solve_output: bool = False
 
     def __post_init__(self) -> None:
         for name, law, kept in (

@@ -1,164 +1,24 @@
 """Training: a fit that goes on after a kill as if nothing had happened."""
 
-import contextlib
-import copy
-import hashlib
 import io
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch import nn
 
 from sr.errors import InputError
 from sr.files import write_bytes
-from sr.latency import MEMORY_FORMATS, lay_out
 from sr.lease import training_on
-from sr.losses import LOSSES
+from sr.output_layer import solve_output
 from sr.pairs import Pairs
 from sr.progress import Progress
-from sr.recipe import OPTIMISERS, PRECISIONS, Recipe
-
-# Of each precision and memory format, after a first one that pays for setting up.
-TRIAL_STEPS = 3
-
-
-class TrainingFailedError(Exception):
-    """A training that cannot go on, with the reason: a loss that is not finite, or no memory left."""
-
-
-class Trainer:
-    """A network, its optimiser and its average on a device; `step` is a pure function of them and the step's number.
-
-    Patches are drawn from the recipe's seed and the step's number: a resumed run sees what an uninterrupted one sees.
-    teacher: the network to distil from, given where the recipe distils and only there, else ValueError; it is copied
-    and no part of the state, so a resumed run is given it again.
-    """
-
-    def __init__(
-        self,
-        network: nn.Module,
-        recipe: Recipe,
-        pairs: Pairs,
-        device: torch.device,
-        *,
-        teacher: nn.Module | None = None,
-    ) -> None:
-        if "fastest" in (recipe.precision, recipe.memory_format):
-            raise ValueError("a trainer needs a recipe whose precision and memory format are settled; see settle()")
-        check_teacher(recipe, teacher)
-        self.recipe, self.pairs, self.device = recipe, pairs, device
-        self.network = network.to(device).train()
-        lay_out(self.network, recipe.memory_format)
-        self.teacher = None if teacher is None else frozen(teacher, recipe, device)
-        optimiser = OPTIMISERS[recipe.optimiser]
-        self.optimiser = optimiser(
-            self.network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
-        )
-        average = averaging(recipe.ema_decay)
-        self.average = AveragedModel(network, multi_avg_fn=average, use_buffers=True) if recipe.ema_decay else None
-        self.steps_done = 0
-
-    def step(self) -> Tensor:
-        """Take one step and return its loss, a scalar on the device, unchecked: a check would wait for the device.
-
-        A network that has a `penalty` (a method that returns a scalar) trains on the loss plus that; what is returned
-        is without it, so that it compares with the loss of other networks.
-        """
-        recipe = self.recipe
-        drawn = self.pairs.patches(recipe.batch, recipe.patch, generator(recipe.seed, self.steps_done))
-        lr, hr = (patches.to(self.device, non_blocking=True) for patches in drawn)
-        for group in self.optimiser.param_groups:
-            group["lr"] = recipe.learning_rate_at(self.steps_done)
-        loss = self.loss(lr.contiguous(memory_format=MEMORY_FORMATS[recipe.memory_format]), hr)
-        penalty = getattr(self.network, "penalty", None)
-        self.optimiser.zero_grad(set_to_none=True)
-        (loss if penalty is None else loss + penalty()).backward()
-        if recipe.clip_norm:
-            nn.utils.clip_grad_norm_(self.network.parameters(), recipe.clip_norm)
-        self.optimiser.step()
-        if self.average is not None:
-            self.average.update_parameters(self.network)
-        self.steps_done += 1
-        return loss.detach()
-
-    def loss(self, lr: Tensor, hr: Tensor) -> Tensor:
-        """Return the recipe's loss, a scalar: the mean over the exits, each of which learns from the teacher's output.
-
-        lr (n, 3, h, w) in the recipe's memory format and hr (n, 3, 4h, 4w), both in [0, 1].
-        """
-        recipe = self.recipe
-        autocast = torch.autocast(
-            self.device.type, PRECISIONS[recipe.precision], enabled=recipe.precision != "float32", cache_enabled=True
-        )
-        with autocast:
-            outputs = [sr.float() for sr in exits_of(self.network, lr)]
-        loss = torch.stack([LOSSES[recipe.loss](sr, hr) for sr in outputs]).mean()
-        if self.teacher is None:
-            return loss
-        with torch.no_grad(), autocast:
-            target = self.teacher(lr).float()
-        distance = torch.stack([LOSSES["l1"](sr, target) for sr in outputs]).mean()
-        return (1 - recipe.distillation) * loss + recipe.distillation * distance
-
-    def trained(self) -> nn.Module:
-        """Return the network to use: the average where there is one, in eval mode."""
-        network = self.network if self.average is None else self.average.module
-        return network.eval()
-
-    def state(self) -> dict[str, Any]:
-        """Return all that the next step depends on, as tensors and plain values."""
-        return {
-            "recipe": asdict(self.recipe),
-            "steps_done": self.steps_done,
-            "network": self.network.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-            "average": None if self.average is None else self.average.state_dict(),
-        }
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from a `state`; raises InputError where it is of another network."""
-        try:
-            self.network.load_state_dict(state["network"])
-            self.optimiser.load_state_dict(state["optimiser"])
-            if self.average is not None:
-                self.average.load_state_dict(state["average"])
-            self.steps_done = state["steps_done"]
-        except (RuntimeError, ValueError, TypeError, KeyError) as error:
-            raise InputError("the training state is of another network; remove it to start anew") from error
-
-
-def exits_of(network: nn.Module, lr: Tensor) -> list[Tensor]:
-    """Return what the loss is the mean over: all exits of a network that has several (`exits`), else its output."""
-    exits = getattr(network, "exits", None)
-    return exits(lr) if exits is not None else [network(lr)]
-
-
-def averaging(decay: float) -> Callable[[Sequence[Tensor], Sequence[Tensor], Tensor | int], None]:
-    """Return how an average follows a network: floating tensors by the decay, others (counts, indices) at once."""
-    follow = get_ema_multi_avg_fn(decay)
-
-    def update(averages: Sequence[Tensor], currents: Sequence[Tensor], count: Tensor | int) -> None:
-        if averages[0].is_floating_point():
-            follow(averages, currents, count)
-            return
-        # torch's own would truncate 0.9 * 3 + 0.1 * 3 to 2, and an index would point elsewhere.
-        for average, current in zip(averages, currents, strict=True):
-            average.copy_(current)
-
-    return update
-
-
-def frozen(teacher: nn.Module, recipe: Recipe, device: torch.device) -> nn.Module:
-    """Return a copy of the teacher that only predicts, on `device` and laid out as the recipe says."""
-    copied = copy.deepcopy(teacher).to(device).eval().requires_grad_(requires_grad=False)
-    lay_out(copied, recipe.memory_format)
-    return copied
+from sr.recipe import Recipe
+from sr.settling import settle
+from sr.trainer import Trainer, TrainingFailedError, failures
 
 
 @dataclass(frozen=True)
@@ -200,7 +60,17 @@ def fit(
             trainer.restore(saved)
         began = time.monotonic()
         loss = run(trainer, state, Progress(label, recipe.steps, start=trainer.steps_done, quiet=quiet))
-    return Fitted(trainer.trained(), settled, loss, time.monotonic() - began)
+        network = trainer.trained()
+        if settled.solve_output:
+            with training_on(device):
+                # On patches that no step saw.
+                solve_output(network, lambda number: trainer.patches(settled.steps + number), solving_batches(settled))
+    return Fitted(network, settled, loss, time.monotonic() - began)
+
+
+def solving_batches(recipe: Recipe) -> int:
+    """Return how many batches the last convolution is solved on at the most: a forward each, a twelfth of the work."""
+    return max(2, recipe.steps // 4)
 
 
 def run(trainer: Trainer, state: Path | None, progress: Progress, save_seconds: float = 30.0) -> float:
@@ -241,87 +111,3 @@ def load_state(path: Path, recipe: Recipe) -> dict[str, Any] | None:
     if replace(settled, precision=recipe.precision, memory_format=recipe.memory_format) != recipe:
         raise InputError(f"{path} is the state of a training with another recipe; remove it to start anew")
     return state
-
-
-def settle(
-    network: nn.Module, recipe: Recipe, pairs: Pairs, device: torch.device, *, teacher: nn.Module | None = None
-) -> Recipe:
-    """Return the recipe with the precision and the memory format that are fastest on `device`.
-
-    Each combination that the recipe leaves open takes a few steps on a copy of the network.
-    """
-    precisions = [recipe.precision] if recipe.precision != "fastest" else available_precisions(device)
-    formats = [recipe.memory_format] if recipe.memory_format != "fastest" else list(MEMORY_FORMATS)
-    options = [replace(recipe, precision=p, memory_format=m) for p in precisions for m in formats]
-    if len(options) == 1:
-        check_teacher(recipe, teacher)
-        return options[0]
-    with training_on(device):
-        seconds = {option: fastest_step(network, option, pairs, device, teacher=teacher) for option in options}
-    return min(options, key=seconds.__getitem__)
-
-
-def check_teacher(recipe: Recipe, teacher: nn.Module | None) -> None:
-    """Raise ValueError where a recipe distils without a teacher, or the other way round."""
-    if (recipe.distillation > 0) != (teacher is not None):
-        given = "no teacher" if teacher is None else "a teacher"
-        raise ValueError(f"distillation is over 0 with a teacher alone, got {recipe.distillation} and {given}")
-
-
-def available_precisions(device: torch.device) -> list[str]:
-    """Return the precisions in which `device` can train without loss scaling."""
-    if device.type == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False):
-        return ["float32"]
-    return list(PRECISIONS)
-
-
-def fastest_step(
-    network: nn.Module, recipe: Recipe, pairs: Pairs, device: torch.device, *, teacher: nn.Module | None = None
-) -> float:
-    """Return the seconds of the fastest of TRIAL_STEPS after a first one; `network` is left as it is.
-
-    The fastest, as other processes only ever add time: what holds one step up must not decide.
-    """
-    trainer = Trainer(copy.deepcopy(network), recipe, pairs, device, teacher=teacher)
-    trainer.step().item()
-    seconds = []
-    for _ in range(TRIAL_STEPS):
-        began = time.perf_counter()
-        trainer.step().item()
-        seconds.append(time.perf_counter() - began)
-    return min(seconds)
-
-
-def seconds_per_step(
-    network: nn.Module,
-    recipe: Recipe,
-    pairs: Pairs,
-    device: torch.device,
-    steps: int = 2,
-    *,
-    teacher: nn.Module | None = None,
-) -> float:
-    """Return the mean time of a step after a first one; `network` is left as it is.
-
-    To plan a long training takes more steps, with what happens only now and then.
-    """
-    trainer = Trainer(copy.deepcopy(network), recipe, pairs, device, teacher=teacher)
-    trainer.step().item()
-    began = time.perf_counter()
-    torch.stack([trainer.step() for _ in range(steps)]).sum().item()
-    return (time.perf_counter() - began) / steps
-
-
-def generator(seed: int, step: int) -> torch.Generator:
-    """Return a generator that depends on the seed and the step alone."""
-    digest = hashlib.sha256(f"{seed}/{step}".encode()).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "little") >> 1)
-
-
-@contextlib.contextmanager
-def failures() -> Iterator[None]:
-    """Turn CUDA's lack of memory into a failed training."""
-    try:
-        yield
-    except torch.OutOfMemoryError as error:
-        raise TrainingFailedError("the device has too little memory for this network, batch and patch") from error

@@ -25,7 +25,9 @@ from sr.deployment import deploy
 from sr.errors import InputError
 from sr.pairs import Pairs, pack
 from sr.recipe import Recipe
-from sr.training import Trainer, fit, save_state, seconds_per_step
+from sr.settling import seconds_per_step
+from sr.trainer import Trainer
+from sr.training import fit, save_state
 
 CPU = torch.device("cpu")
 MIXED = tuple(Block(kind) for kind in ("inverted_x3", "mobilenetv3", "idle", "multiscale_idle", "residual_leaky"))

@@ -23,7 +23,7 @@ from sr.errors import InputError
 from sr.export import export_onnx
 from sr.pairs import Pairs, pack
 from sr.recipe import Recipe
-from sr.training import Trainer
+from sr.trainer import Trainer
 
 KINDS = ("inverted_x3", "mobilenetv3", "idle", "multiscale_idle", "residual_leaky")
 SMALL = {

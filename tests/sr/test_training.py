@@ -16,23 +16,13 @@ from sr.checkpoint import Checkpoint, Description, save
 from sr.errors import InputError
 from sr.latency import MEMORY_FORMATS
 from sr.losses import LOSSES, charbonnier
+from sr.output_layer import solve_output
 from sr.pairs import Pairs, pack
 from sr.progress import Progress
 from sr.recipe import PRECISIONS, Recipe
-from sr.training import (
-    Trainer,
-    TrainingFailedError,
-    available_precisions,
-    averaging,
-    failures,
-    fit,
-    generator,
-    load_state,
-    run,
-    save_state,
-    seconds_per_step,
-    settle,
-)
+from sr.settling import available_precisions, seconds_per_step, settle
+from sr.trainer import Trainer, TrainingFailedError, averaging, failures, generator
+from sr.training import fit, load_state, run, save_state
 
 CPU = torch.device("cpu")
 SETTLED = Recipe(steps=12, batch=2, patch=6, warmup_steps=2, precision="float32", memory_format="contiguous")
@@ -163,10 +153,12 @@ def test_a_resumed_run_is_an_uninterrupted_one(
     assert equal(whole.trained().state_dict(), resumed.trained().state_dict())
 
 
-@pytest.mark.parametrize("ema_decay", [0.0, 0.9])
+@pytest.mark.parametrize(("ema_decay", "solve_output"), [(0.0, False), (0.9, False), (0.0, True), (0.9, True)])
 @pytest.mark.parametrize("killed_at", [21, 50])
-def test_fit_goes_on_after_a_kill_as_if_nothing_had_happened(killed_at: int, ema_decay: float, tmp_path: Path) -> None:
-    recipe = replace(SETTLED, steps=55, ema_decay=ema_decay)
+def test_fit_goes_on_after_a_kill_as_if_nothing_had_happened(
+    killed_at: int, ema_decay: float, solve_output: bool, tmp_path: Path
+) -> None:
+    recipe = replace(SETTLED, steps=55, ema_decay=ema_decay, solve_output=solve_output)
     state = tmp_path / "training.state"
     whole = fit(tiny(), recipe, PAIRS, CPU, quiet=True)
     killed = trainer(recipe)
@@ -185,6 +177,22 @@ def test_fit_goes_on_after_a_kill_as_if_nothing_had_happened(killed_at: int, ema
     assert resumed.loss == whole.loss
     assert equal(resumed.network.state_dict(), whole.network.state_dict())
     assert [path.name for path in tmp_path.iterdir()] == ["training.state"]
+
+
+def test_the_output_is_solved_for_after_the_last_step_on_patches_that_no_step_saw() -> None:
+    plain, numbers = fit(tiny(), replace(SETTLED, steps=48), PAIRS, CPU, quiet=True), []
+    beside = trainer(replace(SETTLED, steps=48))
+
+    def patches(number: int) -> tuple[Tensor, Tensor]:
+        numbers.append(number)
+        return beside.patches(48 + number)
+
+    assert solve_output(plain.network, patches, 12)
+    # The first one also tells what is solved for.
+    assert numbers == [0, *range(12)]
+    solved = fit(tiny(), replace(SETTLED, steps=48, solve_output=True), PAIRS, CPU, quiet=True)
+    assert equal(solved.network.state_dict(), plain.network.state_dict())
+    assert solved.loss == plain.loss
 
 
 def test_what_was_settled_stays_settled_after_a_kill(tmp_path: Path) -> None:

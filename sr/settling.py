@@ -1,0 +1,79 @@
+"""Which precision and memory format a network trains fastest in on a device, and how long a step takes there."""
+
+import copy
+import time
+from dataclasses import replace
+
+import torch
+from torch import nn
+
+from sr.latency import MEMORY_FORMATS
+from sr.lease import training_on
+from sr.pairs import Pairs
+from sr.recipe import PRECISIONS, Recipe
+from sr.trainer import Trainer, check_teacher
+
+# Of each precision and memory format, after a first one that pays for setting up.
+TRIAL_STEPS = 3
+
+
+def settle(
+    network: nn.Module, recipe: Recipe, pairs: Pairs, device: torch.device, *, teacher: nn.Module | None = None
+) -> Recipe:
+    """Return the recipe with the precision and the memory format that are fastest on `device`.
+
+    Each combination that the recipe leaves open takes a few steps on a copy of the network.
+    """
+    precisions = [recipe.precision] if recipe.precision != "fastest" else available_precisions(device)
+    formats = [recipe.memory_format] if recipe.memory_format != "fastest" else list(MEMORY_FORMATS)
+    options = [replace(recipe, precision=p, memory_format=m) for p in precisions for m in formats]
+    if len(options) == 1:
+        check_teacher(recipe, teacher)
+        return options[0]
+    with training_on(device):
+        seconds = {option: fastest_step(network, option, pairs, device, teacher=teacher) for option in options}
+    return min(options, key=seconds.__getitem__)
+
+
+def available_precisions(device: torch.device) -> list[str]:
+    """Return the precisions in which `device` can train without loss scaling."""
+    if device.type == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False):
+        return ["float32"]
+    return list(PRECISIONS)
+
+
+def fastest_step(
+    network: nn.Module, recipe: Recipe, pairs: Pairs, device: torch.device, *, teacher: nn.Module | None = None
+) -> float:
+    """Return the seconds of the fastest of TRIAL_STEPS after a first one; `network` is left as it is.
+
+    The fastest, as other processes only ever add time: what holds one step up must not decide.
+    """
+    trainer = Trainer(copy.deepcopy(network), recipe, pairs, device, teacher=teacher)
+    trainer.step().item()
+    seconds = []
+    for _ in range(TRIAL_STEPS):
+        began = time.perf_counter()
+        trainer.step().item()
+        seconds.append(time.perf_counter() - began)
+    return min(seconds)
+
+
+def seconds_per_step(
+    network: nn.Module,
+    recipe: Recipe,
+    pairs: Pairs,
+    device: torch.device,
+    steps: int = 2,
+    *,
+    teacher: nn.Module | None = None,
+) -> float:
+    """Return the mean time of a step after a first one; `network` is left as it is.
+
+    To plan a long training takes more steps, with what happens only now and then.
+    """
+    trainer = Trainer(copy.deepcopy(network), recipe, pairs, device, teacher=teacher)
+    trainer.step().item()
+    began = time.perf_counter()
+    torch.stack([trainer.step() for _ in range(steps)]).sum().item()
+    return (time.perf_counter() - began) / steps
