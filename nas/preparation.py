@@ -82,7 +82,7 @@ def load_data(args: argparse.Namespace) -> tuple[Pairs, Pairs]:
 
 def make_setup(args: argparse.Namespace, steps: int, train: Pairs, val: Pairs) -> Setup:
     """Put together what all candidates share; steps: of the training of one."""
-    recipe = Recipe(steps=steps, batch=args.batch, patch=args.patch, seed=args.seed)
+    recipe = Recipe(steps=steps, batch=args.batch, patch=args.patch, seed=args.seed, solve_output=True)
     return Setup(
         budget_ms=args.budget_ms,
         device=args.device,

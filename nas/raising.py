@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from nas.evaluate import Setup
-from nas.supernet import Population, Sandwich, affordable, train
+from nas.supernet import Population, Sandwich, affordable, train, untrained
 from search_spaces.architecture import Architecture
 from search_spaces.space import SearchSpace
 from search_spaces.supernet import Supernet
@@ -19,7 +19,7 @@ from sr.command import say
 from sr.errors import InputError
 from sr.files import write_bytes, write_json
 from sr.recipe import Recipe
-from sr.training import seconds_per_step, settle
+from sr.settling import seconds_per_step, settle
 
 # Proposals that its population is chosen from.
 DRAWS = 400
@@ -36,8 +36,7 @@ def raised(
     It lies in `out`/supernet.pth then; a killed training goes on. Raises InputError where that is of another space.
     """
     population = population_of(space, allowed, setup.recipe.seed, out / "supernet.population.json")
-    torch.manual_seed(setup.recipe.seed)
-    supernet = Supernet(space, population.num_feat_most, population.positions)
+    supernet = untrained(space, population, setup.recipe.seed)
     path = out / "supernet.pth"
     if path.exists():
         return read(path, supernet)
@@ -94,8 +93,8 @@ def found_once(path: Path, find: Callable[[], Any]) -> Any:  # noqa: ANN401 - an
 
 def planned(supernet: Supernet, population: Population, setup: Setup, seconds: float) -> Recipe:
     """Return how a supernet is trained in about so many seconds on this device."""
-    # A teacher of its own distils into it already.
-    plain = replace(setup.recipe, distillation=0.0)
+    # A teacher of its own distils into it already, and no last layer is that of all its networks.
+    plain = replace(setup.recipe, distillation=0.0, solve_output=False)
     if math.isinf(seconds):
         return replace(plain, steps=STEPS_TIMES * plain.steps)
     sandwich = Sandwich(supernet, population, seed=plain.seed)

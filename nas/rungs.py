@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from search_spaces.architecture import Architecture
-from search_spaces.network import build
+from search_spaces.network import untrained
 from sr.checkpoint import Checkpoint, Description, load, load_network, one_line, save
 from sr.errors import InputError
 from sr.pairs import Pairs
@@ -247,7 +247,7 @@ def rung_recipe(recipe: Recipe, ladder: Ladder, rung: int) -> Recipe:
 def drawn(architecture: Architecture, recipe: Recipe, initial: nn.Module | None) -> nn.Module:
     """Return the network that the first rung starts from; raises InputError where the initial weights do not fit."""
     torch.manual_seed(recipe.seed)
-    network = build(architecture)
+    network = untrained(architecture)
     if initial is not None:
         try:
             network.load_state_dict(initial.state_dict())

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from search_spaces.architecture import Architecture, Block
-from search_spaces.network import SearchedNetwork, build
+from search_spaces.network import SearchedNetwork, build, silence
 from search_spaces.space import SearchSpace
 from search_spaces.supernet import Supernet
 from sr.complexity import count
@@ -20,7 +20,8 @@ from sr.losses import LOSSES
 from sr.pairs import Pairs
 from sr.quality import Quality, evaluate
 from sr.recipe import Recipe
-from sr.training import fit, generator
+from sr.trainer import generator
+from sr.training import fit
 
 RANDOM_NETWORKS = 2
 COUNTED_SIZE = (64, 64)
@@ -113,6 +114,15 @@ def block_multi_adds(kind: str, num_feat: int, norm: str) -> int:
 def counted(architecture: Architecture) -> int:
     """Return the multiply-adds of an architecture as `sr.complexity` counts them."""
     return count(build(architecture), COUNTED_SIZE).multi_adds
+
+
+def untrained(space: SearchSpace, population: Population, seed: int) -> Supernet:
+    """Return the supernet that holds a population, as a training from `seed` starts."""
+    torch.manual_seed(seed)
+    supernet = Supernet(space, population.num_feat_most, population.positions)
+    for upsampler in supernet.upsamplers.values():
+        silence(upsampler)
+    return supernet
 
 
 class Sandwich(nn.Module):

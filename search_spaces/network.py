@@ -39,11 +39,14 @@ class SearchedNetwork(nn.Module):
 
 
 def initialise(module: nn.Module) -> None:
-    """Kaiming normal over the fan-in, a tenth as large, biases zero: residual branches start near silence (ESRGAN)."""
+    """Kaiming normal over the fan-in, two fifths as large, biases zero: a residual branch adds a little at first.
+
+    ESRGAN's tenth learns for hundreds of steps before features say anything; see docs/search.md.
+    """
     if isinstance(module, nn.Conv2d):
         nn.init.kaiming_normal_(module.weight)
         with torch.no_grad():
-            module.weight.mul_(0.1)
+            module.weight.mul_(0.4)
         if module.bias is not None:
             nn.init.zeros_(module.bias)
 
@@ -184,6 +187,18 @@ UPSAMPLERS: dict[str, Callable[[int, str], nn.Module]] = {
 def build(architecture: Architecture) -> SearchedNetwork:
     """Build the untrained network of an architecture, in training form."""
     return SearchedNetwork(architecture)
+
+
+def untrained(architecture: Architecture) -> SearchedNetwork:
+    """Build the network of an architecture as a training starts: see `silence`."""
+    network = build(architecture)
+    silence(network.upsampler)
+    return network
+
+
+def silence(upsampler: nn.Module) -> None:
+    """Zero the weights of the last convolution: SR is the image skip at first, and nothing has to be unlearnt."""
+    nn.init.zeros_(upsampler.get_parameter("conv_last.weight"))
 
 
 def build_family(config: Mapping[str, Any]) -> nn.Module:

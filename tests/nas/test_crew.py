@@ -14,10 +14,10 @@ import torch
 
 from nas.crew import Crew, Speeds, best_crew, in_words, sizes, speed
 from nas.evaluate import Setup
-from nas.jobs import Climb, Job
+from nas.jobs import Climb, Desk, Job
 from nas.rungs import Ladder, weights_path
 from search_spaces.msrresnet import REFERENCE_NETWORK, repeated
-from search_spaces.network import build
+from search_spaces.network import untrained
 from sr.checkpoint import load
 from sr.data import load_pairs
 from sr.errors import InputError
@@ -106,7 +106,7 @@ def test_a_crew_of_one_starts_no_process_and_trains_as_fit_does(alone: Crew, set
     assert future.done()
     assert workers() == before
     torch.manual_seed(RECIPE.seed)
-    network = fit(build(TINY), RECIPE, setup.train, setup.device, quiet=True).network
+    network = fit(untrained(TINY), RECIPE, setup.train, setup.device, quiet=True).network
     assert future.result().quality == evaluate(network, setup.val, with_ssim=False)
 
 
@@ -154,6 +154,17 @@ def test_bad_input_is_an_error_in_every_crew(alone: Crew, pair: Crew, size: int,
         crew.submit(replace(job, recipe=replace(RECIPE, batch=3))).result()
     with pytest.raises(InputError, match="no checkpoint at"):
         crew.submit(Job(TINY, RECIPE, initial=tmp_path / "missing.pth")).result()
+
+
+@pytest.mark.parametrize("size", [1, 2])
+def test_work_in_turn_comes_back_in_its_order(alone: Crew, pair: Crew, size: int) -> None:
+    crew = {1: alone, 2: pair}[size]
+    jobs = [Job(TINY, replace(RECIPE, seed=seed, steps=12 - 4 * (seed % 3))) for seed in range(4)]
+    qualities = [result.quality for result in crew.in_turn(Desk.train, jobs)]
+    assert qualities == [alone.submit(job).result().quality for job in jobs]
+    missing = Job(TINY, RECIPE, initial=Path("missing.pth"))
+    with pytest.raises(InputError, match="no checkpoint at"):
+        list(crew.in_turn(Desk.train, [jobs[0], missing]))
 
 
 def test_nothing_trains_while_somebody_measures(pair: Crew, setup: Setup) -> None:

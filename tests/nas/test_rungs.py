@@ -36,7 +36,8 @@ from sr.errors import InputError
 from sr.pairs import Pairs
 from sr.pareto import dominates
 from sr.recipe import Recipe
-from sr.training import Fitted, Trainer, fit, save_state
+from sr.trainer import Trainer
+from sr.training import Fitted, fit, save_state
 
 CPU = torch.device("cpu")
 TINY = repeated(8, "branched_conv", 1)

@@ -35,7 +35,8 @@ from sr.errors import InputError
 from sr.pairs import Pairs
 from sr.quality import evaluate
 from sr.recipe import Recipe
-from sr.training import Trainer, fit, generator, load_state, save_state
+from sr.trainer import Trainer, generator
+from sr.training import fit, load_state, save_state
 
 CPU = torch.device("cpu")
 SPACE = replace(MSRRESNET_SPACE, name="small", num_feat=(8, 12), positions=3, upsampler=("one_step",), seeds=())

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from search_spaces.architecture import AGGREGATIONS, IMAGE_SKIPS, UPSAMPLERS, Architecture, Block
 from search_spaces.blocks import BLOCKS
-from search_spaces.network import build, build_family, interpolation_kernel, shuffle_colour_last
+from search_spaces.network import build, build_family, interpolation_kernel, shuffle_colour_last, untrained
 from sr.checkpoint import Checkpoint, Description, load_network, save
 from sr.deployment import deploy
 from sr.errors import InputError
@@ -33,17 +33,6 @@ def interpolated(lr: Tensor, mode: str) -> Tensor:
         return torch.zeros(lr.shape[0], 3, 4 * lr.shape[2], 4 * lr.shape[3], dtype=lr.dtype)
     corners = {} if mode == "nearest" else {"align_corners": False}
     return F.interpolate(lr, scale_factor=4, mode=mode, **corners)
-
-
-def silent(architecture: Architecture) -> nn.Module:
-    """Build a network whose last convolution is zero: what is left is the image skip."""
-    network = build(architecture).double().eval()
-    last = network.get_submodule("upsampler.conv_last")
-    assert isinstance(last, nn.Conv2d)
-    assert last.bias is not None
-    nn.init.zeros_(last.weight)
-    nn.init.zeros_(last.bias)
-    return network
 
 
 def laid_out(network: nn.Module, memory_format: torch.memory_format) -> nn.Module:
@@ -75,10 +64,10 @@ def test_gradients_reach_every_parameter(upsampler: str, image_skip: str, aggreg
 @each_format
 @pytest.mark.parametrize(("upsampler", "image_skip"), list(itertools.product(UPSAMPLERS, IMAGE_SKIPS)))
 @pytest.mark.parametrize("size", [(1, 1), (2, 3), (6, 5)], ids=str)
-def test_a_silent_network_is_its_image_skip(
+def test_a_training_starts_at_the_image_skip(
     upsampler: str, image_skip: str, size: tuple[int, int], memory_format: torch.memory_format
 ) -> None:
-    network = laid_out(silent(Architecture(8, MIXED, upsampler, image_skip)), memory_format)
+    network = laid_out(untrained(Architecture(8, MIXED, upsampler, image_skip)).double().eval(), memory_format)
     lr = torch.rand(2, 3, *size, dtype=torch.float64).to(memory_format=memory_format)
     with torch.no_grad():
         torch.testing.assert_close(network(lr), interpolated(lr, image_skip), rtol=0, atol=1e-12)
@@ -160,11 +149,14 @@ def test_a_trunk_of_empty_positions_alone_builds(aggregation: str) -> None:
     assert network(torch.rand(1, 3, 2, 3)).shape == (1, 3, 8, 12)
 
 
-def test_a_fresh_network_starts_near_its_image_skip() -> None:
-    network = build(Architecture(32, (Block("residual_relu"),) * 4)).eval()
-    lr = torch.rand(1, 3, 8, 8)
+@pytest.mark.parametrize("kind", [kind for kind in BLOCKS if kind not in ("identity", "branched_conv")])
+def test_a_residual_branch_starts_small_and_not_silent(kind: str) -> None:
+    (block,) = build(Architecture(32, (Block(kind),))).eval().trunk
+    feature = torch.rand(2, 32, 16, 16)
     with torch.no_grad():
-        assert (network(lr) - interpolated(lr, "nearest")).abs().mean() < 0.05
+        # An idle block hands its halves on in the other order.
+        share = (block(feature).sort(dim=1).values - feature.sort(dim=1).values).norm() / feature.norm()
+    assert 1e-4 < share < 0.5
 
 
 @pytest.mark.parametrize("upsampler", UPSAMPLERS)
