@@ -8,12 +8,13 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from nas.calibration import SUPERNET_SHARE, Known, in_full, rankings, scored
+from nas.crew import Crew, best_crew
+from nas.crew import in_words as in_words_of_crew
 from nas.engine import accept_all
 from nas.evaluate import Setup
 from nas.preparation import add_flags, check_flags, load_data, make_setup
@@ -22,7 +23,7 @@ from nas.raising import population_of as accepted
 from nas.rank_correlation import Ranking
 from nas.rungs import Ladder, ladder
 from nas.runtime_table import open_table
-from nas.supernet import Population, train
+from nas.supernet import Population, train, untrained
 from search_spaces import SPACES
 from search_spaces.architecture import Architecture
 from search_spaces.network import build
@@ -36,10 +37,11 @@ from sr.latency import conditions
 from sr.page import digits, document, section, table
 from sr.progress import duration
 from sr.recipe import Recipe
-from sr.training import TrainingFailedError, settle
+from sr.settling import settle
 
 DRAWS = 400
 FEWEST_NETWORKS = 8
+MOST_AT_ONCE = 4
 # Networks a little over the budget are what a search meets too.
 WITHIN = 1.5
 # A score below this is not worth to order candidates by.
@@ -58,7 +60,7 @@ def main(argv: list[str] | None = None) -> int:
     networks = drawn(population, args.networks, args.seed)
     say(f"{len(networks)} networks that take up to {WITHIN:g} times {args.budget_ms:g} ms, "
         f"{args.steps:,} steps each, rungs at {', '.join(f'{steps:,}' for steps in climbed.steps[:-1])}")  # fmt: skip
-    known = trained(networks, setup, climbed, args.out)
+    known = trained(networks, setup, climbed, args.out, crew_of(args, setup))
     known, share = with_supernet(known, population, SPACES[args.space], setup, args.out)
     found = rankings(known, climbed, share)
     report(found, known, settings, args)
@@ -79,10 +81,11 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--rungs", type=int, default=3, metavar="N", help="of the ladder, full training too (default 3)"
     )
+    parser.add_argument("--crew", type=int, metavar="N", help="trainings at once (default: as many as are fastest)")
     parser.add_shared("out", "data", "val", "device", "seed", "json", out="runs/calibration")
     args = parser.parse_args(argv)
     args.command = shlex.join(["python", "-m", "nas.calibrate", *(sys.argv[1:] if argv is None else argv)])
-    check_flags(args, "steps", "rungs")
+    check_flags(args, "steps", "rungs", "crew")
     if args.networks < FEWEST_NETWORKS:
         raise InputError(f"--networks must be at least {FEWEST_NETWORKS} to tell an order, got {args.networks}")
     return args
@@ -148,21 +151,33 @@ def check_settings(settings: dict[str, Any], out: Path) -> None:
         raise InputError(f"{path} is of another calibration ({', '.join(changed)} differ); name another --out")
 
 
-def trained(networks: Sequence[Architecture], setup: Setup, climbed: Ladder, out: Path) -> list[Known]:
-    """Train all networks in full, those that an earlier run did not; raises InputError where one cannot be trained."""
+def crew_of(args: argparse.Namespace, setup: Setup) -> int:
+    """Return how many networks are trained at once: as asked for, else as many as are fastest on this device."""
+
+    def find() -> int:
+        speeds = best_crew(setup, setup.reference, most=MOST_AT_ONCE)
+        say(in_words_of_crew(speeds))
+        return speeds.best
+
+    return args.crew or int(found_once(args.out / "crew.json", find))
+
+
+def trained(networks: Sequence[Architecture], setup: Setup, climbed: Ladder, out: Path, workers: int) -> list[Known]:
+    """Train all networks in full, those that an earlier run did not, so many at once.
+
+    Raises InputError where one cannot be trained.
+    """
     path = out / "networks.json"
     known = read_networks(path)
     done, began = len(known), time.monotonic()
-    for number, architecture in enumerate(networks[done:], start=done + 1):
-        try:
-            each = in_full(architecture, setup, climbed, out / "trainings")
-        except TrainingFailedError as error:
-            raise InputError(f"the training of {architecture.summary} failed: {error}; try another --seed") from error
-        known.append(each)
-        write_json(path, [one.to_json() for one in known])
-        left = (time.monotonic() - began) / (number - done) * (len(networks) - number)
-        say(f"network {number} of {len(networks)}: {each.psnr:.3f} dB in {each.seconds:.0f} s, "
-            f"{architecture.summary}; {duration(left)} left")  # fmt: skip
+    work = partial(in_full, ladder=climbed, folder=out / "trainings")
+    with Crew(workers, setup) as crew:
+        for number, each in enumerate(crew.in_turn(work, networks[done:]), start=done + 1):
+            known.append(each)
+            write_json(path, [one.to_json() for one in known])
+            left = (time.monotonic() - began) / (number - done) * (len(networks) - number)
+            say(f"network {number} of {len(networks)}: {each.psnr:.3f} dB in {each.seconds:.0f} s, "
+                f"{each.architecture.summary}; {duration(left)} left")  # fmt: skip
     return known
 
 
@@ -204,8 +219,7 @@ def trained_supernet(
     known: Sequence[Known], population: Population, space: SearchSpace, setup: Setup, out: Path
 ) -> tuple[Supernet, int]:
     """Return a supernet and its steps, which take SUPERNET_SHARE of what all full trainings took."""
-    torch.manual_seed(setup.recipe.seed)
-    supernet = Supernet(space, population.num_feat_most, population.positions)
+    supernet = untrained(space, population, setup.recipe.seed)
     seconds = SUPERNET_SHARE * sum(each.seconds for each in known)
     recipe = recipe_of(supernet, population, setup, seconds, out / "supernet.recipe.json")
     state = out / "trainings" / "supernet.state"

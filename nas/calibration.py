@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from nas.evaluate import Setup
+from nas.jobs import Desk
 from nas.quality_regression import Example, expected_unseen
 from nas.rank_correlation import Ranking, ranking
 from nas.rungs import Ladder, Rung, drawn, remove_weights, train_rung
@@ -17,7 +18,9 @@ from search_spaces.network import build
 from search_spaces.supernet import Supernet
 from sr.complexity import Complexity, count
 from sr.deployment import in_dtype
+from sr.errors import InputError
 from sr.quality import evaluate
+from sr.trainer import TrainingFailedError
 from sr.training import fit
 
 SUPERNET = "supernet"
@@ -74,23 +77,26 @@ def rung_name(index: int) -> str:
     return f"rung {index}"
 
 
-def in_full(architecture: Architecture, setup: Setup, ladder: Ladder, folder: Path) -> Known:
+def in_full(desk: Desk, architecture: Architecture, *, ladder: Ladder, folder: Path) -> Known:
     """Train one network in full, and on a second way up the rungs below the top; a killed training goes on.
 
-    The setup's recipe is settled. Raises TrainingFailedError where a training fails.
+    The recipe of the desk's setup is settled. Raises InputError where a training fails.
     """
-    state = folder / f"{architecture.key}.state"
+    desk.place()
+    setup, state = desk.setup, folder / f"{architecture.key}.state"
     recipe = replace(setup.recipe, steps=ladder.steps[-1])
-    fitted = fit(drawn(architecture, recipe, None), recipe, setup.train, setup.device, state=state, quiet=True)
-    psnr = psnr_of(fitted.network, setup)
     rungs = []
-    for index in range(ladder.top):
-        climbed = train_rung(architecture, index, ladder, setup.recipe, setup.train, setup.device, folder)
-        rungs.append(Rung(ladder.steps[index], psnr_of(climbed.network, setup), climbed.seconds))
+    try:
+        fitted = fit(drawn(architecture, recipe, None), recipe, setup.train, setup.device, state=state, quiet=True)
+        for index in range(ladder.top):
+            climbed = train_rung(architecture, index, ladder, setup.recipe, setup.train, setup.device, folder)
+            rungs.append(Rung(ladder.steps[index], psnr_of(climbed.network, setup), climbed.seconds))
+    except TrainingFailedError as error:
+        raise InputError(f"the training of {architecture.summary} failed: {error}; try another --seed") from error
     state.unlink(missing_ok=True)
     remove_weights(folder, [architecture.key])
     complexity = count(build(architecture), setup.lr_size)
-    return Known(architecture, complexity, psnr, fitted.seconds, tuple(rungs))
+    return Known(architecture, complexity, psnr_of(fitted.network, setup), fitted.seconds, tuple(rungs))
 
 
 def psnr_of(network: torch.nn.Module, setup: Setup) -> float:
@@ -115,7 +121,7 @@ def rankings(known: Sequence[Known], ladder: Ladder, supernet_share: float | Non
         name: ([float(getattr(each.complexity, name)) for each in known], 0.0)
         for name in ("params", "multi_adds", "activations")
     }
-    shares = {rung_name(index): ladder.steps[index] / ladder.steps[-1] for index in range(ladder.top)}
+    shares = {rung_name(index): share_of_rungs(known, index) for index in range(ladder.top)}
     if supernet_share is not None:
         shares[SUPERNET] = supernet_share
     raw = {name: ([each.cheap_psnr[name] for each in known], share) for name, share in shares.items()}
@@ -128,6 +134,12 @@ def rankings(known: Sequence[Known], ladder: Ladder, supernet_share: float | Non
         for cheap in inputs
     }
     return [ranking(name, truth, values, share) for name, (values, share) in (costs | raw | fitted).items()]
+
+
+def share_of_rungs(known: Sequence[Known], last: int) -> float:
+    """Return what the rungs up to `last` took, as a share of what the full trainings took."""
+    climbed = sum(rung.seconds for each in known for rung in each.rungs[: last + 1])
+    return climbed / sum(each.seconds for each in known)
 
 
 def regression_name(cheap: Sequence[str]) -> str:

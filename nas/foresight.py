@@ -1,4 +1,4 @@
-"""What a search expects before it measures: the runtime of a proposal, and the PSNR of a full training.
+"""What a search expects before it measures: the runtime of a proposal, and the PSNR that it will climb to.
 
 Both only filter and order; what is reported is always measured.
 """
@@ -25,6 +25,8 @@ DRAWS = 200
 # Pieces are measured in so many portions, to see in between how the time goes.
 PORTION = 10
 FIRST = "first rung"
+# So many candidates tell of a rung by themselves; with fewer, the more that are on the rung below it know better.
+ENOUGH = 12
 
 
 class Foresight:
@@ -38,6 +40,7 @@ class Foresight:
         self.pieces, self.table = table, table
         self.setup, self.ladder = setup, ladder
         self.quality: QualityRegression = fit([], (FIRST,))
+        self.foretold = min(1, ladder.top)
         self.trusts_regression = False
         self.by_key: dict[str, Trial] = {}
         self.learnt = -1
@@ -53,7 +56,8 @@ class Foresight:
         self.table = self.pieces.corrected(samples) if samples else self.pieces
         trained = trained_once(trials)
         self.by_key = {trial.architecture.key: trial for trial in trained}
-        examples = [example(trial) for trial in trained if len(trial.rungs) > self.ladder.top]
+        self.foretold = telling_rung(trained, self.ladder)
+        examples = [example(trial, self.foretold) for trial in trained if len(trial.rungs) > self.foretold]
         self.quality = fit(examples, (FIRST,))
         self.trusts_regression = beats_first_rung(self.quality, examples)
 
@@ -78,7 +82,7 @@ class Foresight:
     def rating(self, candidate: Candidate, rung: int) -> float:
         """Return what candidates of a rung are ranked by.
 
-        That is the PSNR of the rung, or what is expected of a full training where that has ranked better so far.
+        That is the PSNR of the rung, or what is expected on a later one where that has ranked better so far.
         """
         trial = self.by_key.get(candidate.key)
         if rung or not self.trusts_regression or trial is None or trial.measurement is None:
@@ -94,17 +98,25 @@ class Foresight:
         return [*found, f"Foresight: {self.quality.in_words()}; it {used}."]
 
 
-def example(trial: Trial) -> Example:
-    """Return a candidate that climbed all rungs as the regression learns from it."""
+def telling_rung(trained: Sequence[Trial], ladder: Ladder) -> int:
+    """Return the rung whose PSNR is worth to foretell: the highest that ENOUGH finished, else the second."""
+    for rung in reversed(range(2, ladder.top + 1)):
+        if sum(len(trial.rungs) > rung for trial in trained) >= ENOUGH:
+            return rung
+    return min(1, ladder.top)
+
+
+def example(trial: Trial, rung: int) -> Example:
+    """Return a candidate that finished a rung as the regression learns from it."""
     assert trial.measurement is not None
-    return Example(trial.architecture, trial.measurement.complexity, cheap(trial), trial.rungs[-1].psnr)
+    return Example(trial.architecture, trial.measurement.complexity, cheap(trial), trial.rungs[rung].psnr)
 
 
 def beats_first_rung(quality: QualityRegression, examples: Sequence[Example]) -> bool:
     """Tell whether a regression ranks networks that it did not see better than the PSNR of the first rung does."""
     if quality.error.tau is None:
         return False
-    first = kendall_tau([each.final_psnr for each in examples], [each.cheap_psnr[FIRST] for each in examples])
+    first = kendall_tau([each.psnr for each in examples], [each.cheap_psnr[FIRST] for each in examples])
     return first is None or quality.error.tau > first
 
 

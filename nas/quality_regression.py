@@ -1,7 +1,7 @@
 """What PSNR an architecture is likely to reach: a small ridge regression over its costs, its blocks and a cheap PSNR.
 
-It filters and orders; a PSNR that is reported is always measured. Counts and block shares rank networks better than a
-fraction of a training does, and together they rank better than either.
+It filters and orders; a PSNR that is reported is always measured. A fraction of a training flatters what learns soon,
+such as wide networks of few blocks; costs and depth say what goes on learning.
 """
 
 import math
@@ -19,17 +19,22 @@ from sr.errors import InputError
 
 Floats = NDArray[np.float64]
 
+DETAILS = {"upsampler": UPSAMPLERS, "image_skip": IMAGE_SKIPS[1:], "aggregation": AGGREGATIONS}
+
 # With fewer trained networks than this a regression would follow its noise.
 MINIMUM_EXAMPLES = 6
 # Weights of the penalty, in examples: from next to none to so much that little but the mean is left.
 PENALTIES = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
+# What features pay of the penalty. A cheap PSNR next to nothing, just enough to invert by where it never varied: what
+# else is known has to earn a change of its order. Each single kind and choice pays as if it varied a third as much.
+FREE, MAIN, DETAIL = 1e-4, 1.0, 10.0
 # The prior's slope, dB for ten times the multiply-adds: only its sign is ever relied on.
 DB_PER_DECADE = 0.5
 
 
 @dataclass(frozen=True)
 class Example:
-    """A fully trained network: what it cost to know early, and the PSNR in dB that it reached.
+    """A network that was trained far enough: what it cost to know early, and the PSNR in dB that it reached.
 
     cheap_psnr: dB of every cheap score that it has, by the name of the score.
     """
@@ -37,7 +42,7 @@ class Example:
     architecture: Architecture
     complexity: Complexity
     cheap_psnr: Mapping[str, float]
-    final_psnr: float
+    psnr: float
 
 
 @dataclass(frozen=True)
@@ -115,7 +120,7 @@ class QualityRegression:
     error: Error
 
     def predict(self, architecture: Architecture, complexity: Complexity, cheap_psnr: Mapping[str, float]) -> Expected:
-        """Return the expected final PSNR; raises InputError where a cheap PSNR that the regression reads is missing."""
+        """Return the PSNR that is expected; raises InputError where a cheap PSNR that is read is missing."""
         row = features(architecture, complexity, cheap_psnr, self.cheap)
         if isinstance(self.model, Prior):
             return Expected(self.model.predict(row), math.inf)
@@ -143,27 +148,28 @@ def fit(examples: Sequence[Example], cheap: Sequence[str] = ()) -> QualityRegres
     known = len(set(networks))
     if known < MINIMUM_EXAMPLES:
         return QualityRegression(names, prior(rows, targets, names), math.inf, Error(None, None, known))
-    missed, leverages = left_out(rows, targets, networks)
+    missed, leverages = left_out(rows, targets, networks, charges(names))
     tau = kendall_tau([float(value) for value in targets + missed], [float(value) for value in targets])
     error = Error(float(np.abs(missed).mean()), tau, known)
     # Each miss is as uncertain as the noise and the prediction's own variance together.
     noise = float(np.mean(missed**2 / (1 + leverages)))
-    return QualityRegression(names, ridge(rows, targets), noise, error)
+    return QualityRegression(names, ridge(rows, targets, charges(names)), noise, error)
 
 
 def expected_unseen(examples: Sequence[Example], cheap: Sequence[str] = ()) -> list[float]:
     """Return the PSNR that is expected of each network, dB, from all others alone; raises InputError as `fit` does."""
-    rows, targets, networks = known_of(examples, tuple(cheap))
+    names = tuple(cheap)
+    rows, targets, networks = known_of(examples, names)
     if len(set(networks)) <= MINIMUM_EXAMPLES:
         raise InputError(f"a regression is judged on more than {MINIMUM_EXAMPLES} networks, got {len(set(networks))}")
-    missed, _ = left_out(rows, targets, networks)
+    missed, _ = left_out(rows, targets, networks, charges(names))
     return [float(value) for value in targets + missed]
 
 
 def known_of(examples: Sequence[Example], cheap: tuple[str, ...]) -> tuple[Floats, Floats, list[str]]:
     """Return the features (n, p), the final PSNRs (n,) in dB and the keys of examples."""
     rows = np.array([features(each.architecture, each.complexity, each.cheap_psnr, cheap) for each in examples])
-    targets = np.array([finite("final", each.final_psnr) for each in examples])
+    targets = np.array([finite("final", each.psnr) for each in examples])
     return rows, targets, [each.architecture.key for each in examples]
 
 
@@ -173,18 +179,24 @@ def features(
     """Return what the regression sees (p,): the logarithm of multiply-adds first, the cheap PSNRs last."""
     built = architecture.canonical
     kinds = [block.kind for block in built.blocks if block.kind != "identity"]
+    blocks = max(1, len(kinds))
     return np.array(
         [
             *(math.log10(value) for value in (complexity.multi_adds, complexity.params, complexity.activations)),
             built.num_feat,
-            len(kinds),
-            *(kinds.count(kind) / max(1, len(kinds)) for kind in BLOCKS if kind != "identity"),
-            *(float(built.upsampler == value) for value in UPSAMPLERS),
-            *(float(built.image_skip == value) for value in IMAGE_SKIPS),
-            *(float(built.aggregation == value) for value in AGGREGATIONS),
+            math.log10(blocks),
+            float(built.image_skip == "none"),
+            *(kinds.count(kind) / blocks for kind in BLOCKS if kind != "identity"),
+            *(float(getattr(built, name) == value) for name, values in DETAILS.items() for value in values),
             *(finite(name, cheap_psnr.get(name)) for name in cheap),
         ]
     )
+
+
+def charges(cheap: Sequence[str]) -> Floats:
+    """Return what each feature (p,) pays of the penalty."""
+    details = len(BLOCKS) - 1 + sum(map(len, DETAILS.values()))
+    return np.array([MAIN] * 6 + [DETAIL] * details + [FREE] * len(cheap))
 
 
 def finite(name: str, psnr: float | None) -> float:
@@ -201,34 +213,37 @@ def prior(rows: Floats, targets: Floats, cheap: Sequence[str]) -> Prior:
     return Prior(feature, slope, level)
 
 
-def ridge(rows: Floats, targets: Floats) -> Ridge:
-    """Fit rows (n, p) to targets (n,) with the penalty whose leave-one-out errors are least; of equals the larger."""
+def ridge(rows: Floats, targets: Floats, charges: Floats) -> Ridge:
+    """Fit rows (n, p) to targets (n,) with the penalty whose leave-one-out errors are least; of equals the larger.
+
+    charges: (p,) what each feature pays of the penalty.
+    """
     centre, scale = rows.mean(axis=0), rows.std(axis=0)
     scale = np.where(scale > 1e-9 * (1 + np.abs(centre)), scale, 1.0)
     standard, level = (rows - centre) / scale, float(targets.mean())
-    missed = {penalty: leave_one_out(standard, targets, penalty) for penalty in PENALTIES}
+    missed = {penalty: leave_one_out(standard, targets, penalty * charges) for penalty in PENALTIES}
     penalty = min(PENALTIES, key=lambda each: (float(np.sum(missed[each] ** 2)), -each))
-    inverse = penalised_inverse(standard, penalty)
+    inverse = penalised_inverse(standard, penalty * charges)
     weights = inverse @ standard.T @ (targets - level)
     return Ridge(centre, scale, inverse, weights, level, len(rows))
 
 
-def leave_one_out(centred: Floats, targets: Floats, penalty: float) -> Floats:
+def leave_one_out(centred: Floats, targets: Floats, penalties: Floats) -> Floats:
     """Return by how much each target (n,) is missed by a fit of the others to centred rows (n, p), intercept included.
 
     From one fit by the identity e / (1 - h), where h is the diagonal of the hat matrix (Allen's PRESS, 1974).
     """
-    hat = 1 / len(targets) + centred @ penalised_inverse(centred, penalty) @ centred.T
+    hat = 1 / len(targets) + centred @ penalised_inverse(centred, penalties) @ centred.T
     result: Floats = (hat @ targets - targets) / (1 - np.diagonal(hat))
     return result
 
 
-def penalised_inverse(centred: Floats, penalty: float) -> Floats:
-    """Return the inverse (p, p) of the Gram matrix of rows (n, p) plus the penalty on its diagonal."""
-    return np.linalg.inv(centred.T @ centred + penalty * np.eye(centred.shape[1])).astype(np.float64, copy=False)
+def penalised_inverse(centred: Floats, penalties: Floats) -> Floats:
+    """Return the inverse (p, p) of the Gram matrix of rows (n, p) plus the penalties (p,) on its diagonal."""
+    return np.linalg.inv(centred.T @ centred + np.diag(penalties)).astype(np.float64, copy=False)
 
 
-def left_out(rows: Floats, targets: Floats, networks: Sequence[str]) -> tuple[Floats, Floats]:
+def left_out(rows: Floats, targets: Floats, networks: Sequence[str], charges: Floats) -> tuple[Floats, Floats]:
     """Return by how much each target (n,) is missed by a fit that did not see its network, and the leverage there.
 
     Everything is chosen anew without it, the penalty and the units too: an error that chose them would flatter itself.
@@ -236,7 +251,7 @@ def left_out(rows: Floats, targets: Floats, networks: Sequence[str]) -> tuple[Fl
     missed, leverages = np.zeros(len(targets)), np.zeros(len(targets))
     for network in dict.fromkeys(networks):
         seen = np.array([other != network for other in networks])
-        model = ridge(rows[seen], targets[seen])
+        model = ridge(rows[seen], targets[seen], charges)
         for index in np.flatnonzero(~seen):
             missed[index] = model.predict(rows[index]) - targets[index]
             leverages[index] = model.leverage(rows[index])

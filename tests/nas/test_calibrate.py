@@ -11,7 +11,7 @@ import pytest
 from nas import calibrate, raising
 from nas.calibrate import drawn, main, parse
 from nas.calibration import Known
-from nas.evaluate import Setup
+from nas.jobs import Desk
 from nas.rungs import Ladder
 from nas.supernet import Population
 from search_spaces.architecture import Architecture
@@ -53,11 +53,11 @@ def calibrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     begun: list[str] = []
     whole = calibrate.in_full
 
-    def stopped(architecture: Architecture, setup: Setup, climbed: Ladder, folder: Path) -> Known:
+    def stopped(desk: Desk, architecture: Architecture, *, ladder: Ladder, folder: Path) -> Known:
         begun.append(architecture.key)
         if len(begun) == 4:
             raise KeyboardInterrupt
-        return whole(architecture, setup, climbed, folder)
+        return whole(desk, architecture, ladder=ladder, folder=folder)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(calibrate, "in_full", stopped)

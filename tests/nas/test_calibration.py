@@ -10,6 +10,7 @@ import torch
 
 from nas.calibration import Known, in_full, psnr_of, rankings, scored
 from nas.evaluate import Setup
+from nas.jobs import Desk
 from nas.rungs import Ladder, Rung, drawn, ladder
 from search_spaces.architecture import Architecture
 from search_spaces.msrresnet import MSRRESNET_SPACE, repeated
@@ -30,7 +31,7 @@ def sixteen(setup: Setup) -> Setup:
 @pytest.fixture(scope="module")
 def trained(sixteen: Setup, tmp_path_factory: pytest.TempPathFactory) -> tuple[Known, Path]:
     folder = tmp_path_factory.mktemp("trainings")
-    return in_full(SMALL, sixteen, STEPS, folder), folder
+    return in_full(Desk(sixteen), SMALL, ladder=STEPS, folder=folder), folder
 
 
 def test_the_truth_is_one_unbroken_training(trained: tuple[Known, Path], sixteen: Setup) -> None:
@@ -45,7 +46,7 @@ def test_the_truth_is_one_unbroken_training(trained: tuple[Known, Path], sixteen
 
 
 def test_equal_networks_are_equally_good(trained: tuple[Known, Path], sixteen: Setup, tmp_path: Path) -> None:
-    known, again = trained[0], in_full(SMALL, sixteen, STEPS, tmp_path)
+    known, again = trained[0], in_full(Desk(sixteen), SMALL, ladder=STEPS, folder=tmp_path)
     assert (again.psnr, again.cheap_psnr) == (known.psnr, known.cheap_psnr)
 
 
@@ -87,9 +88,10 @@ def test_scores_are_ranked_by_hand() -> None:
     # One of 28 pairs is put wrong.
     assert found["rung 0"].tau == pytest.approx(26 / 28)
     assert found["supernet"].tau == pytest.approx(-1)
+    # A rung takes those below it too, each a second of the four of a full training.
     shares = {name: found[name].cost_share for name in ("params", "rung 0", "rung 1", "supernet", "regression")}
-    assert shares == {"params": 0.0, "rung 0": 1 / 16, "rung 1": 0.25, "supernet": 0.05, "regression": 0.0}
-    assert found["regression + supernet + rung 0"].cost_share == pytest.approx(0.05 + 1 / 16)
+    assert shares == {"params": 0.0, "rung 0": 0.25, "rung 1": 0.5, "supernet": 0.05, "regression": 0.0}
+    assert found["regression + supernet + rung 0"].cost_share == pytest.approx(0.05 + 0.25)
     assert found["rung 0"].top3_in_first6 == 3
 
 

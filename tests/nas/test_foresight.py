@@ -2,7 +2,7 @@
 
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import torch
 
 from nas import foresight as module
 from nas.evaluate import Setup
-from nas.foresight import MARGIN, Foresight, example, measure_pieces
+from nas.foresight import MARGIN, Foresight, example, measure_pieces, telling_rung
 from nas.pieces import parts, work_of
 from nas.rungs import Candidate, Ladder, Rung
 from nas.runtime_table import RuntimeTable, open_table
@@ -101,28 +101,44 @@ def climbed(outcome: Outcome, count: int, rungs: int = 3) -> list[Trial]:
     ]
 
 
+def with_rungs(trials: Sequence[Trial], *psnrs: Callable[[float], float]) -> list[Trial]:
+    """Return the trials with rungs of these functions of their PSNR."""
+    return [
+        replace(each, rungs=tuple(Rung(4**rung, psnr(each.psnr), 1.0) for rung, psnr in enumerate(psnrs)))
+        for each in trials
+    ]
+
+
 def test_the_first_rung_is_rated_by_its_psnr_until_a_regression_ranks_better(
     setup: Setup, outcome_within: Callable[[float], Outcome]
 ) -> None:
-    outcome = outcome_within(math.inf)
     foresight = within(setup, 1e9, table_of())
-    trials = climbed(outcome, 12)
+    trials = with_rungs(climbed(outcome_within(math.inf), 14), lambda psnr: psnr)
     candidate = Candidate(trials[0].architecture.key, 1.0, 1.0, trials[0].rungs)
-    foresight.learn([replace(trial, rungs=trial.rungs[:1]) for trial in trials])
-    assert foresight.rating(candidate, 0) == trials[0].psnr
-    # In the same order at the top: the first rung ranks as well as anything.
     foresight.learn(trials)
+    assert foresight.rating(candidate, 0) == trials[0].psnr
+    # In the same order on the second rung: the first ranks as well as anything.
+    same = with_rungs(trials, lambda psnr: psnr, lambda psnr: psnr + 1)
+    foresight.learn(same)
     assert foresight.rating(candidate, 0) == trials[0].psnr
     assert "promoted nobody" in foresight.lines()[1]
     # In the reverse order: it misled.
-    foresight = within(setup, 1e9, table_of())
-    reverse = [replace(each, rungs=(*each.rungs[:2], Rung(16, 60 - each.psnr, 1.0))) for each in trials]
-    foresight.learn(reverse)
+    foresight.learn(reverse := with_rungs(trials, lambda psnr: psnr, lambda psnr: 60 - psnr, lambda psnr: 60 - psnr))
+    assert foresight.foretold == 2
     assert foresight.rating(candidate, 0) == pytest.approx(60 - trials[0].psnr, abs=0.5)
     assert foresight.lines()[1].endswith("it is what promoted.")
-    assert foresight.rating(candidate, 1) == trials[0].rungs[1].psnr
+    assert foresight.rating(replace(candidate, rungs=reverse[0].rungs), 1) == reverse[0].rungs[1].psnr
     stranger = replace(candidate, key="another")
     assert foresight.rating(stranger, 0) == trials[0].psnr
+
+
+def test_the_highest_rung_that_enough_finished_is_foretold(outcome_within: Callable[[float], Outcome]) -> None:
+    trials = climbed(outcome_within(math.inf), 20)
+    finished = [replace(each, rungs=each.rungs[: 1 + (n < 15) + (n < 12)]) for n, each in enumerate(trials)]
+    assert telling_rung(finished, STEPS) == 2
+    assert telling_rung(finished[1:], STEPS) == 1
+    assert telling_rung([], STEPS) == 1
+    assert telling_rung(finished, Ladder((64,))) == 0
 
 
 def test_equal_trials_give_equal_expectations(setup: Setup, outcome_within: Callable[[float], Outcome]) -> None:
@@ -149,8 +165,9 @@ def test_its_lines_say_how_far_it_was_right(setup: Setup) -> None:
 def test_an_example_is_what_was_known_early_and_what_came_out(outcome: Outcome) -> None:
     trial = replace(outcome(0, repeated(8, "idle", 1)), rungs=(Rung(4, 24.0, 1.0), Rung(16, 26.0, 1.0)))
     assert trial.measurement is not None
-    got = example(trial)
-    assert (got.final_psnr, got.cheap_psnr, got.complexity) == (
+    got = example(trial, 1)
+    assert example(trial, 0).psnr == 24.0
+    assert (got.psnr, got.cheap_psnr, got.complexity) == (
         26.0, {"first rung": trial.psnr}, trial.measurement.complexity,
     )  # fmt: skip
 

@@ -11,12 +11,15 @@ from hypothesis import strategies as st
 
 from nas.quality_regression import (
     DB_PER_DECADE,
+    FREE,
+    MAIN,
     MINIMUM_EXAMPLES,
     PENALTIES,
     Error,
     Example,
     Floats,
     Prior,
+    charges,
     features,
     fit,
     leave_one_out,
@@ -56,6 +59,10 @@ def example(number: int, noise: float = 0.02) -> Example:
 EXAMPLES = [example(number) for number in range(30)]
 
 
+def flat(rows: Floats) -> Floats:
+    return np.ones(rows.shape[1])
+
+
 def table(seed: int, count: int, width: int) -> tuple[Floats, Floats]:
     rng = np.random.default_rng(seed)
     return rng.normal(size=(count, width)), rng.normal(size=count)
@@ -66,37 +73,63 @@ def table(seed: int, count: int, width: int) -> tuple[Floats, Floats]:
 def test_the_hat_matrix_tells_what_explicit_refits_do(seed: int, count: int, width: int, penalty: float) -> None:
     rows, targets = table(seed, count, width)
     rows -= rows.mean(axis=0)
-    for index, missed in enumerate(leave_one_out(rows, targets, penalty)):
+    # The last one pays less, as a cheap PSNR does.
+    penalties = np.array([penalty] * (width - 1) + [penalty / 7])
+    for index, missed in enumerate(leave_one_out(rows, targets, penalties)):
         others = np.arange(count) != index
         # The intercept is a column that no penalty holds back.
         design = np.hstack([np.ones((count - 1, 1)), rows[others]])
-        held = penalty * np.diag([0.0] + [1.0] * width)
+        held = np.diag([0.0, *penalties])
         weights = np.linalg.solve(design.T @ design + held, design.T @ targets[others])
         assert missed == pytest.approx(weights[0] + rows[index] @ weights[1:] - targets[index], rel=1e-6, abs=1e-8)
+
+
+def test_a_cheap_psnr_keeps_its_order_where_nothing_else_helps() -> None:
+    rng = np.random.default_rng(3)
+    cheap = rng.normal(25, 0.3, size=12)
+    # Seven features that tell nothing, and a truth that the cheap PSNR orders with a little noise.
+    rows = np.column_stack([rng.normal(size=(12, 7)), cheap])
+    targets = 1.4 * cheap - 9 + rng.normal(0, 0.01, size=12)
+    predict = ridge(rows, targets, np.array([MAIN] * 7 + [FREE])).predict
+    assert np.abs([predict(row) - target for row, target in zip(rows, targets, strict=True)]).mean() < 0.02
+    slope = (predict(np.append(rows[0][:7], 25.1)) - predict(np.append(rows[0][:7], 25.0))) / 0.1
+    assert slope == pytest.approx(1.4, abs=0.1)
+
+
+@pytest.mark.parametrize("cheap", [(), ("rung 0",), ("rung 0", "useless")])
+def test_every_feature_has_its_charge(cheap: tuple[str, ...]) -> None:
+    (each, *_) = EXAMPLES
+    row = features(each.architecture, each.complexity, each.cheap_psnr, cheap)
+    assert charges(cheap).shape == row.shape
+    assert sum(charges(cheap) == FREE) == len(cheap)
+    # The logarithm of the depth is among those that pay no more than others.
+    deep = replace(each.architecture, blocks=each.architecture.blocks * 2)
+    changed = features(deep, each.complexity, each.cheap_psnr, cheap) != row
+    assert set(charges(cheap)[changed]) == {MAIN}
 
 
 def test_what_is_left_out_is_not_seen_at_all() -> None:
     rows, targets = table(0, 8, 4)
     networks = ["a", "b", "c", "d", "e", "f", "g", "a"]
-    missed, leverages = left_out(rows, targets, networks)
-    model = ridge(rows[1:7], targets[1:7])
+    missed, leverages = left_out(rows, targets, networks, flat(rows))
+    model = ridge(rows[1:7], targets[1:7], flat(rows))
     assert missed[7] == model.predict(rows[7]) - targets[7]
     assert leverages[0] == model.leverage(rows[0])
     # Whatever the network of `a` had reached, its prediction stays the same.
     other = targets.copy()
     other[[0, 7]] += 5
-    assert (left_out(rows, other, networks)[0] + other)[[0, 7]] == pytest.approx((missed + targets)[[0, 7]])
+    assert (left_out(rows, other, networks, flat(rows))[0] + other)[[0, 7]] == pytest.approx((missed + targets)[[0, 7]])
 
 
 def test_with_a_vanishing_penalty_it_is_least_squares() -> None:
     rows, _ = table(1, 40, 3)
-    model = ridge(rows, rows @ np.array([1.0, -2.0, 0.5]) + 7)
+    model = ridge(rows, rows @ np.array([1.0, -2.0, 0.5]) + 7, flat(rows))
     assert model.predict(np.array([1.0, 1.0, 1.0])) == pytest.approx(6.5, abs=0.01)
 
 
 def test_noise_alone_is_answered_with_the_mean() -> None:
     rows, targets = table(2, 12, 20)
-    model = ridge(rows, targets)
+    model = ridge(rows, targets, flat(rows))
     # Least squares would follow all of it: there are more features than examples.
     assert np.std([model.predict(row) for row in rows]) < 0.25 * np.std(targets)
 
@@ -111,7 +144,7 @@ def test_it_ranks_networks_that_it_did_not_see() -> None:
     for each in EXAMPLES[24:]:
         expected = regression.predict(each.architecture, each.complexity, each.cheap_psnr)
         assert 0 < expected.std < 0.5
-        assert abs(expected.psnr - each.final_psnr) < 4 * expected.std
+        assert abs(expected.psnr - each.psnr) < 4 * expected.std
 
 
 def test_the_error_is_that_of_explicit_fits_without_each() -> None:
@@ -119,7 +152,7 @@ def test_the_error_is_that_of_explicit_fits_without_each() -> None:
     missed = []
     for index, each in enumerate(examples):
         expected = fit(examples[:index] + examples[index + 1 :]).predict(each.architecture, each.complexity, {})
-        missed.append(abs(expected.psnr - each.final_psnr))
+        missed.append(abs(expected.psnr - each.psnr))
     assert fit(examples).error.mae == pytest.approx(np.mean(missed))
 
 
@@ -148,7 +181,7 @@ def test_with_few_examples_a_prior_stands_in_and_says_so(known: int) -> None:
     assert isinstance(without.model, Prior)
     each = EXAMPLES[-1]
     expected = with_rung.predict(each.architecture, each.complexity, each.cheap_psnr)
-    gained = [example.final_psnr - example.cheap_psnr["rung 0"] for example in EXAMPLES[:known]]
+    gained = [example.psnr - example.cheap_psnr["rung 0"] for example in EXAMPLES[:known]]
     assert expected.psnr == pytest.approx(each.cheap_psnr["rung 0"] + (np.mean(gained) if known else 0))
     assert math.isinf(expected.std)
     larger = Complexity(**{**vars(each.complexity), "multi_adds": 10 * each.complexity.multi_adds})
@@ -173,7 +206,7 @@ def test_it_says_how_wrong_it_is() -> None:
 
 
 def test_equal_psnr_has_no_tau() -> None:
-    regression = fit([replace(each, final_psnr=27.0) for each in EXAMPLES[:8]])
+    regression = fit([replace(each, psnr=27.0) for each in EXAMPLES[:8]])
     assert regression.error.tau is None
     assert regression.error.mae == pytest.approx(0, abs=1e-9)
     assert "no tau" in regression.in_words()
@@ -184,7 +217,7 @@ def test_equal_psnr_has_no_tau() -> None:
     [
         (replace(EXAMPLES[0], cheap_psnr={}), "takes the rung 0 PSNR in dB of every network, got None"),
         (replace(EXAMPLES[0], cheap_psnr={"rung 0": math.nan}), "the rung 0 PSNR .* got nan"),
-        (replace(EXAMPLES[0], final_psnr=math.inf), "the final PSNR .* got inf"),
+        (replace(EXAMPLES[0], psnr=math.inf), "the final PSNR .* got inf"),
     ],
 )
 def test_what_is_missing_is_named(broken: Example, law: str) -> None:
@@ -198,10 +231,10 @@ def test_what_is_missing_is_named(broken: Example, law: str) -> None:
 def test_features_of_a_known_network_and_of_an_empty_one() -> None:
     row = features(MSRRESNET, Complexity(1_517_571, 166_000_000_000, 0, 292_550_000, 37, 1), {"s": 28.7}, ["s"])
     assert row[0] == pytest.approx(math.log10(166e9))
-    assert list(row[3:5]) == [64, 16]
+    assert list(row[3:6]) == [64, math.log10(16), 0]
     assert row[-1] == 28.7
-    # 64 channels, 16 blocks, one kind, one upsampler, one image skip, one aggregation: the rest is zero.
-    assert row[5:-1].sum() == 4
+    # One kind, one upsampler, one image skip, one aggregation: the rest is zero.
+    assert row[6:-1].sum() == 4
     empty = repeated(8, "identity", 3)
     assert features(empty, count(build(empty), (16, 16)), {}, [])[4] == 0
     padded = Architecture(16, (Block("identity"), Block("idle"), Block("identity")))
