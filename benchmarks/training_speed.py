@@ -29,7 +29,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from search_spaces.architecture import Architecture, Block
-from search_spaces.network import build
+from search_spaces.network import build, untrained
 from sr.checkpoint import provenance
 from sr.command import DONE, Parser, run, say
 from sr.complexity import count
@@ -158,7 +158,7 @@ def rounds(
     for seed in range(args.seed, args.seed + args.rounds):
         seeded = replace(recipe, seed=seed)
         torch.manual_seed(seed)
-        network = build(ARCHITECTURE).to(args.device)
+        network: nn.Module = untrained(ARCHITECTURE).to(args.device)
         twin = copy.deepcopy(network)
         speed = train_plainly(network, seeded, train, files, args.device)
         plain.append(judged(network, speed, val, args.device))

@@ -16,6 +16,8 @@ from sr.checkpoint import Checkpoint, Description, save
 QualityKind = Literal["rungs", "supernet", "train"]
 # Rungs of training by the kind of quality; where a supernet scores first, that is one more, below them.
 TRAINED_RUNGS: dict[QualityKind, int] = {"rungs": 3, "supernet": 1, "train": 1}
+# A first rung of fewer steps says little more than how soon a network starts to learn; then there is one rung less.
+FEWEST_FIRST_STEPS = 200
 # The weights of those may go who would not be promoted even if there were to be so many times the candidates.
 GROWTH = 4
 
@@ -107,7 +109,10 @@ def course(
     kind: QualityKind, setup: Setup, folder: Path, supernet: Supernet | None = None, teacher: Path | None = None
 ) -> Course:
     """Return the course to a training of the recipe's steps; raises InputError where they are too few for its rungs."""
-    return Course(kind, setup, ladder(setup.recipe.steps, TRAINED_RUNGS[kind]), folder, supernet, teacher)
+    climbed = ladder(setup.recipe.steps, TRAINED_RUNGS[kind])
+    if kind == "rungs" and climbed.steps[0] < FEWEST_FIRST_STEPS:
+        climbed = ladder(setup.recipe.steps, TRAINED_RUNGS[kind] - 1)
+    return Course(kind, setup, climbed, folder, supernet, teacher)
 
 
 def as_candidate(trial: Trial, under_way: set[str]) -> Candidate:

@@ -66,29 +66,44 @@ def accept_all(_: Architecture) -> bool:
     return True
 
 
+def no_hope(_: Architecture) -> float:
+    """Expect the same of every architecture."""
+    return 0.0
+
+
 @dataclass(frozen=True)
 class Terms:
     """What a proposer searches, and for what.
 
     budget_ms: what the p90 of a candidate's runtime must keep to. promising: tells cheaply whether an architecture is
-    worth an evaluation, such as by a predicted runtime; it must answer equally for as long as the study lives.
+    worth an evaluation, such as by a predicted runtime. hope: tells cheaply what quality to hope for, more is better.
+    Both may follow what was told so far, and nothing else.
     """
 
     space: SearchSpace
     seed: int
     budget_ms: float
     promising: Callable[[Architecture], bool] = accept_all
+    hope: Callable[[Architecture], float] = no_hope
 
 
-def first_worthwhile(terms: Terms, trials: Sequence[Trial], draws: Iterable[dict[str, Value]]) -> dict[str, Value]:
-    """Return the first of DRAWS draws whose network is unseen and promising, else the last of them."""
+def first_worthwhile(
+    terms: Terms, trials: Sequence[Trial], draws: Iterable[dict[str, Value]], of: int = 1
+) -> dict[str, Value]:
+    """Return the first of DRAWS draws whose network is unseen and promising, else the last of them.
+
+    of: of so many first ones the most hopeful.
+    """
     seen = {trial.architecture.key for trial in trials}
     picks: dict[str, Value] = {}
+    found: list[tuple[Architecture, dict[str, Value]]] = []
     for picks in islice(draws, DRAWS):
         architecture = terms.space.decode(picks)
         if architecture.key not in seen and terms.promising(architecture):
-            break
-    return picks
+            found.append((architecture, picks))
+            if len(found) == of:
+                break
+    return max(found, key=lambda each: terms.hope(each[0]))[1] if found else picks
 
 
 def and_nearby(terms: Terms, number: int, draws: Iterable[dict[str, Value]], most: int) -> Iterator[dict[str, Value]]:

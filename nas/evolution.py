@@ -11,12 +11,14 @@ from sr.pareto import crowding, non_dominated_sort
 
 # Of so many proposals in a row one is the global engine's, the others are neighbours of the front.
 NEIGHBOURS_IN = 4
+# Of so many neighbours that may be within the budget the most hopeful is proposed: they cost a prediction each.
+HOPEFUL_OF = 12
 # How many choices a mutation changes, drawn evenly from these: small steps twice as often as larger ones.
 MUTATIONS = (1, 1, 2, 3)
 
 
 class Mixed:
-    """Neighbours of the front, and a global engine's proposal every NEIGHBOURS_IN trials.
+    """The most hopeful of some neighbours of the front, and a global engine's proposal every NEIGHBOURS_IN trials.
 
     With a handful of good trials the kernels over categories are nearly flat, so that most of a global engine's
     proposals lie far from everything that met the budget; a mutation of a front member stays near.
@@ -30,7 +32,7 @@ class Mixed:
         front = front_of(trials)
         if not front or number % NEIGHBOURS_IN == 0:
             return self.distant.propose(number, trials)
-        return first_worthwhile(self.terms, trials, neighbours(self.terms, front, number))
+        return first_worthwhile(self.terms, trials, neighbours(self.terms, front, number), of=HOPEFUL_OF)
 
 
 def neighbours(terms: Terms, front: Sequence[Trial], number: int) -> Iterator[dict[str, Value]]:

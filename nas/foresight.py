@@ -3,10 +3,12 @@
 Both only filter and order; what is reported is always measured.
 """
 
+import math
 import random
 import time
 from collections.abc import Callable, Sequence
 
+from nas.counting import counts
 from nas.engine import accept_all
 from nas.evaluate import Setup
 from nas.quality_regression import Example, QualityRegression, fit
@@ -42,6 +44,8 @@ class Foresight:
         self.quality: QualityRegression = fit([], (FIRST,))
         self.foretold = min(1, ladder.top)
         self.trusts_regression = False
+        # Of the first rung, which all trained candidates finished, from what is known before any training.
+        self.untrained: QualityRegression = fit([])
         self.by_key: dict[str, Trial] = {}
         self.learnt = -1
         self.possible: Callable[[Architecture], bool] = accept_all
@@ -60,6 +64,7 @@ class Foresight:
         examples = [example(trial, self.foretold) for trial in trained if len(trial.rungs) > self.foretold]
         self.quality = fit(examples, (FIRST,))
         self.trusts_regression = beats_first_rung(self.quality, examples)
+        self.untrained = fit([example(trial, 0) for trial in trained if trial.rungs])
 
     def sample(self, trial: Trial) -> Sample | None:
         """Return a measured trial as the table learns from it."""
@@ -78,6 +83,14 @@ class Foresight:
         if not self.pieces.knows(architecture):
             return True
         return self.table.predict(architecture) <= MARGIN * self.setup.budget_ms
+
+    def hope(self, architecture: Architecture) -> float:
+        """Return what PSNR to hope for on the first rung, in dB: what is expected, and one standard deviation more.
+
+        Before enough candidates were trained only its order means something: that of multiply-adds.
+        """
+        expected = self.untrained.predict(architecture, counts(architecture, self.setup.lr_size), {})
+        return expected.psnr + (expected.std if math.isfinite(expected.std) else 0.0)
 
     def rating(self, candidate: Candidate, rung: int) -> float:
         """Return what candidates of a rung are ranked by.

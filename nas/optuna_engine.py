@@ -14,7 +14,7 @@ from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
-from nas.engine import Proposer, Terms, accept_all, and_nearby, derived_seed, first_worthwhile
+from nas.engine import Proposer, Terms, accept_all, and_nearby, derived_seed, first_worthwhile, no_hope
 from nas.evolution import MUTATIONS, Mixed
 from nas.interrupts import uninterrupted
 from nas.random_search import samples
@@ -27,6 +27,8 @@ from sr.pareto import dominates
 
 # A draw of a sampler fits its model anew, which takes longer than a mutation; after so many its draws are mutated.
 SAMPLER_DRAWS = 5
+# Optuna's own default: before so many trials TPE has nothing to go by.
+STARTUP_TRIALS = 10
 # What becomes of a trial that was told, in Optuna's words.
 STATES = {"trained": TrialState.COMPLETE, "infeasible": TrialState.PRUNED, "failed": TrialState.FAIL}
 # Optuna's own keys of what this engine keeps with a trial and with a study.
@@ -43,7 +45,7 @@ class TpeProposer:
         self.terms = terms
 
     def propose(self, number: int, trials: Sequence[Trial]) -> dict[str, Value]:
-        """Return TPE's proposal; draws of each choice alone until as many trials as the space has seeds were told."""
+        """Return TPE's proposal; draws by chance until as many trials were told as it takes, or the space has seeds."""
         study = memory_study()
         study.add_trials([self.replayed(trial) for trial in trials])
         draws = and_nearby(self.terms, number, self.draws(study, number), SAMPLER_DRAWS)
@@ -65,7 +67,8 @@ class TpeProposer:
         draw = 0
         while True:
             seed = derived_seed(self.terms.seed, number, draw) % 2**32
-            study.sampler = TPESampler(multivariate=True, n_startup_trials=len(self.terms.space.seeds), seed=seed)
+            known_first = max(STARTUP_TRIALS, len(self.terms.space.seeds))
+            study.sampler = TPESampler(multivariate=True, n_startup_trials=known_first, seed=seed)
             yield probe(study, self.terms.space).params
             draw += 1
 
@@ -177,9 +180,10 @@ class OptunaEngine:
         budget_ms: float,
         proposer: Callable[[Terms], Proposer] = mixed,
         promising: Callable[[Architecture], bool] = accept_all,
+        hope: Callable[[Architecture], float] = no_hope,
     ) -> None:
         self.space, self.budget_ms = space, budget_ms
-        self.terms = Terms(space, seed, budget_ms, promising)
+        self.terms = Terms(space, seed, budget_ms, promising, hope)
         self.proposer = proposer(self.terms)
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self.study = optuna.create_study(

@@ -7,6 +7,7 @@ such as wide networks of few blocks; costs and depth say what goes on learning.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,6 @@ from numpy.typing import NDArray
 from nas.rank_correlation import kendall_tau
 from search_spaces.architecture import AGGREGATIONS, IMAGE_SKIPS, UPSAMPLERS, Architecture
 from search_spaces.blocks import BLOCKS
-from sr.complexity import Complexity
 from sr.errors import InputError
 
 Floats = NDArray[np.float64]
@@ -32,6 +32,25 @@ FREE, MAIN, DETAIL = 1e-4, 1.0, 10.0
 DB_PER_DECADE = 0.5
 
 
+class Counted(Protocol):
+    """The counts that the regression reads: those of `sr.complexity.Complexity` or of `nas.counting.Counts`."""
+
+    @property
+    def params(self) -> int:
+        """Elements of all parameters."""
+        ...
+
+    @property
+    def multi_adds(self) -> int:
+        """Multiply-accumulates for one LR image."""
+        ...
+
+    @property
+    def activations(self) -> int:
+        """Elements of all outputs of convolutions."""
+        ...
+
+
 @dataclass(frozen=True)
 class Example:
     """A network that was trained far enough: what it cost to know early, and the PSNR in dB that it reached.
@@ -40,7 +59,7 @@ class Example:
     """
 
     architecture: Architecture
-    complexity: Complexity
+    complexity: Counted
     cheap_psnr: Mapping[str, float]
     psnr: float
 
@@ -119,7 +138,7 @@ class QualityRegression:
     noise: float
     error: Error
 
-    def predict(self, architecture: Architecture, complexity: Complexity, cheap_psnr: Mapping[str, float]) -> Expected:
+    def predict(self, architecture: Architecture, complexity: Counted, cheap_psnr: Mapping[str, float]) -> Expected:
         """Return the PSNR that is expected; raises InputError where a cheap PSNR that is read is missing."""
         row = features(architecture, complexity, cheap_psnr, self.cheap)
         if isinstance(self.model, Prior):
@@ -174,7 +193,7 @@ def known_of(examples: Sequence[Example], cheap: tuple[str, ...]) -> tuple[Float
 
 
 def features(
-    architecture: Architecture, complexity: Complexity, cheap_psnr: Mapping[str, float], cheap: Sequence[str]
+    architecture: Architecture, complexity: Counted, cheap_psnr: Mapping[str, float], cheap: Sequence[str]
 ) -> Floats:
     """Return what the regression sees (p,): the logarithm of multiply-adds first, the cheap PSNRs last."""
     built = architecture.canonical

@@ -116,16 +116,25 @@ def rung_psnr(candidate: Candidate, rung: int) -> float:
 def promotable(candidates: Iterable[Candidate], ladder: Ladder, score: Score = rung_psnr) -> str | None:
     """Return the key of the candidate that trains on by one rung; None where it is time to start another.
 
-    From the top rung down: the best of the 1/eta of those that finished it, rounded down, that was not promoted yet.
-    What is over the budget counts among them and is never promoted. score: what is ranked by on a rung, more is better.
+    From the top rung down: the best of those in its `places` that was not promoted yet. What is over the budget counts
+    among them and is never promoted. score: what is ranked by on a rung, more is better.
     """
     known = list(candidates)
     for rung in reversed(range(ladder.top)):
         ranked = ranking(known, rung, score)
-        for candidate in ranked[: len(ranked) // ladder.eta]:
+        for candidate in ranked[: places(len(ranked), rung, ladder.eta)]:
             if candidate.feasible and not candidate.promoted_from(rung):
                 return candidate.key
     return None
+
+
+def places(finished: int, rung: int, eta: int) -> int:
+    """Return how many of those that finished a rung go on: 1/eta of them, rounded down.
+
+    Above the first rung at least one does, the first of its rung at once: what a full training gives is known early,
+    and even a short search ends with one.
+    """
+    return max(finished // eta, min(rung, finished, 1))
 
 
 def ranking(candidates: Iterable[Candidate], rung: int, score: Score = rung_psnr) -> list[Candidate]:
@@ -172,8 +181,8 @@ def surplus(candidates: Iterable[Candidate], ladder: Ladder, expected: int, scor
     gone = [each.key for each in lost if each.state != "training" and len(each.rungs) <= ladder.top]
     for rung in range(ladder.top):
         ranked = ranking(known, rung, score)
-        places = max(len(ranked), expected // ladder.eta**rung) // ladder.eta
-        here = [each for each in ranked[places:] if len(each.rungs) == rung + 1 and each.state == "waiting"]
+        kept = places(max(len(ranked), expected // ladder.eta**rung), rung, ladder.eta)
+        here = [each for each in ranked[kept:] if len(each.rungs) == rung + 1 and each.state == "waiting"]
         gone += [each.key for each in here if each.feasible]
     return gone
 

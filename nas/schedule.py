@@ -30,7 +30,7 @@ class Schedule:
         With rungs below it few climb to the top, so that it can be higher.
         """
         minutes = (self.seconds if math.isfinite(self.seconds) else DEFAULT_SECONDS) / 60
-        return max(20 << 2 * (rungs - 1), round((200 if rungs == 1 else 600) * math.sqrt(minutes)))
+        return max(20 << 2 * (rungs - 1), round((200 if rungs == 1 else 450) * math.sqrt(minutes)))
 
     @property
     def working_seconds(self) -> float:

@@ -178,7 +178,7 @@ def open_engine(
     """Open a new study, or the one that is there and its setup; raises InputError where its settings were others."""
     engine = OptunaEngine(
         space, args.study, storage_of(args), args.seed, setup.budget_ms,
-        proposer=proposer, promising=foresight.promising,
+        proposer=proposer, promising=foresight.promising, hope=foresight.hope,
     )  # fmt: skip
     if exists:
         # As it was found out by the first run, whose time limit and device may have told other things.

@@ -3,18 +3,18 @@
 import functools
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from search_spaces.architecture import Architecture, Block
-from search_spaces.network import SearchedNetwork, build, silence
+from nas.counting import counts
+from search_spaces.architecture import Architecture
+from search_spaces.network import SearchedNetwork, silence
 from search_spaces.space import SearchSpace
 from search_spaces.supernet import Supernet
-from sr.complexity import count
 from sr.errors import InputError
 from sr.losses import LOSSES
 from sr.pairs import Pairs
@@ -75,7 +75,7 @@ def affordable(space: SearchSpace, allowed: Callable[[Architecture], bool], seed
             f"a supernet takes at least one architecture within the budget, got none of {len(seen)} of {space.name}; "
             f"raise the budget"
         )
-    by_size = sorted(members, key=lambda member: (multi_adds(member), member.key))
+    by_size = sorted(members, key=lambda member: (counts(member, COUNTED_SIZE).multi_adds, member.key))
     return Population(
         sample=functools.partial(one_of, tuple(members)),
         largest=by_size[-1],
@@ -88,32 +88,6 @@ def affordable(space: SearchSpace, allowed: Callable[[Architecture], bool], seed
 def one_of(members: tuple[Architecture, ...], rng: random.Random) -> Architecture:
     """Draw one of `members`."""
     return rng.choice(members)
-
-
-def multi_adds(architecture: Architecture) -> int:
-    """Return the multiply-adds of an architecture's deployed network for an LR image of 64x64.
-
-    As counted, but added up from its parts, each of which is counted once.
-    """
-    built = architecture.canonical
-    trunk = sum(block_multi_adds(block.kind, built.num_feat, built.norm) for block in built.blocks)
-    total = counted(replace(built, blocks=(Block("identity"),), aggregation="none")) + trunk
-    if built.aggregation == "concat":
-        total += len(built.blocks) * built.num_feat**2 * COUNTED_SIZE[0] * COUNTED_SIZE[1]
-    return total
-
-
-@functools.cache
-def block_multi_adds(kind: str, num_feat: int, norm: str) -> int:
-    """Return what one block adds to the multiply-adds of a network."""
-    one, none = (Architecture(num_feat, (Block(each),), norm=norm) for each in (kind, "identity"))
-    return counted(one) - counted(none)
-
-
-@functools.cache
-def counted(architecture: Architecture) -> int:
-    """Return the multiply-adds of an architecture as `sr.complexity` counts them."""
-    return count(build(architecture), COUNTED_SIZE).multi_adds
 
 
 def untrained(space: SearchSpace, population: Population, seed: int) -> Supernet:

@@ -26,13 +26,13 @@ MSRRESNET_SPACE = SearchSpace(
     aggregation=AGGREGATIONS,
     # A ladder over widths, depths and kinds: wherever the budget lies, some of these lie just below it.
     seeds=(
-        repeated(16, "residual_leaky", 2),
         repeated(8, "residual_leaky", 3),
-        repeated(16, "branched_conv", 4),
+        repeated(12, "residual_leaky", 10),
         repeated(16, "residual_leaky", 4),
+        repeated(16, "inverted_x3", 6),
         repeated(16, "branched_conv", 8),
+        repeated(16, "residual_leaky", 8),
         repeated(32, "branched_conv", 4),
-        repeated(16, "inverted_x3", 4),
         repeated(32, "residual_leaky", 4, aggregation="long_skip"),
         repeated(32, "residual_leaky", 8, aggregation="long_skip"),
         repeated(48, "residual_leaky", 8, aggregation="long_skip"),

@@ -6,7 +6,7 @@ from functools import cache
 import pytest
 import torch
 
-from nas import calibrate, confirm, evaluate, search
+from nas import calibrate, confirm, course, evaluate, search
 from nas.evaluate import Setup
 from nas.trial import Trial
 from search_spaces.architecture import Architecture
@@ -35,6 +35,7 @@ def _few_runs() -> Iterator[None]:
         patch.setattr(search, "PIECES_SECONDS", 0.0)
         patch.setattr(search, "PIECES_SHARE", 0.0)
         patch.setattr(calibrate, "DRAWS", 4)
+        patch.setattr(course, "FEWEST_FIRST_STEPS", 1)
         yield
 
 

@@ -41,6 +41,15 @@ def test_the_rungs_of_each_kind(long: Setup, tmp_path: Path, supernet: Supernet)
     assert steps == {"rungs": [4, 16, 64], "train": [64], "supernet": [0, 64]}
 
 
+def test_a_first_rung_that_says_nothing_is_left_out(
+    long: Setup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for fewest, steps in ((4, (4, 16, 64)), (5, (16, 64)), (60, (16, 64))):
+        monkeypatch.setattr("nas.course.FEWEST_FIRST_STEPS", fewest)
+        assert course("rungs", long, tmp_path).ladder.steps == steps
+        assert course("train", long, tmp_path).ladder.steps == (64,)
+
+
 def test_too_few_steps_for_the_rungs_are_refused(setup: Setup, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"each rung must take more steps than the one before, got \[0, 1, 4\]"):
         course("rungs", setup, tmp_path)

@@ -261,3 +261,16 @@ def test_the_last_draw_is_taken_where_none_is_worthwhile() -> None:
 def test_seeds_of_neighbouring_trials_and_draws_differ() -> None:
     seeds = {derived_seed(*numbers) for numbers in itertools.product(range(10), range(50), range(4))}
     assert len(seeds) == 2000
+
+
+def test_of_several_worthwhile_draws_the_most_hopeful_is_taken() -> None:
+    terms = Terms(SPACE, 0, 100.0, lambda each: each.num_feat > 8, lambda each: float(len(each.canonical.blocks)))
+    draws = [SPACE.encode(each) for each in (
+        repeated(width, "inverted_x3", depth, upsampler="two_step")
+        for width, depth in ((8, 3), (16, 1), (16, 2), (16, 3))
+    )]  # fmt: skip
+    assert first_worthwhile(terms, [], draws) == draws[1]
+    # Of the first two, which the unpromising one is none of.
+    assert first_worthwhile(terms, [], draws, of=2) == draws[2]
+    assert first_worthwhile(terms, [], draws, of=9) == draws[3]
+    assert first_worthwhile(terms, [], draws[:1], of=2) == draws[0]

@@ -13,6 +13,7 @@ from nas import foresight as module
 from nas.evaluate import Setup
 from nas.foresight import MARGIN, Foresight, example, measure_pieces, telling_rung
 from nas.pieces import parts, work_of
+from nas.rank_correlation import kendall_tau
 from nas.rungs import Candidate, Ladder, Rung
 from nas.runtime_table import RuntimeTable, open_table
 from nas.trial import Trial
@@ -139,6 +140,23 @@ def test_the_highest_rung_that_enough_finished_is_foretold(outcome_within: Calla
     assert telling_rung(finished[1:], STEPS) == 1
     assert telling_rung([], STEPS) == 1
     assert telling_rung(finished, Ladder((64,))) == 0
+
+
+def test_hope_is_for_size_at_first_and_then_for_what_trained_well(
+    setup: Setup, outcome_within: Callable[[float], Outcome]
+) -> None:
+    foresight = within(setup, 1e9, table_of())
+    small, large = repeated(16, "residual_leaky", 2), repeated(16, "residual_leaky", 9)
+    assert foresight.hope(small) < foresight.hope(large)
+    # The smaller, the better: what was told is the contrary of what was hoped.
+    trials = with_rungs(climbed(outcome_within(math.inf), 16), lambda psnr: 50 - psnr)
+    foresight.learn(trials)
+    assert foresight.hope(small) > foresight.hope(large)
+    told = {trial.architecture.key: trial.rungs[0].psnr for trial in trials}
+    hoped = [foresight.hope(trial.architecture) for trial in trials]
+    tau = kendall_tau(hoped, [told[trial.architecture.key] for trial in trials])
+    assert tau is not None
+    assert tau > 0.5
 
 
 def test_equal_trials_give_equal_expectations(setup: Setup, outcome_within: Callable[[float], Outcome]) -> None:

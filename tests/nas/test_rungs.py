@@ -19,6 +19,7 @@ from nas.rungs import (
     Rung,
     drawn,
     ladder,
+    places,
     promotable,
     ranking,
     remove_weights,
@@ -104,13 +105,24 @@ def test_who_is_promoted_by_hand() -> None:
     assert promotable(known, steps) == "b"
     known[1] = at("b", 27.0, state="training")
     assert promotable(known, steps) is None
+    # The first on the second rung goes on at once.
     known[1] = at("b", 27.0, 27.5)
+    assert promotable(known, steps) == "b"
+    known[1] = at("b", 27.0, 27.5, 27.8)
     assert promotable(known, steps) is None
     # Of eight two go on, and the one that went already is the second best now.
     known += [at("e", 27.2), at("f", 23.0), at("g", 23.0), at("h", 23.0)]
     assert promotable(known, steps) == "e"
     known[4] = at("e", 27.2, state="failed")
     assert promotable(known, steps) is None
+
+
+@pytest.mark.parametrize(
+    ("finished", "rung", "expected"),
+    [(0, 0, 0), (3, 0, 0), (4, 0, 1), (8, 0, 2), (0, 1, 0), (1, 1, 1), (7, 1, 1), (8, 1, 2), (1, 2, 1)],
+)
+def test_places_by_hand(finished: int, rung: int, expected: int) -> None:
+    assert places(finished, rung, 4) == expected
 
 
 def test_the_top_rung_comes_first_and_ends_there() -> None:
@@ -202,7 +214,7 @@ def test_promotions_come_to_an_end_and_each_was_of_the_best(known: list[Candidat
         rung = len(each.rungs) - 1
         # Of those that are there then: who comes later may be better, and is promoted too.
         ranked = ranking(known, rung)
-        assert each in ranked[: len(ranked) // STEPS.eta]
+        assert each in ranked[: places(len(ranked), rung, STEPS.eta)]
         more = Rung(100 * (len(each.rungs) + 1), each.rungs[-1].psnr + 1, 1.0)
         known[index] = replace(each, rungs=(*each.rungs, more))
     assert all(len(each.rungs) <= STEPS.top + 1 for each in known)

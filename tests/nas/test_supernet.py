@@ -9,27 +9,22 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from torch import nn
 
+from nas.counting import counts
 from nas.supernet import (
     COUNTED_SIZE,
     Population,
     Sandwich,
     affordable,
     inherited,
-    multi_adds,
     recalibrate,
     score,
     train,
 )
-from search_spaces import SPACES
 from search_spaces.architecture import Architecture, Block
 from search_spaces.msrresnet import MSRRESNET_SPACE, repeated
-from search_spaces.network import build
 from search_spaces.supernet import Supernet
-from sr.complexity import count
 from sr.data import load_pairs
 from sr.errors import InputError
 from sr.pairs import Pairs
@@ -93,22 +88,15 @@ def always_normed(_: random.Random) -> Architecture:
 NORMED_POPULATION = Population(always_normed, normed(LARGEST), normed(SMALLEST), 12, 3)
 
 
-@settings(max_examples=6, deadline=None)
-@given(st.sampled_from(list(SPACES)), st.integers(0, 2**32 - 1).map(random.Random))
-def test_multi_adds_are_those_counted(name: str, rng: random.Random) -> None:
-    space = SPACES[name]
-    architecture = space.decode(space.sample(rng))
-    assert multi_adds(architecture) == count(build(architecture), COUNTED_SIZE).multi_adds
-
-
 def test_the_affordable_are_allowed_and_lie_between_the_ends() -> None:
     population = affordable(SPACE, wide, seed=3, draws=60)
     rng = random.Random(0)
     members = [population.sample(rng) for _ in range(200)]
     assert len({member.key for member in members}) > 20
     assert all(member.num_feat == 12 and member == member.canonical for member in members)
-    sizes = [multi_adds(member) for member in members]
-    assert multi_adds(population.smallest) <= min(sizes) < max(sizes) <= multi_adds(population.largest)
+    sizes = [counts(member, COUNTED_SIZE).multi_adds for member in members]
+    ends = [counts(end, COUNTED_SIZE).multi_adds for end in (population.smallest, population.largest)]
+    assert ends[0] <= min(sizes) < max(sizes) <= ends[1]
     assert wide(population.largest)
     assert wide(population.smallest)
     assert (population.num_feat_most, population.positions) == (12, 3)
