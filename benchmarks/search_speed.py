@@ -37,6 +37,7 @@ from search_spaces.network import build
 from sr.checkpoint import provenance
 from sr.command import DONE, Parser, run, say
 from sr.device_table import DeviceTable
+from sr.errors import InputError
 from sr.files import write_json
 from sr.latency import conditions
 from sr.pareto import hypervolume
@@ -119,23 +120,36 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 
 
 def compared(seed: int, args: argparse.Namespace, setup: Setup, table: RuntimeTable) -> dict[str, Any]:
-    """Search by both arms from a seed; how much sooner ours reached the best PSNR that both reached."""
+    """Search by both arms from a seed; how much sooner ours reached the best PSNR that both reached.
+
+    Where an arm trained nothing in full, the first network of the other is the mark, and all of its time its own: the
+    ratio is a bound then. Raises InputError where neither did.
+    """
     seeded = replace(setup, recipe=replace(setup.recipe, seed=seed))
     found = {name: searched(arm, seed, args, seeded, table) for name, arm in ARMS.items()}
-    common = min(max(psnr_of(trial) for _, trial in events) for events in found.values())
-    seconds = {name: min(when for when, trial in events if psnr_of(trial) >= common) for name, events in found.items()}
-    points = [(-psnr_of(trial), *trial.objectives[1:]) for events in found.values() for _, trial in events]
-    corner = tuple(max(point[index] for point in points) * (1.001 if index else 0.999) for index in range(3))
-    volumes = {
-        name: hypervolume([(-psnr_of(trial), *trial.objectives[1:]) for _, trial in events], corner)
+    if not any(found.values()):
+        raise InputError(f"neither search trained a network in full in {args.seconds} s; give them more --seconds")
+    both = all(found.values())
+    mark = (
+        min(max(map(psnr_of, events)) for events in found.values())
+        if both
+        else min(psnr_of(events[0]) for events in found.values() if events)
+    )
+    seconds = {
+        name: min((when for when, trial in events if psnr_of((when, trial)) >= mark), default=float(args.seconds))
         for name, events in found.items()
     }
+    points = {name: [(-psnr_of(event), *event[1].objectives[1:]) for event in events] for name, events in found.items()}
+    every = [point for each in points.values() for point in each]
+    corner = tuple(max(point[index] for point in every) * (1.001 if index else 0.999) for index in range(3))
     ratio = seconds["plain"] / seconds["ours"]
-    best = {name: max(psnr_of(trial) for _, trial in events) for name, events in found.items()}
-    say(f"seed {seed}: {common:.3f} dB after {seconds['ours']:.0f} s by ours, {seconds['plain']:.0f} s by plain Optuna "
-        f"({ratio:.2f} times); in the end {best['ours']:.3f} against {best['plain']:.3f} dB")  # fmt: skip
+    best = {name: max(map(psnr_of, events), default=None) for name, events in found.items()}
+    ends = ["nothing" if best[name] is None else f"{best[name]:.3f} dB" for name in ("ours", "plain")]
+    say(f"seed {seed}: {mark:.3f} dB after {seconds['ours']:.0f} s by ours, {seconds['plain']:.0f} s by plain Optuna "
+        f"({ratio:.2f} times{'' if both else ', a bound'}); in the end {' against '.join(ends)}")  # fmt: skip
     return {
-        "seed": seed, "psnr": common, "seconds": seconds, "ratio": ratio, "best": best, "hypervolume": volumes,
+        "seed": seed, "psnr": mark, "seconds": seconds, "ratio": ratio, "bound": not both, "best": best,
+        "hypervolume": {name: hypervolume(each, corner) for name, each in points.items()},
         "trained_in_full": {name: len(events) for name, events in found.items()},
     }  # fmt: skip
 
@@ -161,9 +175,9 @@ def searched(
     return search.events
 
 
-def psnr_of(trial: Trial) -> float:
-    """Return the PSNR after all steps."""
-    return trial.rungs[-1].psnr
+def psnr_of(event: tuple[float, Trial]) -> float:
+    """Return the PSNR after all steps of what was known then."""
+    return event[1].rungs[-1].psnr
 
 
 if __name__ == "__main__":

@@ -104,11 +104,17 @@ class Foresight:
 
     def lines(self) -> list[str]:
         """Say how far the expectations were right on networks that they did not see."""
-        found = [f"Foresight: {in_words(self.table.error())}."]
+        found = [
+            f"Foresight: {in_words(self.table.error())}.",
+            f"Foresight of the first rung: {self.untrained.in_words()}.",
+        ]
         if not self.ladder.top:
             return found
         used = "is what promoted" if self.trusts_regression else "promoted nobody, as the first rung ranked no worse"
-        return [*found, f"Foresight: {self.quality.in_words()}; it {used}."]
+        return [
+            *found,
+            f"Foresight of rung {self.foretold + 1}: {self.quality.in_words()}; it {used}.",
+        ]
 
 
 def telling_rung(trained: Sequence[Trial], ladder: Ladder) -> int:

@@ -146,11 +146,11 @@ def make(setup: Setup, outcome_within: Callable[[float], Outcome]) -> Make:
         crew = Crew(1, tiny)
         # So many under way, each trained by this process as it is begun.
         crew.workers = workers
-        return cls(
-            OptunaEngine(space, "s", str(folder / "study.journal"), 0, BUDGET),
-            climbed, crew, Schedule(math.inf, trials), Foresight(table, tiny, climbed.ladder), folder,
-            outcome=outcome_within(BUDGET),
-        )  # fmt: skip
+        foresight = Foresight(table, tiny, climbed.ladder)
+        engine = OptunaEngine(
+            space, "s", str(folder / "study.journal"), 0, BUDGET, promising=foresight.promising, hope=foresight.hope
+        )
+        return cls(engine, climbed, crew, Schedule(math.inf, trials), foresight, folder, outcome=outcome_within(BUDGET))
 
     return search
 
@@ -188,6 +188,18 @@ def test_six_and_resume_and_six_are_twelve_straight(make: Make, straight: list[T
     half = run(make(tmp_path, 6))
     assert [each[:4] for each in story(half)] == [each[:4] for each in story(straight)[:6]]
     assert story(run(make(tmp_path, 12))) == story(straight)
+
+
+def test_thirty_and_resume_and_thirty_are_sixty_straight(make: Make, tmp_path: Path) -> None:
+    """With the regressions at work: both learn from what was told, and what was told is on disk."""
+    whole = make(tmp_path / "straight", 60)
+    half = run(make(tmp_path / "halves", 30))
+    assert len(half) == 30
+    sixty = story(run(whole))
+    assert story(run(make(tmp_path / "halves", 60))) == sixty
+    assert whole.foresight.untrained.error.tau is not None
+    # And the same search again tells the same.
+    assert story(run(make(tmp_path / "again", 60))) == sixty
 
 
 def test_a_promotion_of_a_killed_search_is_taken_up_again(make: Make, straight: list[Trial], tmp_path: Path) -> None:

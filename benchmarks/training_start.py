@@ -1,0 +1,101 @@
+"""What a training starts from and ends with: the PSNR after equally many steps, four ways.
+
+    python benchmarks/training_start.py --data DIV2K --val DIV2K --steps 500 --json training-start.json
+
+Trains the first seeds of the default space from ESRGAN's start (a tenth of Kaiming's weights in every convolution) and
+from ours (`search_spaces.network.untrained`), each with and without solving for the last convolution
+(`sr.output_layer`). It exits with 0 whatever comes out: this is a measurement, not a test.
+"""
+
+import argparse
+import shlex
+import statistics
+import sys
+from dataclasses import asdict, replace
+from typing import Any
+
+import torch
+from torch import nn
+
+from nas.evaluate import Setup
+from nas.preparation import add_flags, check_flags, load_data, make_setup
+from search_spaces import SPACES
+from search_spaces.architecture import Architecture
+from search_spaces.network import build, untrained
+from sr.checkpoint import provenance
+from sr.command import DONE, Parser, run, say
+from sr.files import write_json
+from sr.latency import conditions
+from sr.quality import bicubic_quality, evaluate
+from sr.settling import settle
+from sr.training import fit
+
+TENTH = 0.1
+STARTS = ("ESRGAN's start", "our start")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Train every network four ways and print what each way came to."""
+    args = parse(argv)
+    setup = make_setup(args, args.steps, *load_data(args))
+    setup = replace(setup, recipe=settle(build(setup.reference), setup.recipe, setup.train, setup.device))
+    rows = [trained(architecture, setup) for architecture in SPACES[args.space].seeds[: args.networks]]
+    means = {way: statistics.mean(row["psnr"][way] for row in rows) for way in rows[0]["psnr"]}
+    bicubic = bicubic_quality(setup.val, with_ssim=False).psnr
+    for way, psnr in means.items():
+        say(f"{way}: {psnr:.3f} dB in the mean, bicubic {bicubic:.3f}")
+    if args.json:
+        place = conditions(args.device, args.lr_size, args.dtype)
+        write_json(args.json, {
+            "psnr": means, "bicubic": bicubic, "networks": rows, "recipe": asdict(setup.recipe),
+            "pictures": [len(setup.train), *setup.val.names], "device": place.device, "threads": place.threads,
+            "versions": place.versions, "date": provenance()["date"],
+            "command": shlex.join(["python", "benchmarks/training_start.py",
+                                   *(argv if argv is not None else sys.argv[1:])]),
+        })  # fmt: skip
+    return DONE
+
+
+def parse(argv: list[str] | None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = Parser(
+        prog="python benchmarks/training_start.py",
+        description="Train networks from two starts, with and without solving for the last convolution.",
+        example="python benchmarks/training_start.py --budget-ms 40 --data DIV2K --val DIV2K --steps 500",
+    )
+    add_flags(parser)
+    parser.add_argument("--networks", type=int, default=6, metavar="N", help="seeds of the space (default 6)")
+    parser.add_argument("--steps", type=int, default=500, metavar="N", help="of each training (default 500)")
+    parser.add_shared("data", "val", "device", "seed", "json")
+    args = parser.parse_args(argv)
+    check_flags(args, "networks", "steps")
+    return args
+
+
+def trained(architecture: Architecture, setup: Setup) -> dict[str, Any]:
+    """Train a network from both starts, and solve for its last convolution or not."""
+    psnr = {}
+    for start in STARTS:
+        for solve in (False, True):
+            torch.manual_seed(setup.recipe.seed)
+            network = untrained(architecture) if start == STARTS[1] else quiet(build(architecture))
+            recipe = replace(setup.recipe, solve_output=solve)
+            fitted = fit(network, recipe, setup.train, setup.device, quiet=True)
+            way = f"{start}, {'solved' if solve else 'not solved'}"
+            psnr[way] = evaluate(fitted.network, setup.val, setup.device, with_ssim=False).psnr
+    say(f"{architecture.summary}: {', '.join(f'{each:.3f}' for each in psnr.values())} dB")
+    return {"architecture": architecture.to_json(), "psnr": psnr}
+
+
+def quiet(network: nn.Module) -> nn.Module:
+    """Return a network with a tenth of Kaiming's weights in every convolution."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight)
+            with torch.no_grad():
+                module.weight.mul_(TENTH)
+    return network
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))
