@@ -5,6 +5,7 @@ Both only filter and order; what is reported is always measured.
 
 import math
 import random
+import statistics
 import time
 from collections.abc import Callable, Sequence
 
@@ -44,6 +45,7 @@ class Foresight:
         self.quality: QualityRegression = fit([], (FIRST,))
         self.foretold = min(1, ladder.top)
         self.trusts_regression = False
+        self.spread = 1.0
         # Of the first rung, which all trained candidates finished, from what is known before any training.
         self.untrained: QualityRegression = fit([])
         self.by_key: dict[str, Trial] = {}
@@ -58,6 +60,7 @@ class Foresight:
         self.learnt = known
         samples = [sample for trial in trials if (sample := self.sample(trial)) is not None]
         self.table = self.pieces.corrected(samples) if samples else self.pieces
+        self.spread = spread_of(trials)
         trained = trained_once(trials)
         self.by_key = {trial.architecture.key: trial for trial in trained}
         self.foretold = telling_rung(trained, self.ladder)
@@ -87,10 +90,15 @@ class Foresight:
     def hope(self, architecture: Architecture) -> float:
         """Return what PSNR to hope for on the first rung, in dB: what is expected, and one standard deviation more.
 
-        Before enough candidates were trained only its order means something: that of multiply-adds.
+        Before enough candidates were trained only its order means something: that of multiply-adds. What is likely to
+        be over the budget is less than all else, the less the slower.
         """
+        if self.pieces.knows(architecture):
+            likely_p90 = self.spread * self.table.predict(architecture)
+            if likely_p90 > self.setup.budget_ms:
+                return -likely_p90
         expected = self.untrained.predict(architecture, counts(architecture, self.setup.lr_size), {})
-        return expected.psnr + (expected.std if math.isfinite(expected.std) else 0.0)
+        return max(0.0, expected.psnr + (expected.std if math.isfinite(expected.std) else 0.0))
 
     def rating(self, candidate: Candidate, rung: int) -> float:
         """Return what candidates of a rung are ranked by.
@@ -115,6 +123,12 @@ class Foresight:
             *found,
             f"Foresight of rung {self.foretold + 1}: {self.quality.in_words()}; it {used}.",
         ]
+
+
+def spread_of(trials: Sequence[Trial]) -> float:
+    """Return how far the 90th percentile of a runtime lies above its median, as a factor; 1 before any is known."""
+    runtimes = [trial.measurement.runtime for trial in trials if trial.measurement is not None]
+    return statistics.median(each.p90_ms / each.median_ms for each in runtimes) if runtimes else 1.0
 
 
 def telling_rung(trained: Sequence[Trial], ladder: Ladder) -> int:

@@ -11,7 +11,7 @@ import torch
 
 from nas import foresight as module
 from nas.evaluate import Setup
-from nas.foresight import MARGIN, Foresight, example, measure_pieces, telling_rung
+from nas.foresight import MARGIN, Foresight, example, measure_pieces, spread_of, telling_rung
 from nas.pieces import parts, work_of
 from nas.rank_correlation import kendall_tau
 from nas.rungs import Candidate, Ladder, Rung
@@ -157,6 +157,26 @@ def test_hope_is_for_size_at_first_and_then_for_what_trained_well(
     tau = kendall_tau(hoped, [told[trial.architecture.key] for trial in trials])
     assert tau is not None
     assert tau > 0.5
+
+
+def test_what_is_likely_over_the_budget_is_the_last_hope(setup: Setup, outcome: Outcome) -> None:
+    networks = [repeated(8, "branched_conv", count) for count in (1, 2, 3, 4)]
+    table = table_of(*networks)
+    foresight = within(setup, table.predict(networks[1]) * 1.05, table)
+    hopes = [foresight.hope(each) for each in networks]
+    # The larger of the two within it comes first, and of those over it the faster.
+    assert hopes[1] > hopes[0] >= 0 > hopes[2] > hopes[3]
+    # One run of ten takes a tenth longer: what was just within the budget no longer is.
+    trial = timed(outcome(0, networks[0]), takes := table.predict(networks[0]))
+    assert trial.measurement is not None
+    runtime = replace(trial.measurement.runtime, p90_ms=1.1 * takes)
+    foresight.learn([replace(trial, measurement=replace(trial.measurement, runtime=runtime))])
+    assert foresight.spread == pytest.approx(1.1)
+    assert foresight.hope(networks[1]) < 0 <= foresight.hope(networks[0])
+
+
+def test_the_spread_of_no_runtime_is_none() -> None:
+    assert spread_of([]) == 1.0
 
 
 def test_equal_trials_give_equal_expectations(setup: Setup, outcome_within: Callable[[float], Outcome]) -> None:
