@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from nas.calibration import SUPERNET_SHARE, Known, in_full, rankings, scored
-from nas.crew import Crew, best_crew
+from nas.crew import MOST_AT_ONCE, Crew, best_crew
 from nas.crew import in_words as in_words_of_crew
 from nas.engine import accept_all
 from nas.evaluate import Setup
@@ -41,7 +41,6 @@ from sr.settling import settle
 
 DRAWS = 400
 FEWEST_NETWORKS = 8
-MOST_AT_ONCE = 4
 # Networks a little over the budget are what a search meets too.
 WITHIN = 1.5
 # A score below this is not worth to order candidates by.

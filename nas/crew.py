@@ -28,6 +28,8 @@ from sr.recipe import Recipe
 from sr.settling import seconds_per_step, settle
 from sr.trainer import TrainingFailedError, failures
 
+# So many trainings fill any device.
+MOST_AT_ONCE = 4
 # A larger crew that is not this many times as fast as the one before is not worth its memory.
 GAIN = 1.1
 # The speed of a crew is that of its fastest round: a shared machine only ever adds time.
