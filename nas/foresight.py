@@ -48,6 +48,7 @@ class Foresight:
         self.spread = 1.0
         # Of the first rung, which all trained candidates finished, from what is known before any training.
         self.untrained: QualityRegression = fit([])
+        self.trusts_hope = False
         self.by_key: dict[str, Trial] = {}
         self.learnt = -1
         self.possible: Callable[[Architecture], bool] = accept_all
@@ -66,8 +67,10 @@ class Foresight:
         self.foretold = telling_rung(trained, self.ladder)
         examples = [example(trial, self.foretold) for trial in trained if len(trial.rungs) > self.foretold]
         self.quality = fit(examples, (FIRST,))
-        self.trusts_regression = beats_first_rung(self.quality, examples)
-        self.untrained = fit([example(trial, 0) for trial in trained if trial.rungs])
+        self.trusts_regression = beats(self.quality, examples, lambda each: each.cheap_psnr[FIRST])
+        first = [example(trial, 0) for trial in trained if trial.rungs]
+        self.untrained = fit(first)
+        self.trusts_hope = beats(self.untrained, first, lambda each: each.complexity.multi_adds)
 
     def sample(self, trial: Trial) -> Sample | None:
         """Return a measured trial as the table learns from it."""
@@ -88,17 +91,20 @@ class Foresight:
         return self.table.predict(architecture) <= MARGIN * self.setup.budget_ms
 
     def hope(self, architecture: Architecture) -> float:
-        """Return what PSNR to hope for on the first rung, in dB: what is expected, and one standard deviation more.
+        """Return what to hope for on the first rung: the PSNR that is expected, and one standard deviation more.
 
-        Before enough candidates were trained only its order means something: that of multiply-adds. What is likely to
-        be over the budget is less than all else, the less the slower.
+        Only its order means something: until a regression ranks networks that it did not see better than multiply-adds
+        do, it is theirs. What is likely to be over the budget is less than all else, the less the slower.
         """
         if self.pieces.knows(architecture):
             likely_p90 = self.spread * self.table.predict(architecture)
             if likely_p90 > self.setup.budget_ms:
                 return -likely_p90
-        expected = self.untrained.predict(architecture, counts(architecture, self.setup.lr_size), {})
-        return max(0.0, expected.psnr + (expected.std if math.isfinite(expected.std) else 0.0))
+        counted = counts(architecture, self.setup.lr_size)
+        if not self.trusts_hope:
+            return math.log10(counted.multi_adds)
+        expected = self.untrained.predict(architecture, counted, {})
+        return max(0.0, expected.psnr + expected.std)
 
     def rating(self, candidate: Candidate, rung: int) -> float:
         """Return what candidates of a rung are ranked by.
@@ -112,9 +118,10 @@ class Foresight:
 
     def lines(self) -> list[str]:
         """Say how far the expectations were right on networks that they did not see."""
+        used = "proposed" if self.trusts_hope else "did not propose, as multiply-adds ranked no worse"
         found = [
             f"Foresight: {in_words(self.table.error())}.",
-            f"Foresight of the first rung: {self.untrained.in_words()}.",
+            f"Foresight of the first rung: {self.untrained.in_words()}; it {used}.",
         ]
         if not self.ladder.top:
             return found
@@ -145,12 +152,12 @@ def example(trial: Trial, rung: int) -> Example:
     return Example(trial.architecture, trial.measurement.complexity, cheap(trial), trial.rungs[rung].psnr)
 
 
-def beats_first_rung(quality: QualityRegression, examples: Sequence[Example]) -> bool:
-    """Tell whether a regression ranks networks that it did not see better than the PSNR of the first rung does."""
+def beats(quality: QualityRegression, examples: Sequence[Example], score: Callable[[Example], float]) -> bool:
+    """Tell whether a regression ranks networks that it did not see better than a score does that is there anyway."""
     if quality.error.tau is None:
         return False
-    first = kendall_tau([each.psnr for each in examples], [each.cheap_psnr[FIRST] for each in examples])
-    return first is None or quality.error.tau > first
+    there = kendall_tau([each.psnr for each in examples], [float(score(each)) for each in examples])
+    return there is None or quality.error.tau > there
 
 
 def cheap(trial: Trial) -> dict[str, float]:

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from nas import foresight as module
+from nas.counting import counts
 from nas.evaluate import Setup
 from nas.foresight import MARGIN, Foresight, example, measure_pieces, spread_of, telling_rung
 from nas.pieces import parts, work_of
@@ -151,7 +152,16 @@ def test_hope_is_for_size_at_first_and_then_for_what_trained_well(
     # The smaller, the better: what was told is the contrary of what was hoped.
     trials = with_rungs(climbed(outcome_within(math.inf), 16), lambda psnr: 50 - psnr)
     foresight.learn(trials)
+    assert foresight.trusts_hope
+    assert foresight.lines()[1].endswith("it proposed.")
     assert foresight.hope(small) > foresight.hope(large)
+    # Where multiply-adds put all in the right order nothing else is believed.
+    in_order = sorted(range(16), key=lambda number: counts(trials[number].architecture, SIZE).multi_adds)
+    ranked = [replace(trials[number], rungs=(Rung(1, 20.0 + place, 1.0),)) for place, number in enumerate(in_order)]
+    other = within(setup, 1e9, table_of())
+    other.learn(sorted(ranked, key=lambda trial: trial.number))
+    assert not other.trusts_hope
+    assert "multiply-adds ranked no worse" in other.lines()[1]
     told = {trial.architecture.key: trial.rungs[0].psnr for trial in trials}
     hoped = [foresight.hope(trial.architecture) for trial in trials]
     tau = kendall_tau(hoped, [told[trial.architecture.key] for trial in trials])

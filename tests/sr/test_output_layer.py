@@ -166,3 +166,18 @@ def test_one_batch_has_no_judge() -> None:
 def test_an_empty_power_has_a_solution() -> None:
     change = System(torch.zeros(2, 2, dtype=torch.float64), torch.zeros(2, 1, dtype=torch.float64), 0).solution()
     assert torch.equal(change, torch.zeros(2, 1, dtype=torch.float64))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA device")
+def test_a_gpu_solves_as_the_processor_does() -> None:
+    solved = []
+    for device in ("cpu", "cuda"):
+        network = features().to(device)
+
+        def patches(number: int, device: str = device) -> tuple[Tensor, Tensor]:
+            lr, hr = noise(number)
+            return lr.to(device), hr.to(device)
+
+        assert solve_output(network, patches, 12)
+        solved.append(network[2].weight.detach().cpu())  # type: ignore[union-attr]
+    torch.testing.assert_close(*solved, rtol=2e-2, atol=2e-3)
