@@ -41,7 +41,7 @@ class SearchedNetwork(nn.Module):
 def initialise(module: nn.Module) -> None:
     """Kaiming normal over the fan-in, two fifths as large, biases zero: a residual branch adds a little at first.
 
-    ESRGAN's tenth learns for hundreds of steps before features say anything; see docs/search.md.
+    From ESRGAN's tenth a training starts more slowly; see docs/search.md.
     """
     if isinstance(module, nn.Conv2d):
         nn.init.kaiming_normal_(module.weight)
