@@ -78,7 +78,7 @@ def trained(architecture: Architecture, setup: Setup) -> dict[str, Any]:
     for start in STARTS:
         for solve in (False, True):
             torch.manual_seed(setup.recipe.seed)
-            network = untrained(architecture) if start == STARTS[1] else quiet(build(architecture))
+            network = untrained(architecture) if start == STARTS[1] else as_esrgan(build(architecture))
             recipe = replace(setup.recipe, solve_output=solve)
             fitted = fit(network, recipe, setup.train, setup.device, quiet=True)
             way = f"{start}, {'solved' if solve else 'not solved'}"
@@ -87,7 +87,7 @@ def trained(architecture: Architecture, setup: Setup) -> dict[str, Any]:
     return {"architecture": architecture.to_json(), "psnr": psnr}
 
 
-def quiet(network: nn.Module) -> nn.Module:
+def as_esrgan(network: nn.Module) -> nn.Module:
     """Return a network with a tenth of Kaiming's weights in every convolution."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d):

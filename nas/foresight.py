@@ -133,8 +133,11 @@ class Foresight:
 
 
 def spread_of(trials: Sequence[Trial]) -> float:
-    """Return how far the 90th percentile of a runtime lies above its median, as a factor; 1 before any is known."""
-    runtimes = [trial.measurement.runtime for trial in trials if trial.measurement is not None]
+    """Return how far the 90th percentile of a runtime lies above its median, as a factor; 1 before any is known.
+
+    Of reliable runtimes: what is hopeless is timed so seldom that it has no spread.
+    """
+    runtimes = [each.measurement.runtime for each in trials if each.measurement and each.measurement.runtime.reliable]
     return statistics.median(each.p90_ms / each.median_ms for each in runtimes) if runtimes else 1.0
 
 

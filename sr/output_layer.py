@@ -25,8 +25,6 @@ EQUATIONS = 4096
 RIDGE = 1e-5
 # One batch in so many judges the solution of the others.
 JUDGE_EVERY = 4
-
-
 # Rows at a time: they take some kilobytes each where features are many.
 ROWS = 1 << 16
 

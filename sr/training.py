@@ -69,7 +69,7 @@ def fit(
 
 
 def solving_batches(recipe: Recipe) -> int:
-    """Return how many batches the last convolution is solved on at the most: a forward each, a twelfth of the work."""
+    """Return how many batches the last convolution is solved on at the most: little more than a forward each."""
     return max(2, recipe.steps // 4)
 
 

@@ -180,8 +180,13 @@ def test_what_is_likely_over_the_budget_is_the_last_hope(setup: Setup, outcome: 
     trial = timed(outcome(0, networks[0]), takes := table.predict(networks[0]))
     assert trial.measurement is not None
     runtime = replace(trial.measurement.runtime, p90_ms=1.1 * takes)
-    foresight.learn([replace(trial, measurement=replace(trial.measurement, runtime=runtime))])
+    steady = [replace(trial, measurement=replace(trial.measurement, runtime=runtime))]
+    foresight.learn(steady)
     assert foresight.spread == pytest.approx(1.1)
+    once = replace(runtime, p90_ms=takes, runs=1, reliable=False)
+    hopeless = replace(trial, measurement=replace(trial.measurement, runtime=once))
+    assert spread_of([hopeless, hopeless]) == 1.0
+    assert spread_of([hopeless, hopeless, *steady]) == pytest.approx(1.1)
     assert foresight.hope(networks[1]) < 0 <= foresight.hope(networks[0])
 
 
