@@ -1,4 +1,4 @@
-"""Training speed against its goal: `sr.training.fit` beside the loop that one would write without it.
+"""Training speed against its goal: `sr.training.fit.fit` beside the loop that one would write without it.
 
     python benchmarks/training_speed.py --data PHOTOS --val Set5 --json training-speed.json
 
@@ -9,7 +9,6 @@ hundredths of a dB elsewhere, up or down: of the PSNR the mean difference counts
 with 0 whether the goals are met or not: this is a measurement, not a test.
 """
 
-import argparse
 import copy
 import math
 import shlex
@@ -31,22 +30,26 @@ from torch.utils.data import DataLoader, Dataset
 from search_spaces.architecture import Architecture, Block
 from search_spaces.network import build, untrained
 from sr.checkpoint import provenance
-from sr.command import DONE, Parser, run, say
-from sr.complexity import count
-from sr.data import load_pairs, sources
-from sr.degradation import SCALE
+from sr.command import DONE, Parser, run
+from sr.data.degradation import SCALE
+from sr.data.pairs import Pairs, on_device
+from sr.data.sources import load_pairs, sources
 from sr.errors import InputError
 from sr.files import write_json
-from sr.latency import MEMORY_FORMATS, conditions
-from sr.lease import training_on
-from sr.losses import LOSSES
-from sr.pairs import Pairs, on_device
-from sr.quality import evaluate
-from sr.recipe import PRECISIONS, Recipe
-from sr.settling import settle
-from sr.timing import best_ms
-from sr.trainer import generator
-from sr.training import fit
+from sr.lr_size import SMALLEST_SIDE
+from sr.measure.complexity import count
+from sr.measure.device_lock import training_on
+from sr.measure.latency import MEMORY_FORMATS
+from sr.measure.quality import evaluate
+from sr.measure.target import Target, parse_device
+from sr.measure.timing import best_ms
+from sr.progress import no_report
+from sr.seeds import generator
+from sr.terminal import Terminal, say
+from sr.training.autotune import autotune
+from sr.training.fit import fit
+from sr.training.losses import LOSSES
+from sr.training.recipe import PRECISIONS, Recipe
 
 ARCHITECTURE = Architecture(num_feat=28, blocks=(Block("residual_leaky"),) * 8, upsampler="one_step")
 # How many times the plain loop's speed, by the kind of device, and how many dB may be lost.
@@ -82,28 +85,52 @@ class Comparison:
     psnr_y_difference: float
 
 
+@dataclass(frozen=True)
+class Config:
+    """What both ways train; rounds: trainings by either, each from another seed."""
+
+    device: torch.device
+    data: Path | None
+    val: Path | None
+    seed: int
+    steps: int
+    batch: int
+    patch: int
+    rounds: int
+    json: Path | None
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch", "patch", "rounds"):
+            if getattr(self, name) < 1:
+                raise InputError(f"--{name} must be at least 1, got {getattr(self, name)}")
+        if self.patch < SMALLEST_SIDE:
+            raise InputError(f"--patch must be at least {SMALLEST_SIDE}, got {self.patch}")
+        if self.steps < 2 * WARM_UP_STEPS:
+            raise InputError(f"--steps must be at least {2 * WARM_UP_STEPS}, got {self.steps}")
+
+
 def main(argv: list[str] | None = None) -> int:
     """Train both ways and print what came out."""
-    args = parse(argv)
-    recipe = Recipe(steps=args.steps, batch=args.batch, patch=args.patch, seed=args.seed)
-    train = load_pairs(args.data, "train", minimum_lr_side=args.patch, report=say)
-    val = load_pairs(args.val, "val", report=say)
+    config, show = parse(argv), Terminal()
+    recipe = Recipe(steps=config.steps, batch=config.batch, patch=config.patch, seed=config.seed)
+    train = load_pairs(config.data, "train", minimum_lr_side=config.patch, report=show)
+    val = load_pairs(config.val, "val", report=show)
     began = time.perf_counter()
-    settled = settle(build(ARCHITECTURE), recipe, on_device(train, args.device), args.device)
-    settling_seconds = time.perf_counter() - began
-    say(f"fit trains in {settled.precision}, {settled.memory_format}")
+    autotuned = autotune(build(ARCHITECTURE), recipe, on_device(train, config.device), config.device)
+    autotune_seconds = time.perf_counter() - began
+    say(f"fit trains in {autotuned.precision}, {autotuned.memory_format}")
     with tempfile.TemporaryDirectory() as folder:
-        plain, fast = rounds(settled, train, val, picture_files(args.data, train, Path(folder)), args)
+        plain, fast = rounds(autotuned, train, val, picture_files(config.data, train, Path(folder)), config)
     compared = compare(plain, fast)
-    floor = floor_seconds(settled, args.device)
-    met = compared.ratio >= RATIO[args.device.type] and compared.psnr_difference >= -MOST_LOST
-    report(compared, floor, statistics.median(each.steps_per_second for each in fast), args.device)
-    if args.json:
-        place = conditions(args.device, (args.patch, args.patch), settled.precision)
-        write_json(args.json, {
+    floor = floor_seconds(autotuned, config.device)
+    met = compared.ratio >= RATIO[config.device.type] and compared.psnr_difference >= -MOST_LOST
+    say_result(compared, floor, statistics.median(each.steps_per_second for each in fast), config.device)
+    if config.json is not None:
+        place = Target(config.device, (config.patch, config.patch), autotuned.precision).conditions
+        write_json(config.json, {
             **asdict(compared), "met": met, "plain": [asdict(each) for each in plain],
-            "fit": [asdict(each) for each in fast], "settling_seconds": settling_seconds,
-            "floor_steps_per_second": 1 / floor, "recipe": asdict(settled), "architecture": ARCHITECTURE.to_json(),
+            "fit": [asdict(each) for each in fast], "autotune_seconds": autotune_seconds,
+            "floor_steps_per_second": 1 / floor, "recipe": asdict(autotuned), "architecture": ARCHITECTURE.to_json(),
             "device": place.device, "threads": place.threads, "versions": place.versions, "date": provenance()["date"],
             "command": shlex.join(["python", "benchmarks/training_speed.py",
                                    *(argv if argv is not None else sys.argv[1:])]),
@@ -112,11 +139,11 @@ def main(argv: list[str] | None = None) -> int:
     return DONE
 
 
-def parse(argv: list[str] | None) -> argparse.Namespace:
+def parse(argv: list[str] | None) -> Config:
     """Read the flags; raises InputError where the rounds leave nothing to count."""
     parser = Parser(
         prog="python benchmarks/training_speed.py",
-        description="Train one network by sr.training.fit and by a plain loop, and compare speed and PSNR.",
+        description="Train one network by sr.training.fit.fit and by a plain loop, and compare speed and PSNR.",
         example="python benchmarks/training_speed.py --data PHOTOS --val Set5 --json training-speed.json",
     )
     parser.add_shared("data", "val", "device", "seed", "json")
@@ -127,13 +154,8 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         ("rounds", 3, "trainings both ways, each from another seed"),
     ):
         parser.add_argument(f"--{name}", type=int, default=default, metavar="N", help=f"{meaning} (default {default})")
-    args = parser.parse_args(argv)
-    for name in ("steps", "batch", "patch", "rounds"):
-        if getattr(args, name) < 1:
-            raise InputError(f"--{name} must be at least 1, got {getattr(args, name)}")
-    if args.steps < 2 * WARM_UP_STEPS:
-        raise InputError(f"--steps must be at least {2 * WARM_UP_STEPS}, got {args.steps}")
-    return args
+    values = vars(parser.parse_args(argv))
+    return Config(**{**values, "device": parse_device(values["device"])})
 
 
 def train_plainly(
@@ -149,21 +171,23 @@ def train_plainly(
 
 
 def rounds(
-    recipe: Recipe, train: Pairs, val: Pairs, files: Sequence[tuple[Path, Path]], args: argparse.Namespace
+    recipe: Recipe, train: Pairs, val: Pairs, files: Sequence[tuple[Path, Path]], config: Config
 ) -> tuple[list[Training], list[Training]]:
     """Train by the plain loop and by `fit` in turns, each round from weights and patches of another seed."""
-    resident = on_device(train, args.device)
+    resident, show = on_device(train, config.device), Terminal()
     plain: list[Training] = []
     fast: list[Training] = []
-    for seed in range(args.seed, args.seed + args.rounds):
+    for seed in range(config.seed, config.seed + config.rounds):
         seeded = replace(recipe, seed=seed)
         torch.manual_seed(seed)
-        network: nn.Module = untrained(ARCHITECTURE).to(args.device)
+        network: nn.Module = untrained(ARCHITECTURE).to(config.device)
         twin = copy.deepcopy(network)
-        speed = train_plainly(network, seeded, train, files, args.device)
-        plain.append(judged(network, speed, val, args.device))
-        fitted = fit(twin, seeded, resident, args.device, label=f"round {len(fast) + 1} of {args.rounds}")
-        fast.append(judged(fitted.network, recipe.steps / fitted.seconds, val, args.device))
+        speed = train_plainly(network, seeded, train, files, config.device)
+        plain.append(judged(network, speed, val, config.device))
+        fitted = fit(
+            twin, seeded, resident, config.device, label=f"round {len(fast) + 1} of {config.rounds}", report=show
+        )
+        fast.append(judged(fitted.network, recipe.steps / fitted.seconds, val, config.device))
         say(f"round {len(fast)}: {plain[-1].summary} plainly, {fast[-1].summary} by fit")
     return plain, fast
 
@@ -220,7 +244,7 @@ class FilePatches(Dataset[tuple[Tensor, Tensor]]):
 
 
 def patch_of(path: Path, corner: tuple[int, int], size: int, symmetry: int) -> Tensor:
-    """Decode a picture and return the (3, size, size) patch at `corner`, turned as `sr.pairs.patch_pixels` says."""
+    """Decode a picture and return the (3, size, size) patch at `corner`, turned as by `sr.data.pairs`."""
     top, left = corner
     with Image.open(path) as picture:
         pixels = np.asarray(picture.convert("RGB").crop((left, top, left + size, top + size))).transpose(2, 0, 1)
@@ -232,7 +256,7 @@ def patch_of(path: Path, corner: tuple[int, int], size: int, symmetry: int) -> T
 
 def picture_files(data: Path | None, pairs: Pairs, folder: Path) -> list[tuple[Path, Path]]:
     """Return the LR and HR file of every pair, LR written into `folder` as PNG."""
-    hr = {source.hr.stem: source.hr for source in sources(data, "train", report=lambda _: None)}
+    hr = {source.hr.stem: source.hr for source in sources(data, "train", no_report)}
     files = []
     for index, name in enumerate(pairs.names):
         lr = folder / f"{index}.png"
@@ -287,7 +311,7 @@ def compare(plain: Sequence[Training], fast: Sequence[Training]) -> Comparison:
     )
 
 
-def report(compared: Comparison, floor: float, speed: float, device: torch.device) -> None:
+def say_result(compared: Comparison, floor: float, speed: float, device: torch.device) -> None:
     """Print the goals and the distance to the floor."""
     say(f"{compared.ratio:.2f} times the speed (goal: {RATIO[device.type]})")
     error = compared.psnr_difference_error

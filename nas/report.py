@@ -7,16 +7,16 @@ from typing import Any
 
 import pandas as pd
 
-from nas.confirm import Chosen
-from nas.course import Course
+from nas.finalize import Chosen
+from nas.training.fidelity_schedule import FidelitySchedule
 from nas.trial import Trial, front_of
-from sr.figures import pareto_figure, write_png
 from sr.files import replacing
 from sr.lr_size import size_text
-from sr.page import Kind, Point
-from sr.pareto_page import pareto_page
+from sr.report.figures import pareto_figure, write_png
+from sr.report.page import Kind, Point
+from sr.report.pareto_page import pareto_page
 
-COLUMNS = (
+_COLUMNS = (
     "number", "state", "psnr", "psnr_y", "last_psnr", "last_steps",
     "runtime_ms", "runtime_p10", "runtime_p90", "runs", "reliable", "reference_ms",
     "activations", "multi_adds", "challenge_flops", "params", "convs", "memory", "memory_format", "seconds",
@@ -30,12 +30,16 @@ def write_tables(out: Path, trials: Sequence[Trial]) -> None:
         ("trials.csv", sorted(trials, key=lambda trial: trial.number)),
         ("front.csv", front_of(trials)),
     ):
-        table = pd.DataFrame([row(trial) for trial in chosen], columns=list(COLUMNS))
         with replacing(out / name) as temporary:
-            table.to_csv(temporary, index=False)
+            table(chosen).to_csv(temporary, index=False)
 
 
-def row(trial: Trial) -> dict[str, Any]:
+def table(trials: Sequence[Trial]) -> pd.DataFrame:
+    """Return trials as rows in their order; PSNR in dB, runtimes in ms, memory in bytes; NaN: not measured."""
+    return pd.DataFrame([_row(trial) for trial in trials], columns=list(_COLUMNS))
+
+
+def _row(trial: Trial) -> dict[str, Any]:
     """Return a trial's line of the tables; what was not measured is absent."""
     line: dict[str, Any] = {
         "number": trial.number,
@@ -57,7 +61,7 @@ def row(trial: Trial) -> dict[str, Any]:
         "runtime_p90": round(runtime.p90_ms, 3),
         "runs": runtime.runs,
         "reliable": runtime.reliable,
-        "reference_ms": round(measured.reference_ms, 3),
+        "reference_ms": None if measured.reference_ms is None else round(measured.reference_ms, 3),
         "memory_format": runtime.memory_format,
         "activations": complexity.activations,
         "multi_adds": complexity.multi_adds,
@@ -74,14 +78,14 @@ def row(trial: Trial) -> dict[str, Any]:
 
 
 def write_page(out: Path, trials: Sequence[Trial], chosen: Chosen, budget_ms: float, closing: Sequence[str]) -> bool:
-    """Write pareto.html, and pareto.png where a browser is there to draw it; tell whether there was.
+    """Write pareto.html, and pareto.png where a browser is there to draw it; return whether there was.
 
     All PSNR are those of the first rung on the same validation crops, the chosen network's too: only what was trained
     alike can stand on one plot.
     """
     front = {trial.number for trial in front_of(trials)}
     points = [
-        Point.of(f"#{trial.number}", trial.measurement, kind_of(trial, front, chosen), trial.architecture.summary)
+        Point.of(f"#{trial.number}", trial.measurement, _kind_of(trial, front, chosen), trial.architecture.summary)
         for trial in trials
         if trial.measurement is not None and trial.duplicate_of is None
     ]
@@ -93,7 +97,7 @@ def write_page(out: Path, trials: Sequence[Trial], chosen: Chosen, budget_ms: fl
     return write_png(pareto_figure(points, budget_ms), out / "pareto.png")
 
 
-def kind_of(trial: Trial, front: set[int], chosen: Chosen) -> Kind:
+def _kind_of(trial: Trial, front: set[int], chosen: Chosen) -> Kind:
     """Return how a trial is drawn."""
     if trial.number == chosen.trial.number:
         return "chosen"
@@ -102,9 +106,11 @@ def kind_of(trial: Trial, front: set[int], chosen: Chosen) -> Kind:
     return "front" if trial.number in front else "candidate"
 
 
-def closing_lines(trials: Sequence[Trial], chosen: Chosen, course: Course, foresight: Sequence[str]) -> list[str]:
-    """Say what was chosen, its runtime against the budget, its PSNR against bicubic, what was tried and foreseen."""
-    setup = course.setup
+def closing_lines(
+    trials: Sequence[Trial], chosen: Chosen, fidelity: FidelitySchedule, predictions: Sequence[str]
+) -> list[str]:
+    """Say what was chosen, its runtime against the budget and its PSNR against bicubic's, and what was tried."""
+    setup = fidelity.setup
     budget_ms = setup.budget_ms
     runtime, quality = chosen.measurement.runtime, chosen.measurement.quality
     assert quality is not None
@@ -121,15 +127,29 @@ def closing_lines(trials: Sequence[Trial], chosen: Chosen, course: Course, fores
         f"Quality after {chosen.recipe.steps:,} steps: PSNR {quality.psnr:.2f} dB, {gain:+.2f} against bicubic's "
         f"{chosen.bicubic.psnr:.2f}; on Y {quality.psnr_y:.2f} against {chosen.bicubic.psnr_y:.2f} "
         f"({quality.pictures} validation pictures).",
-        *rivals(chosen),
-        tally(trials, course),
-        *foresight,
-        f"The plots show the PSNR of every candidate, the chosen one too, {first_rung(course)}, "
+        *_rivals(chosen),
+        _tally(trials, fidelity),
+        *predictions,
+        f"The plots show the PSNR of every candidate, the chosen one too, {_first_rung(fidelity)}, "
         f"on crops of {len(setup.val)} validation pictures.",
     ]
 
 
-def rivals(chosen: Chosen) -> list[str]:
+def nothing_within(trials: Sequence[Trial], budget_ms: float) -> str:
+    """Say which candidate came nearest to the budget."""
+    measured = {trial: trial.measurement.runtime for trial in trials if trial.measurement is not None}
+    if not measured:
+        return f"nothing meets the budget of {budget_ms:g} ms: no candidate could be measured"
+    fastest = min(measured, key=lambda trial: measured[trial].p90_ms)
+    runtime = measured[fastest]
+    return (
+        f"nothing meets the budget of {budget_ms:g} ms: the fastest of {len(measured)} candidates, "
+        f"trial {fastest.number} ({fastest.architecture.summary}), takes {runtime.median_ms:.3g} ms "
+        f"(p90 {runtime.p90_ms:.3g})"
+    )
+
+
+def _rivals(chosen: Chosen) -> list[str]:
     """Say how the hand-designed networks' runtimes compare, measured in the same rounds."""
     ours = chosen.finalist.beside.runtime.median_ms
     compared = [
@@ -139,21 +159,21 @@ def rivals(chosen: Chosen) -> list[str]:
     return [f"In the same rounds: chosen {ours:.1f} ms, {', '.join(compared)}."] if compared else []
 
 
-def first_rung(course: Course) -> str:
+def _first_rung(fidelity: FidelitySchedule) -> str:
     """Say what the PSNR of the first rung is the PSNR of."""
-    steps = course.steps(0)
+    steps = fidelity.steps(0)
     return f"after the same {steps:,} steps" if steps else "with the weights that it inherits from the supernet"
 
 
-def tally(trials: Sequence[Trial], course: Course) -> str:
+def _tally(trials: Sequence[Trial], fidelity: FidelitySchedule) -> str:
     """Say how many candidates were tried, and what became of them."""
     once = [trial for trial in trials if trial.duplicate_of is None]
     counts = {state: sum(trial.state == state for trial in once) for state in ("trained", "infeasible", "failed")}
     repeated = len(trials) - len(once)
-    counted = f"{counts['trained']} {'scored' if course.scores else 'trained'}"
+    counted = f"{counts['trained']} {'scored' if fidelity.begins_with_score else 'trained'}"
     higher = [
-        f"{sum(len(trial.rungs) > rung for trial in once)} went on to {course.steps(rung):,} steps"
-        for rung in range(1, course.ladder.top + 1)
+        f"{sum(len(trial.rungs) > rung for trial in once)} went on to {fidelity.steps(rung):,} steps"
+        for rung in range(1, fidelity.ladder.top + 1)
     ]
     return (
         f"Candidates: {len(once)} tried, {', '.join([counted, *higher])}, {counts['infeasible']} over the budget and "

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from nas.rungs import Rung
+from nas.successive_halving import Rung
 from search_spaces.architecture import Architecture
-from sr.measurement import Measurement
+from sr.measure.measurement import Measurement
 from sr.pareto import front
 
 State = Literal["measured", "trained", "infeasible", "failed"]
@@ -18,7 +18,7 @@ class Trial:
 
     state: `measured` (within the budget, quality not known yet), `trained` (measurement with the quality of the first
     rung, the same for all candidates), `infeasible` (measurement without: over the budget, never trained) or `failed`,
-    with its reason. rungs: all that it climbed, the first one too; one that failed on a later rung is `trained` with a
+    with its reason. rungs: all that it finished, the first one too; one that failed on a later rung is `trained` with a
     reason. duplicate_of: the number of the trial whose equal network was evaluated, else None; its outcome was copied.
     """
 
@@ -47,8 +47,8 @@ class Trial:
         return self.measurement.quality.psnr
 
     @property
-    def standing(self) -> tuple[int, float]:
-        """What orders trained candidates by what is known of them: rungs climbed, then the PSNR on the last one."""
+    def sort_key(self) -> tuple[int, float]:
+        """What orders trained candidates by what is known of them: rungs finished, then the PSNR on the last one."""
         return (len(self.rungs), self.rungs[-1].psnr) if self.rungs else (0, self.psnr)
 
     def to_json(self) -> dict[str, Any]:

@@ -1,27 +1,23 @@
 """From pruned networks to a comparison: all fine-tuned alike, all measured in the same rounds."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
 from torch import nn
 
-from prune.arms import Pruned, Setup
+from prune.graph.plan import Plan
 from prune.network import describe
-from prune.plan import Plan
-from prune.report import DENSE, Arm, Layer
+from prune.outcomes import DENSE, Layer, Outcome
+from prune.setup import Setup
+from prune.to_limits import Pruned
 from sr.checkpoint import Checkpoint, Description, save
-from sr.complexity import count
 from sr.deployment import in_dtype
-from sr.latency import Protocol, conditions, measure_runtimes
-from sr.measurement import Measurement
-from sr.pairs import Pairs
-from sr.quality import evaluate
-from sr.recipe import Recipe
-from sr.training import fit
-
-SIDE_BY_SIDE = Protocol(seconds=6.0, minimum_runs=12)
+from sr.measure.measurement import measure
+from sr.measure.quality import evaluate
+from sr.training.fit import fit
+from sr.training.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -39,16 +35,35 @@ def contender(name: str, pruned: Pruned, dense: Description) -> Contender:
     return Contender(name, pruned.network, describe(dense, pruned.plan), pruned)
 
 
+def dense_contender(setup: Setup, description: Description) -> Contender:
+    """Return the network that all methods began with, run as theirs are: its sums overwritten in place."""
+    with torch.no_grad():
+        return Contender(DENSE, setup.dense(), describe(description, Plan(setup.kept, {}, {})))
+
+
 def fine_tuned(
     each: Contender, recipe: Recipe | None, setup: Setup, folder: Path, teacher: nn.Module | None
 ) -> nn.Module:
-    """Train a contender on, the same steps for all, and save it as `folder`/network.pth; None trains nothing."""
+    """Train a contender on, the same steps for all, and save it.
+
+    Args:
+        each: The contender; its network is trained in place.
+        recipe: How; None trains nothing.
+        setup: What all methods share.
+        folder: Where it is saved, as network.pth, and where a training that was killed goes on from.
+        teacher: What a recipe with distillation learns from.
+
+    Returns:
+        The network, on the CPU in eval mode.
+    """
     network = each.network
     folder.mkdir(parents=True, exist_ok=True)
     state = folder / "fine-tuning.state"
     if recipe is not None:
-        label = f"{each.name}, fine-tuning"
-        network = fit(network, recipe, setup.train, setup.device, state=state, label=label, teacher=teacher).network
+        network = fit(
+            network, recipe, setup.train, setup.target.device, state=state, label=f"{each.name}, fine-tuning",
+            teacher=teacher, report=setup.report,
+        ).network  # fmt: skip
     network = network.cpu().eval()
     trained = {} if recipe is None else asdict(recipe)
     save(folder / "network.pth", Checkpoint(each.description, network.state_dict(), deployed=True, recipe=trained))
@@ -56,22 +71,19 @@ def fine_tuned(
     return network
 
 
-def compared(contenders: Mapping[str, Contender], setup: Setup, val: Pairs) -> list[Arm]:
+def compared(contenders: Mapping[str, Contender], setup: Setup) -> tuple[Outcome, ...]:
     """Measure all side by side and judge them; the dense network comes first."""
     networks = {name: each.network for name, each in contenders.items()}
-    lr_size = setup.costs.lr_size
-    runtimes = measure_runtimes(networks, setup.device, lr_size=lr_size, dtype=setup.dtype, protocol=SIDE_BY_SIDE)
-    place = conditions(setup.device, lr_size, setup.dtype)
-    arms = []
+    target = setup.target
+    measured = measure(networks, target, setup.timing.side_by_side, reference=DENSE)
+    outcomes = []
     for name, each in contenders.items():
-        quality = evaluate(in_dtype(each.network, setup.dtype).to(setup.device), val, setup.device)
-        measurement = Measurement(
-            count(each.network.cpu(), lr_size), runtimes[name], place, runtimes[DENSE].median_ms, quality
-        )
+        quality = evaluate(in_dtype(each.network, target.dtype).to(target.device), setup.val, target.device)
+        measurement = replace(measured[name], quality=quality)
         pruned = each.pruned
         layers = () if pruned is None else layers_of(each.network, setup)
-        arms.append(Arm(name, measurement, layers, None if pruned is None else pruned.difference))
-    return arms
+        outcomes.append(Outcome(name, measurement, layers, None if pruned is None else pruned.difference))
+    return tuple(outcomes)
 
 
 def layers_of(network: nn.Module, setup: Setup) -> tuple[Layer, ...]:
@@ -85,9 +97,3 @@ def layers_of(network: nn.Module, setup: Setup) -> tuple[Layer, ...]:
         after = None if new is None else setup.costs.conv_ms(name, inputs, outputs)
         layers.append(Layer(name, old.in_channels, old.out_channels, inputs, outputs, before, after))
     return tuple(layers)
-
-
-def dense_contender(setup: Setup, description: Description) -> Contender:
-    """Return the network that all arms began with, by the same execution as theirs: its sums overwritten in place."""
-    with torch.no_grad():
-        return Contender(DENSE, setup.dense(), describe(description, Plan(setup.kept, {}, {})))

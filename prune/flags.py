@@ -1,24 +1,47 @@
-"""The flags of python -m prune.run, and the laws of their values."""
+"""The flags of python -m prune.run, read into what a pruning takes."""
 
-import argparse
-import math
-import shlex
-import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from prune.costs import METRICS, Metric
-from prune.report import OURS
-from prune.selection import MODES
-from sr.command import Parser, device
-from sr.deployment import DTYPES
+from prune.config import CHANNEL_ORDERS, METHODS, METRICS, PruneConfig
+from sr.command import Parser
 from sr.errors import InputError
 from sr.lr_size import parse_size
 
-ARMS = (OURS, "group", "magnitude")
+
+@dataclass(frozen=True)
+class Asked:
+    """What a command line asks for: the network, how it is pruned, and where the figures go beside the folder."""
+
+    checkpoint: Path
+    config: PruneConfig
+    json: Path | None
 
 
-def parse(argv: list[str] | None) -> argparse.Namespace:
-    """Read the command line; raises InputError where a value breaks its law."""
+def parse(argv: Sequence[str] | None) -> Asked:
+    """Read the command line; raises InputError where a value breaks its constraint."""
+    args = _parser().parse_args(argv)
+    budget = _numbers("budget", args.budget)
+    if args.budget_ms is not None:
+        if budget is not None or args.target != "runtime":
+            raise InputError("--budget-ms stands for --target runtime --budget MS; give one of the two")
+        budget = (args.budget_ms,)
+    shared = (
+        "psnr_floor", "subpixels", "rounds", "tick_steps", "tock_steps", "fine_tune_steps", "distillation", "batch",
+        "patch", "learning_rate", "dtype", "data", "val", "out", "device", "seed", "resume",
+    )  # fmt: skip
+    config = PruneConfig(
+        targets=_words(args.target), ratio=_numbers("ratio", args.ratio), budget=budget,
+        channel_orders=_words(args.channel_order), methods=_words(args.methods), lr_size=parse_size(args.lr_size),
+        **{name: getattr(args, name) for name in shared},
+    )  # fmt: skip
+    return Asked(args.checkpoint, config, args.json)
+
+
+def _parser() -> Parser:
+    """Return the parser; defaults are those of `PruneConfig`."""
     parser = Parser(
         prog="python -m prune.run",
         description="Prune the channels of every convolution by gates, until the network is as fast as asked.",
@@ -34,10 +57,10 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--budget-ms", type=float, metavar="MS", help="short for --target runtime --budget MS")
     parser.add_argument("--psnr-floor", type=float, metavar="DB",
                         help="or as far as the PSNR on --val stays above this before fine-tuning")  # fmt: skip
-    parser.add_argument("--mode", default="nested", metavar="MODES",
-                        help=f"how kept channels lie, of {', '.join(MODES)} (default nested)")  # fmt: skip
-    parser.add_argument("--arms", default=",".join(ARMS), metavar="ARMS",
-                        help=f"ways to prune that are compared (default {','.join(ARMS)})")  # fmt: skip
+    parser.add_argument("--channel-order", default="shared", metavar="ORDERS",
+                        help=f"how kept channels lie, of {', '.join(CHANNEL_ORDERS)} (default shared)")  # fmt: skip
+    parser.add_argument("--methods", default=",".join(METHODS), metavar="METHODS",
+                        help=f"methods that are compared (default {','.join(METHODS)})")  # fmt: skip
     parser.add_argument("--subpixels", action="store_true", help="gate the channels before a pixel shuffle one by one")
     parser.add_argument("--rounds", type=int, default=8, metavar="N", help="of a tick and a tock (default 8)")
     parser.add_argument("--tick-steps", type=int, default=30, metavar="N", help="to score the gates (default 30)")
@@ -50,61 +73,22 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--patch", type=int, default=32, metavar="N", help="side of the LR patches (default 32)")
     parser.add_argument("--learning-rate", type=float, default=1e-3, metavar="X", help="at its highest (default 0.001)")
     parser.add_argument("--lr-size", default="256x256", metavar="WxH", help="LR size that runtimes are for")
-    parser.add_argument("--dtype", default="float32", metavar="DTYPE", help=f"one of {', '.join(DTYPES)}")
+    parser.add_argument("--dtype", default="float32", metavar="DTYPE", help="float32, float16 or bfloat16")
     parser.add_argument("--resume", action="store_true", help="go on with what lies in --out")
     parser.add_shared("out", "data", "val", "device", "seed", "json", out="runs/pruned")
-    args = parser.parse_args(argv)
-    args.command = shlex.join(["python", "-m", "prune.run", *(sys.argv[1:] if argv is None else argv)])
-    args.device = device(str(args.device))
-    args.lr_size = parse_size(args.lr_size)
-    check_choices(args)
-    check_numbers(args)
-    return args
+    return parser
 
 
-def check_choices(args: argparse.Namespace) -> None:
-    """Split what comes in lists and raise InputError for a name that is none."""
-    if args.budget_ms is not None:
-        if args.budget is not None or args.target != "runtime":
-            raise InputError("--budget-ms stands for --target runtime --budget MS; give one of the two")
-        args.budget = str(args.budget_ms)
-    known = {"target": tuple(METRICS), "mode": MODES, "arms": ARMS, "dtype": tuple(DTYPES)}
-    for name, allowed in known.items():
-        given = getattr(args, name).split(",")
-        if any(value not in allowed for value in given):
-            raise InputError(f"--{name} is of {', '.join(allowed)}; got {getattr(args, name)!r}")
-        if name != "dtype":
-            setattr(args, name, list(dict.fromkeys(given)))
+def _words(text: str) -> Any:  # noqa: ANN401 - which words there may be PruneConfig checks
+    """Return the words between commas, each once."""
+    return tuple(dict.fromkeys(text.split(",")))
 
 
-def check_numbers(args: argparse.Namespace) -> None:
-    """Read the limits and raise InputError for a number outside its law."""
-    if (args.ratio is not None) + (args.budget is not None) + (args.psnr_floor is not None) > 1:
-        raise InputError("--ratio, --budget and --psnr-floor exclude each other; give one")
-    if args.psnr_floor is not None and not math.isfinite(args.psnr_floor):
-        raise InputError(f"--psnr-floor must be a number of dB, got {args.psnr_floor}")
-    args.limits = limits_of(args)
-    for name in ("rounds", "tick_steps", "tock_steps", "batch", "patch", "learning_rate"):
-        if not 0 < getattr(args, name) < math.inf:
-            raise InputError(f"--{name.replace('_', '-')} must be over 0, got {getattr(args, name)}")
-    if args.fine_tune_steps < 0:
-        raise InputError(f"--fine-tune-steps must be at least 0, got {args.fine_tune_steps}")
-    if not 0 <= args.distillation <= 1:
-        raise InputError(f"--distillation must be within 0 and 1, got {args.distillation}")
-
-
-def limits_of(args: argparse.Namespace) -> dict[Metric, tuple[str, float]]:
-    """Return per target whether a share or an amount is given, and how much."""
-    kind = "budget" if args.budget is not None else "ratio"
-    text = args.budget if args.budget is not None else args.ratio if args.ratio is not None else "0.5"
+def _numbers(name: str, text: str | None) -> tuple[float, ...] | None:
+    """Return the numbers between commas; raises InputError where they are none."""
+    if text is None:
+        return None
     try:
-        numbers = [float(number) for number in text.split(",")]
+        return tuple(float(number) for number in text.split(","))
     except ValueError as error:
-        raise InputError(f"--{kind} must be numbers between commas, got {text!r}") from error
-    if len(numbers) == 1:
-        numbers *= len(args.target)
-    most = 1.0 if kind == "ratio" else math.inf
-    if len(numbers) != len(args.target) or not all(0 < number < most for number in numbers):
-        law = "over 0 and under 1" if kind == "ratio" else "over 0"
-        raise InputError(f"--{kind} takes one number per target, {law}; got {text!r} for {', '.join(args.target)}")
-    return {metric: (kind, number) for metric, number in zip(args.target, numbers, strict=True)}
+        raise InputError(f"--{name} must be numbers between commas, got {text!r}") from error

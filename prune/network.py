@@ -6,10 +6,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from prune.flow import everything
-from prune.graph import Graph, trace
-from prune.plan import Kept, Plan
-from prune.surgery import Surgery, slim
+from prune.graph.liveness import everything
+from prune.graph.plan import Kept, Plan
+from prune.graph.tracing import Graph, trace
+from prune.rewrite.surgery import Surgery, slim
 from sr.checkpoint import Checkpoint, Description
 from sr.errors import InputError
 
@@ -17,45 +17,57 @@ FAMILY = "pruned"
 
 
 def build_family(config: Mapping[str, Any]) -> nn.Module:
-    """Build the network of a checkpoint's config {"of": {"family", "config"}, "plan"}, weights untrained."""
-    dense, plan = parts(config)
+    """Build the network that a checkpoint describes.
+
+    Args:
+        config: {"of": {"family", "config"}, "plan"}: the dense network and what is left of it.
+
+    Returns:
+        The slim network, weights untrained, in eval mode.
+
+    Raises:
+        ValueError: Where the config breaks a constraint.
+    """
+    dense, plan = _parts(config)
     graph = trace(dense.build())
-    check_names(graph, plan)
-    check_orders(graph, plan)
+    _check_names(graph, plan)
+    _check_orders(graph, plan)
     return slim(graph, plan)
 
 
-def parts(config: Mapping[str, Any]) -> tuple[Description, Plan]:
+def _parts(config: Mapping[str, Any]) -> tuple[Description, Plan]:
     """Return the dense network's description and the plan in a config; raises ValueError where it is none."""
     try:
         dense, plan = Description(config["of"]["family"], dict(config["of"]["config"])), Plan.from_json(config["plan"])
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(
             "a pruned network's config has `of` with a family and a config, and a `plan` with lists of channels as "
-            f"`kept`, of ways as `execution` and of channels as `orders`; got the keys {sorted(map(str, config))}"
+            f"`kept`, of accesses as `execution` and of channels as `orders`; got the keys {sorted(map(str, config))}"
         ) from error
     if dense.family == FAMILY:
         raise ValueError("a pruned network is described by the dense network that it comes from")
     return dense, plan
 
 
-def check_names(graph: Graph, plan: Plan) -> None:
+def _check_names(graph: Graph, plan: Plan) -> None:
     """Raise ValueError where a plan names convolutions that the network has not, or channels that are no numbers."""
     convs = graph.convs()
     for name in (*plan.kept, *plan.execution):
         if name not in convs:
-            raise ValueError(f"a plan names convolutions of its network, but this one has no {name!r} that may be cut")
+            raise ValueError(
+                f"a plan names convolutions of its network, but this one has no {name!r} that may lose channels"
+            )
     for name, kept in plan.kept.items():
         strange = [channel for channel in (*kept.inputs, *kept.outputs) if type(channel) is not int]
         if strange:
             raise ValueError(f"kept channels are whole numbers, got {strange[0]!r} for {name}")
 
 
-def check_orders(graph: Graph, plan: Plan) -> None:
+def _check_orders(graph: Graph, plan: Plan) -> None:
     """Raise ValueError where an order is not one of all channels of a tensor of the network."""
     components = set(graph.components.values())
     firsts = [next(node for node, number in graph.components.items() if number == each) for each in components]
-    widths = {node.name: graph.steps[node].channels for node in firsts}
+    widths = {node.name: graph.operators[node].channels for node in firsts}
     for name, order in plan.orders.items():
         if name not in widths or sorted(order) != list(range(widths[name])):
             width = f"each of its {widths[name]} channels once" if name in widths else "a tensor that there is"
@@ -68,16 +80,25 @@ def describe(dense: Description, plan: Plan) -> Description:
 
 
 def opened(checkpoint: Checkpoint) -> tuple[Description, Graph, dict[str, Kept]]:
-    """Return what pruning starts from: the dense network's description, the network traced, and what it keeps so far.
+    """Return what pruning starts from.
 
     A network that was pruned before gets back its dense form, zeros where channels are gone; the function is the same.
+
+    Args:
+        checkpoint: Of a dense or a pruned network.
+
+    Returns:
+        The dense network's description, the network traced, and what it keeps so far.
+
+    Raises:
+        InputError: Where its forward cannot be followed or its tensors have no place in it.
     """
     description = checkpoint.description
     if description.family != FAMILY:
         graph = trace(checkpoint.build())
         return description, graph, everything(graph)
     network = checkpoint.build()
-    dense, plan = parts(description.config)
+    dense, plan = _parts(description.config)
     graph = trace(dense.build())
     return dense, graph, spread(graph, plan, network)
 
@@ -98,9 +119,9 @@ def spread(graph: Graph, plan: Plan, network: nn.Module) -> dict[str, Kept]:
             conv.weight.zero_()
             if conv.bias is not None:
                 conv.bias.zero_()
-        # One whose size alone was read may have been cut and then left out.
-        cuts = {name: cut for name, cut in surgery.cuts.items() if f"{name}.weight" in tensors}
-        for name, (reads, writes) in cuts.items():
+        # One whose size alone was read may have been sliced and then left out.
+        sliced = {name: layouts for name, layouts in surgery.conv_layouts.items() if f"{name}.weight" in tensors}
+        for name, (reads, writes) in sliced.items():
             conv = graph.module.get_submodule(name)
             assert isinstance(conv, nn.Conv2d)
             rows, columns = torch.tensor(writes), torch.tensor(reads)
@@ -112,11 +133,11 @@ def spread(graph: Graph, plan: Plan, network: nn.Module) -> dict[str, Kept]:
                 conv.bias[rows] = tensors.pop(f"{name}.bias")
             kept[name] = Kept(tuple(sorted(reads)), tuple(sorted(writes)))
         for name, tensor in tensors.items():
-            take_over(graph, surgery, name, tensor)
+            _take_over(graph, surgery, name, tensor)
     return kept
 
 
-def take_over(graph: Graph, surgery: Surgery, name: str, tensor: torch.Tensor) -> None:
+def _take_over(graph: Graph, surgery: Surgery, name: str, tensor: torch.Tensor) -> None:
     """Put a tensor that belongs to no convolution into the dense network."""
     target = graph.module.state_dict().get(name)
     owner = name.rpartition(".")[0]

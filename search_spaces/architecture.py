@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from search_spaces.blocks import BLOCKS
+from search_spaces.kinds import BLOCKS
 
 UPSAMPLERS = ("two_step", "one_step", "nearest_conv")
 IMAGE_SKIPS = ("none", "nearest", "bilinear", "bicubic")
@@ -16,7 +16,7 @@ NORMS = ("none", "batch")
 
 @dataclass(frozen=True)
 class Block:
-    """One position of the trunk; kind is a key of `search_spaces.blocks.BLOCKS`."""
+    """One position of the trunk; kind is a key of `search_spaces.kinds.BLOCKS`."""
 
     kind: str
 
@@ -27,10 +27,18 @@ class Block:
 
 @dataclass(frozen=True)
 class Architecture:
-    """MSRResNet's skeleton with a choice at every place: head, blocks, aggregation, upsampler, image skip.
+    """MSRResNet's skeleton with a choice in every part: head, blocks, aggregation, upsampler, image skip.
 
-    num_feat: channels of the trunk, a multiple of 4 from 8 to 64. blocks: 1 to 32 positions, `identity` for an empty
-    one. Raises ValueError where a value breaks its law.
+    Attributes:
+        num_feat: Channels of the trunk, a multiple of 4 from 8 to 64.
+        blocks: 1 to 32 positions, `identity` for an empty one.
+        upsampler: One of UPSAMPLERS.
+        image_skip: One of IMAGE_SKIPS.
+        aggregation: One of AGGREGATIONS.
+        norm: One of NORMS.
+
+    Raises:
+        ValueError: Where a value breaks its constraint.
     """
 
     num_feat: int
@@ -85,12 +93,16 @@ class Architecture:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "Architecture":
-        """Make an architecture from JSON values; raises ValueError where fields are missing, unknown or wrong."""
+        """Make an architecture from JSON values.
+
+        Raises:
+            ValueError: Where fields are missing, unknown or wrong.
+        """
         wanted = {"num_feat", "blocks", *CHOICES}
         if set(values) != wanted:
             raise ValueError(f"an architecture has the fields {sorted(wanted)}, got {sorted(values)}")
         if not isinstance(values["blocks"], list):
-            raise ValueError(f"blocks is a list of kinds, got {values['blocks']!r}")  # noqa: TRY004 - as every law's
+            raise ValueError(f"blocks is a list of kinds, got {values['blocks']!r}")  # noqa: TRY004 - as every constraint's
         blocks = tuple(Block(kind) for kind in values["blocks"])
         return cls(values["num_feat"], blocks, **{name: values[name] for name in CHOICES})
 

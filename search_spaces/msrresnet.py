@@ -1,7 +1,7 @@
 """The default space: MSRResNet's skeleton from a few thousand parameters to the challenge's baseline."""
 
 from search_spaces.architecture import AGGREGATIONS, IMAGE_SKIPS, UPSAMPLERS, Architecture, Block
-from search_spaces.blocks import BLOCKS
+from search_spaces.kinds import BLOCKS
 from search_spaces.space import SearchSpace
 
 

@@ -6,14 +6,14 @@ from search_spaces.space import SearchSpace
 KINDS = ("inverted_x3", "inverted_x6", "residual_relu", "residual_leaky")
 
 
-def skeleton(kinds: tuple[str, ...]) -> Architecture:
+def _skeleton(kinds: tuple[str, ...]) -> Architecture:
     """Return the entry's skeleton, which is MSRResNet's, with these kinds."""
     blocks = tuple(Block(kind) for kind in kinds)
     return Architecture(64, blocks, upsampler="two_step", image_skip="bilinear", norm="batch")
 
 
 # The only mix of kinds that has the published 1.227 M parameters and 45 convolutions; their order is not published.
-NEPTUNEAI = skeleton(
+NEPTUNEAI = _skeleton(
     tuple(kind for pair in zip(
         ["inverted_x3"] * 5 + ["inverted_x6"] * 3, ["residual_leaky"] * 5 + ["residual_relu"] * 3, strict=True
     ) for kind in pair)
@@ -28,5 +28,5 @@ NEPTUNEAI_SPACE = SearchSpace(
     image_skip=("bilinear",),
     aggregation=("none",),
     norm="batch",
-    seeds=(*(skeleton((kind,) * 16) for kind in KINDS), NEPTUNEAI),
+    seeds=(*(_skeleton((kind,) * 16) for kind in KINDS), NEPTUNEAI),
 )

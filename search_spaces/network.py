@@ -8,9 +8,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from search_spaces.architecture import Architecture
-from search_spaces.blocks import BLOCKS, LEAKY_SLOPE
-
-SCALE = 4
+from search_spaces.blocks import LEAKY_SLOPE
+from search_spaces.kinds import BLOCKS
+from sr.lr_size import SCALE
 
 
 class SearchedNetwork(nn.Module):
@@ -24,7 +24,7 @@ class SearchedNetwork(nn.Module):
         built = architecture.canonical
         self.conv_first = nn.Conv2d(3, built.num_feat, 3, padding=1)
         self.trunk = nn.ModuleList(BLOCKS[block.kind](built.num_feat, built.norm) for block in built.blocks)
-        self.aggregation, self.first_unread = aggregation(built.aggregation, built.num_feat, len(self.trunk))
+        self.aggregation, self.first_unread = _aggregation(built.aggregation, built.num_feat, len(self.trunk))
         self.upsampler = UPSAMPLERS[built.upsampler](built.num_feat, built.image_skip)
         self.act = nn.LeakyReLU(LEAKY_SLOPE, inplace=True)
         self.apply(initialise)
@@ -51,7 +51,7 @@ def initialise(module: nn.Module) -> None:
             nn.init.zeros_(module.bias)
 
 
-class LastOutput(nn.Module):
+class _LastOutput(nn.Module):
     """Aggregation `none` and `long_skip`: the last block's output, with the head's added where asked for."""
 
     def __init__(self, *, skip: bool) -> None:
@@ -75,20 +75,20 @@ class ConcatOutputs(nn.Module):
         return self.fuse(torch.cat(outputs[1:], dim=1)).add_(outputs[0])  # type: ignore[no-any-return]
 
 
-def aggregation(kind: str, num_feat: int, blocks: int) -> tuple[nn.Module, int]:
+def _aggregation(kind: str, num_feat: int, blocks: int) -> tuple[nn.Module, int]:
     """Return the aggregation of [head, block outputs], and from which of them on only the last is read.
 
     What is never read again need not stay in memory.
     """
     made: dict[str, Callable[[], tuple[nn.Module, int]]] = {
-        "none": lambda: (LastOutput(skip=False), 0),
-        "long_skip": lambda: (LastOutput(skip=True), 1),
+        "none": lambda: (_LastOutput(skip=False), 0),
+        "long_skip": lambda: (_LastOutput(skip=True), 1),
         "concat": lambda: (ConcatOutputs(num_feat, blocks), blocks + 1),
     }
     return made[kind]()
 
 
-class OneStep(nn.Module):
+class _OneStep(nn.Module):
     """One convolution to 48 channels and one x4 pixel shuffle; the image skip is added before the shuffle.
 
     The 48 run (row, column, colour), which `shuffle_colour_last` copies fastest. At LR size the interpolated image is a
@@ -107,17 +107,23 @@ class OneStep(nn.Module):
         subpixels = self.conv_last(feature)
         if self.image_skip != "none":
             kernel = self.get_buffer("skip_kernel")
-            reach = kernel.shape[-1] // 2
-            padded = F.pad(lr, (reach,) * 4, mode="replicate") if reach else lr
+            radius = kernel.shape[-1] // 2
+            padded = F.pad(lr, (radius,) * 4, mode="replicate") if radius else lr
             subpixels.add_(F.conv2d(padded, kernel))
         return shuffle_colour_last(subpixels)
 
 
 def shuffle_colour_last(subpixels: Tensor) -> Tensor:
-    """Return (n, 3, 4h, 4w) for (n, 48, h, w) whose channels run (row, column, colour), in the memory format given.
+    """Rearrange channels into pixels, in the memory format given.
 
     A pixel shuffle (Shi et al., CVPR 2016) with other names for the channels. In channels_last the copy moves runs of
     twelve values: on a CPU a third of the time of torch's kernel.
+
+    Args:
+        subpixels: (n, 48, h, w) whose channels run (row, column, colour).
+
+    Returns:
+        (n, 3, 4h, 4w).
     """
     parts: Tensor = subpixels.unflatten(1, (SCALE, SCALE, 3))
     if parts.stride(3) == 1:
@@ -127,7 +133,7 @@ def shuffle_colour_last(subpixels: Tensor) -> Tensor:
     return hr
 
 
-class AtHighResolution(nn.Module):
+class _AtHighResolution(nn.Module):
     """Two x2 steps, by pixel shuffle or by repeated pixels, then two convolutions at HR size."""
 
     def __init__(self, num_feat: int, image_skip: str, *, shuffle: bool) -> None:
@@ -152,10 +158,10 @@ class AtHighResolution(nn.Module):
         hr = self.conv_last(self.act(self.conv_hr(feature)))
         if self.image_skip == "none":
             return hr  # type: ignore[no-any-return]
-        return hr.add_(interpolate(lr, self.image_skip))  # type: ignore[no-any-return]
+        return hr.add_(_interpolate(lr, self.image_skip))  # type: ignore[no-any-return]
 
 
-def interpolate(lr: Tensor, mode: str) -> Tensor:
+def _interpolate(lr: Tensor, mode: str) -> Tensor:
     """Return lr (n, 3, h, w) at four times the size by nearest, bilinear or bicubic interpolation."""
     return F.interpolate(lr, scale_factor=SCALE, mode=mode, align_corners=None if mode == "nearest" else False)
 
@@ -165,12 +171,12 @@ def interpolation_kernel(mode: str) -> Tensor:
 
     It is read off torch's own interpolation of unit impulses, so that both agree.
     """
-    reach = {"nearest": 0, "bilinear": 1, "bicubic": 2}[mode]
-    size = 2 * reach + 1
+    radius = {"nearest": 0, "bilinear": 1, "bicubic": 2}[mode]
+    size = 2 * radius + 1
     # Around the impulse lies enough black that no border is felt.
     impulse = torch.zeros(1, 1, 3 * size, 3 * size, dtype=torch.float64)
-    impulse[..., size + reach, size + reach] = 1
-    response = F.pixel_unshuffle(interpolate(impulse, mode), SCALE)[0, :, size : 2 * size, size : 2 * size]
+    impulse[..., size + radius, size + radius] = 1
+    response = F.pixel_unshuffle(_interpolate(impulse, mode), SCALE)[0, :, size : 2 * size, size : 2 * size]
     kernel = torch.zeros(SCALE**2, 3, 3, size, size)
     for colour in range(3):
         kernel[:, colour, colour] = response.flip(1, 2)
@@ -178,9 +184,9 @@ def interpolation_kernel(mode: str) -> Tensor:
 
 
 UPSAMPLERS: dict[str, Callable[[int, str], nn.Module]] = {
-    "one_step": OneStep,
-    "two_step": lambda num_feat, image_skip: AtHighResolution(num_feat, image_skip, shuffle=True),
-    "nearest_conv": lambda num_feat, image_skip: AtHighResolution(num_feat, image_skip, shuffle=False),
+    "one_step": _OneStep,
+    "two_step": lambda num_feat, image_skip: _AtHighResolution(num_feat, image_skip, shuffle=True),
+    "nearest_conv": lambda num_feat, image_skip: _AtHighResolution(num_feat, image_skip, shuffle=False),
 }
 
 
@@ -202,5 +208,9 @@ def silence(upsampler: nn.Module) -> None:
 
 
 def build_family(config: Mapping[str, Any]) -> nn.Module:
-    """Build a checkpoint's network of the family `searched`; raises ValueError where `config` breaks a law."""
+    """Build a checkpoint's network of the family `searched`.
+
+    Raises:
+        ValueError: Where `config` breaks a constraint.
+    """
     return build(Architecture.from_json(config))

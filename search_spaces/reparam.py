@@ -6,11 +6,19 @@ from torch import Tensor, nn
 
 
 class BranchedConv3x3(nn.Module):
-    """A 3x3 convolution trained as the sum of 3x3, 3x1, 1x3 and 1x1 branches and, on equal widths, the identity.
+    """A 3x3 convolution trained as the sum of 3x3, 3x1, 1x3 and 1x1 branches and the identity.
 
-    point: whether there is a 1x1 branch; without it and the identity this is ACNet's asymmetric convolution.
     All are linear in the same input, so `fold` returns a single nn.Conv2d with exactly the same function (ACNet, Ding
     et al., ICCV 2019; RepVGG, Ding et al., CVPR 2021; without batch norm, which super-resolution does without).
+
+    Args:
+        in_channels: Of the input.
+        out_channels: Of the output.
+        identity: Whether the input is added.
+        point: Whether there is a 1x1 branch; without it and the identity this is ACNet's asymmetric convolution.
+
+    Raises:
+        ValueError: Where the identity is asked for on unequal widths.
     """
 
     def __init__(self, in_channels: int, out_channels: int, *, identity: bool, point: bool = True) -> None:
@@ -52,17 +60,27 @@ class BranchedConv3x3(nn.Module):
 class DilutedConv(nn.Module):
     """A same-padded convolution trained as a weighted sum of bases, to which `grow` adds: kernel dilution.
 
-    Only the sum runs and is deployed. kernel_size: odd. Raises ValueError unless there is at least one base.
+    Only the sum runs and is deployed.
 
     Source: team UESTC-MediaLab in Zhang et al., "AIM 2020 Challenge on Efficient Super-Resolution", ECCV Workshops
     2020.
+
+    Args:
+        in_channels: Of the input.
+        out_channels: Of the output.
+        kernel_size: Odd.
+        bases: How many there are at first.
+        groups: Of the convolution.
+
+    Raises:
+        ValueError: Unless there is at least one base.
     """
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int, *, bases: int, groups: int = 1) -> None:
         super().__init__()
         self.groups = groups
         shape = torch.Size((out_channels, in_channels // groups, kernel_size, kernel_size))
-        self.bases = nn.Parameter(random_bases(bases, shape))
+        self.bases = nn.Parameter(_random_bases(bases, shape))
         self.mix = nn.Parameter(torch.full((bases,), 1 / bases))
         self.bias = nn.Parameter(torch.zeros(out_channels))
 
@@ -78,11 +96,14 @@ class DilutedConv(nn.Module):
 
     @torch.no_grad()
     def grow(self, count: int) -> None:
-        """Add `count` random bases and give all of them equal shares, which changes the function.
+        """Add random bases and give all of them equal shares, which changes the function.
 
-        The parameters are new ones: the optimiser must be made anew. Raises ValueError unless `count` is at least 1.
+        The parameters are new ones: the optimiser must be made anew.
+
+        Raises:
+            ValueError: Unless `count` is at least 1.
         """
-        added = random_bases(count, self.bases.shape[1:])
+        added = _random_bases(count, self.bases.shape[1:])
         self.bases = nn.Parameter(torch.cat((self.bases, added.to(self.bases))))
         self.mix = nn.Parameter(self.mix.new_full((len(self.bases),), 1 / len(self.bases)))
 
@@ -97,8 +118,8 @@ class DilutedConv(nn.Module):
         return folded
 
 
-def random_bases(count: int, shape: torch.Size) -> Tensor:
-    """Return `count` kernels (count, *shape) by Xavier's uniform law; ValueError unless there is at least one."""
+def _random_bases(count: int, shape: torch.Size) -> Tensor:
+    """Return `count` kernels (count, *shape) by Xavier's uniform distribution; ValueError for less than one."""
     if count < 1:
         raise ValueError(f"a diluted convolution has and grows by at least one base, got {count}")
     return torch.stack([nn.init.xavier_uniform_(torch.empty(shape)) for _ in range(count)])

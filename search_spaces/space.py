@@ -13,10 +13,21 @@ Picks = Mapping[str, Value]
 
 @dataclass(frozen=True)
 class SearchSpace:
-    """Which architectures may be proposed: the allowed values of each field, and the kinds at each position.
+    """Which architectures may be proposed: the allowed values of each field. One with a single value is no choice.
 
-    A choice with one value is fixed and not among `choices`. seeds: architectures of the space that a search proposes
-    first, the cheap ones early. Raises ValueError where a seed lies outside.
+    Attributes:
+        name: Its key in `search_spaces.SPACES`.
+        positions: How many blocks an architecture has, empty ones included.
+        kinds: What may stand at each position.
+        num_feat: The allowed widths.
+        upsampler: The allowed upsamplers.
+        image_skip: The allowed image skips.
+        aggregation: The allowed aggregations.
+        norm: That of all its architectures.
+        seeds: Architectures of the space that a search proposes first, the cheap ones early.
+
+    Raises:
+        ValueError: Where a seed lies outside.
     """
 
     name: str
@@ -63,7 +74,14 @@ class SearchSpace:
         return others * sum(int(kinds**depth) for depth in depths)
 
     def decode(self, picks: Picks) -> Architecture:
-        """Return the architecture of `picks`, a value for each of `choices`; raises ValueError where that is not so."""
+        """Return the architecture of picks.
+
+        Args:
+            picks: A value for each of `choices`.
+
+        Raises:
+            ValueError: Where a choice is missing or unknown, or a value is not allowed.
+        """
         if set(picks) != set(self.choices):
             raise ValueError(f"{self.name} has the choices {sorted(self.choices)}, got {sorted(picks)}")
         for name, value in picks.items():
@@ -81,9 +99,13 @@ class SearchSpace:
         )
 
     def encode(self, architecture: Architecture) -> dict[str, Value]:
-        """Return the picks that decode to `architecture`, empty positions added at its end where it is shorter.
+        """Return the picks that decode to an architecture.
 
-        Raises ValueError where it lies outside the space.
+        Args:
+            architecture: Where it is shorter than the space, empty positions are added at its end.
+
+        Raises:
+            ValueError: Where it lies outside the space.
         """
         missing = self.positions - len(architecture.blocks)
         kinds = [block.kind for block in architecture.blocks] + ["identity"] * missing

@@ -12,21 +12,28 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from search_spaces.architecture import Architecture
-from search_spaces.blocks import BLOCKS
+from search_spaces.kinds import BLOCKS
 from search_spaces.network import UPSAMPLERS, ConcatOutputs, SearchedNetwork, build, initialise, interpolation_kernel
 from search_spaces.space import SearchSpace
 
-QUARTERS = 4
-TEMPLATES = 64
+_QUARTERS = 4
+_TEMPLATES = 64
 
 
 class Supernet(nn.Module):
     """Weights per position and kind, per upsampler and skip, of the aggregation and the head, at the largest width.
 
-    num_feat_most: the width is the space's largest up to it. positions: how many blocks an architecture may have. The
-    defaults are the space's. Empty positions are left out first: the k-th real block uses the k-th position. All starts
-    as in a network of the full width, so the slices of narrow ones start smaller than in a network of their own, by the
-    root of the ratio of the widths. Raises ValueError where no width is left or the space has not as many positions.
+    Empty positions are left out first: the k-th real block uses the k-th position. All starts as in a network of the
+    full width, so the slices of narrow ones start smaller than in a network of their own, by the root of the ratio of
+    the widths.
+
+    Args:
+        space: Whose architectures share the weights.
+        num_feat_most: The width is the space's largest up to it; None for the space's largest.
+        positions: How many blocks an architecture may have; None for the space's.
+
+    Raises:
+        ValueError: Where no width is left or the space has not as many positions.
     """
 
     def __init__(self, space: SearchSpace, num_feat_most: int | None = None, positions: int | None = None) -> None:
@@ -54,59 +61,74 @@ class Supernet(nn.Module):
                 self.register_buffer(f"{mode}_kernel", interpolation_kernel(mode), persistent=False)
         self.apply(initialise)
         # Of this supernet alone: while one runs, its template holds the supernet's weights.
-        self.template = functools.lru_cache(maxsize=TEMPLATES)(without_weights)
+        self._template = functools.lru_cache(maxsize=_TEMPLATES)(_without_weights)
 
     def forward(self, lr: Tensor, architecture: Architecture) -> Tensor:
-        """Upscale (n, 3, h, w) to (n, 3, 4h, 4w) by an architecture's network, in training with its batch statistics.
+        """Upscale by an architecture's network, in training with its batch statistics.
 
-        Raises ValueError where the architecture is outside.
+        Args:
+            lr: (n, 3, h, w) in [0, 1].
+            architecture: Whose weights run.
+
+        Returns:
+            (n, 3, 4h, 4w).
+
+        Raises:
+            ValueError: Where the architecture is outside.
         """
         built = self.inside(architecture)
         weights = self.weights(built)
-        moving = self.statistics(built) if self.training else {}
+        moving = self._statistics(built) if self.training else {}
         # Copies: of several networks before one backward pass, each needs the statistics that it ran with.
         weights |= {name: weights[name].clone() for name in moving}
-        network = self.template(built).train(self.training)
-        sr: Tensor = functional_call(network, weights | self.skip_kernel(built), (lr,))
+        network = self._template(built).train(self.training)
+        sr: Tensor = functional_call(network, weights | self._skip_kernel(built), (lr,))
         with torch.no_grad():
             for name, tensor in moving.items():
-                place = self.part(name, tensor, weights[name].shape)
-                place.copy_(weights[name].reshape(place.shape))
+                slice_ = self.part(name, tensor, weights[name].shape)
+                slice_.copy_(weights[name].reshape(slice_.shape))
         return sr
 
     def weights(self, architecture: Architecture) -> dict[str, Tensor]:
         """Return the tensors of an architecture under the names of its network's state dict.
 
-        At full width they are the shared tensors themselves, below it copies through which gradients flow back. Raises
-        ValueError where the architecture is outside.
+        At full width they are the shared tensors themselves, below it copies through which gradients flow back.
+
+        Raises:
+            ValueError: Where the architecture is outside.
         """
         built = self.inside(architecture)
-        shared, wanted = self.shared(built), self.template(built).state_dict()
+        shared, wanted = self.shared(built), self._template(built).state_dict()
         return {name: self.part(name, shared[name], like.shape).reshape(like.shape) for name, like in wanted.items()}
 
     @torch.no_grad()
     def extract(self, architecture: Architecture) -> SearchedNetwork:
         """Return the stand-alone network of an architecture, with copied weights, the same output and the same mode.
 
-        Raises ValueError where the architecture is outside.
+        Raises:
+            ValueError: Where the architecture is outside.
         """
         built = self.inside(architecture)
-        network = without_weights(built)
+        network = _without_weights(built)
         # Assigned, not copied into: the memory format stays, and with it every bit of the output.
         copies = {name: tensor.detach().clone() for name, tensor in self.weights(built).items()}
         network.load_state_dict(copies, assign=True)
-        for name, kernel in self.skip_kernel(built).items():
-            place, _, buffer = name.rpartition(".")
-            network.get_submodule(place).register_buffer(buffer, kernel.clone(), persistent=False)
+        for name, kernel in self._skip_kernel(built).items():
+            owner, _, buffer = name.rpartition(".")
+            network.get_submodule(owner).register_buffer(buffer, kernel.clone(), persistent=False)
         return network.train(self.training)
 
     def inside(self, architecture: Architecture) -> Architecture:
-        """Return the canonical form of an architecture that has its weights here; raises ValueError for any other."""
+        """Return the canonical form of an architecture that has its weights here.
+
+        Raises:
+            ValueError: For any other.
+        """
         built = architecture.canonical
         space = self.space
         kinds = (*space.kinds, "identity")
         others = [block.kind for block in built.blocks if block.kind not in kinds]
-        for law, kept in (
+        for constraint, kept in (
             (f"num_feat is at most {self.num_feat}", built.num_feat <= self.num_feat),
             (f"it has at most {self.positions} blocks", len(built.blocks) <= self.positions),
             (f"a block is one of {', '.join(kinds)}", not others),
@@ -116,18 +138,18 @@ class Supernet(nn.Module):
             (f"norm is {space.norm}", built.norm == space.norm),
         ):
             if not kept:
-                raise ValueError(f"{architecture.summary} is outside the supernet of {space.name}: {law}")
+                raise ValueError(f"{architecture.summary} is outside the supernet of {space.name}: {constraint}")
         return built
 
     def shared(self, built: Architecture) -> dict[str, Tensor]:
         """Return the full-width tensors behind each name of the state dict of a canonical architecture's network."""
-        places = {"conv_first": self.conv_first, "upsampler": self.upsamplers[f"{built.upsampler}_{built.image_skip}"]}
+        modules = {"conv_first": self.conv_first, "upsampler": self.upsamplers[f"{built.upsampler}_{built.image_skip}"]}
         for index, block in enumerate(built.blocks):
             if block.kind != "identity":
-                places[f"trunk.{index}"] = self.trunk[index].get_submodule(block.kind)
+                modules[f"trunk.{index}"] = self.trunk[index].get_submodule(block.kind)
         tensors: dict[str, Tensor] = {}
-        for place, module in places.items():
-            tensors |= module.state_dict(prefix=f"{place}.", keep_vars=True)
+        for name, module in modules.items():
+            tensors |= module.state_dict(prefix=f"{name}.", keep_vars=True)
         if built.aggregation == "concat":
             assert self.fuse is not None
             assert self.fuse.bias is not None
@@ -141,24 +163,24 @@ class Supernet(nn.Module):
             whole, wanted = tensor.shape[dim], shape[dim]
             if whole != wanted:
                 # Before a pixel shuffle four neighbouring channels make one feature: four times as many in a quarter.
-                per_quarter = whole // QUARTERS if name.startswith("upsampler.") else self.num_feat // QUARTERS
+                per_quarter = whole // _QUARTERS if name.startswith("upsampler.") else self.num_feat // _QUARTERS
                 groups = whole // per_quarter
                 tensor = tensor.unflatten(dim, (groups, per_quarter)).narrow(dim + 1, 0, wanted // groups)
         return tensor
 
-    def statistics(self, built: Architecture) -> dict[str, Tensor]:
+    def _statistics(self, built: Architecture) -> dict[str, Tensor]:
         """Return those of the shared tensors that are batch norm's running statistics."""
         shared = self.shared(built)
-        return {name: shared[name] for name, _ in self.template(built).named_buffers() if name in shared}
+        return {name: shared[name] for name, _ in self._template(built).named_buffers() if name in shared}
 
-    def skip_kernel(self, built: Architecture) -> dict[str, Tensor]:
+    def _skip_kernel(self, built: Architecture) -> dict[str, Tensor]:
         """Return the fixed kernel that a network adds its image by, under its name there, where it has one."""
         if built.upsampler != "one_step" or built.image_skip == "none":
             return {}
         return {"upsampler.skip_kernel": self.get_buffer(f"{built.image_skip}_kernel")}
 
 
-def without_weights(architecture: Architecture) -> SearchedNetwork:
+def _without_weights(architecture: Architecture) -> SearchedNetwork:
     """Build the network of an architecture with all of its tensors on the meta device, random numbers left as they are.
 
     Building it on the meta device at once takes four times as long, nearly all of it for initial weights.

@@ -32,13 +32,13 @@ class Conv3XC(nn.Module):
 
     def folded(self) -> tuple[Tensor, Tensor | None]:
         """Return the folded weight (out, in, 3, 3) and bias (out,), None where the branches have none."""
-        chain = before_point(behind_point(self.square.weight, self.expand.weight), self.project.weight)
-        kernel = chain + centred(self.point.weight)
+        chain = _before_point(_behind_point(self.square.weight, self.expand.weight), self.project.weight)
+        kernel = chain + _centred(self.point.weight)
         if self.expand.bias is None:
             return kernel, None
-        wide = constant_through(self.square, self.expand.bias)
+        wide = _constant_through(self.square, self.expand.bias)
         assert self.point.bias is not None
-        return kernel, constant_through(self.project, wide) + self.point.bias
+        return kernel, _constant_through(self.project, wide) + self.point.bias
 
     def forward(self, feature: Tensor) -> Tensor:
         """Map (n, in, h, w) to (n, out, h, w)."""
@@ -46,7 +46,7 @@ class Conv3XC(nn.Module):
 
     def fold(self) -> nn.Conv2d:
         """Return the single convolution that computes the same."""
-        return plain_conv(*self.folded())
+        return _plain_conv(*self.folded())
 
 
 class ExpandedResidualConv(nn.Module):
@@ -65,11 +65,11 @@ class ExpandedResidualConv(nn.Module):
 
     def folded(self) -> tuple[Tensor, Tensor]:
         """Return the folded weight (num_feat, num_feat, 3, 3) and bias (num_feat,)."""
-        square = self.square.weight + identity(self.square.weight)
-        chain = before_point(behind_point(square, self.expand.weight), self.project.weight)
+        square = self.square.weight + _identity(self.square.weight)
+        chain = _before_point(_behind_point(square, self.expand.weight), self.project.weight)
         assert self.expand.bias is not None
-        wide = self.expand.bias + constant_through(self.square, self.expand.bias)
-        return chain + identity(chain), constant_through(self.project, wide)
+        wide = self.expand.bias + _constant_through(self.square, self.expand.bias)
+        return chain + _identity(chain), _constant_through(self.project, wide)
 
     def forward(self, feature: Tensor) -> Tensor:
         """Map (n, num_feat, h, w) to the same shape."""
@@ -77,17 +77,25 @@ class ExpandedResidualConv(nn.Module):
 
     def fold(self) -> nn.Conv2d:
         """Return the single convolution that computes the same."""
-        return plain_conv(*self.folded())
+        return _plain_conv(*self.folded())
 
 
 class EdgeOrientedConv(nn.Module):
     """A 3x3 convolution trained as the sum of a 3x3, a 1x1 and 3x3 in a row, and three 1x1 each before an edge filter.
 
-    The filters are fixed, their scales per channel are learned. expand_ratio: width between the 1x1 and the 3x3 over
-    out_channels. shortcuts: adds a 1x1 and the identity, as EFDN does; ValueError on unequal widths.
+    The filters are fixed, their scales per channel are learned.
 
     Source: Zhang, Zeng, Zhang, "Edge-oriented Convolution Block for Real-time Super Resolution on Mobile Devices", ACM
     Multimedia 2021; with shortcuts: Wang, "Edge-enhanced Feature Distillation Network", CVPR Workshops 2022.
+
+    Args:
+        in_channels: Of the input.
+        out_channels: Of the output.
+        expand_ratio: Width between the 1x1 and the 3x3 over `out_channels`.
+        shortcuts: Whether a 1x1 and the identity are added, as EFDN does.
+
+    Raises:
+        ValueError: For shortcuts on unequal widths.
     """
 
     filters: Tensor
@@ -110,12 +118,12 @@ class EdgeOrientedConv(nn.Module):
         """Return the folded weight (out, in, 3, 3) and bias (out,)."""
         points = self.before_filters.weight.view(*self.scales.shape, -1)
         edges = torch.einsum("fo,foi,fhw->oihw", self.scales, points, self.filters)
-        kernel = self.square.weight + behind_point(self.squeeze.weight, self.expand.weight) + edges
+        kernel = self.square.weight + _behind_point(self.squeeze.weight, self.expand.weight) + edges
         if self.point is not None:
-            kernel = kernel + centred(self.point.weight) + identity(kernel)
+            kernel = kernel + _centred(self.point.weight) + _identity(kernel)
         assert self.square.bias is not None
         assert self.expand.bias is not None
-        return kernel, self.square.bias + constant_through(self.squeeze, self.expand.bias)
+        return kernel, self.square.bias + _constant_through(self.squeeze, self.expand.bias)
 
     def forward(self, feature: Tensor) -> Tensor:
         """Map (n, in, h, w) to (n, out, h, w)."""
@@ -123,7 +131,7 @@ class EdgeOrientedConv(nn.Module):
 
     def fold(self) -> nn.Conv2d:
         """Return the single convolution that computes the same."""
-        return plain_conv(*self.folded())
+        return _plain_conv(*self.folded())
 
 
 def conv3xc(in_channels: int, out_channels: int, *, branched: bool, bias: bool = True) -> nn.Module:
@@ -133,33 +141,33 @@ def conv3xc(in_channels: int, out_channels: int, *, branched: bool, bias: bool =
     return nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=bias)
 
 
-def behind_point(square: Tensor, point: Tensor) -> Tensor:
+def _behind_point(square: Tensor, point: Tensor) -> Tensor:
     """Return the kernel (out, in, 3, 3) of a 1x1 convolution (mid, in, 1, 1) and then a 3x3 one (out, mid, 3, 3)."""
     return torch.einsum("omhw,mi->oihw", square, point[:, :, 0, 0])
 
 
-def before_point(square: Tensor, point: Tensor) -> Tensor:
+def _before_point(square: Tensor, point: Tensor) -> Tensor:
     """Return the kernel (out, in, 3, 3) of a 3x3 convolution (mid, in, 3, 3) and then a 1x1 one (out, mid, 1, 1)."""
     return torch.einsum("mihw,om->oihw", square, point[:, :, 0, 0])
 
 
-def centred(point: Tensor) -> Tensor:
+def _centred(point: Tensor) -> Tensor:
     """Return a 1x1 kernel (out, in, 1, 1) as the 3x3 one that computes the same."""
     return F.pad(point, (1, 1, 1, 1))
 
 
-def identity(like: Tensor) -> Tensor:
+def _identity(like: Tensor) -> Tensor:
     """Return the 3x3 kernel, shaped as `like`, (c, c, 3, 3), that passes its input on."""
-    return centred(torch.eye(like.shape[0], dtype=like.dtype, device=like.device)[:, :, None, None])
+    return _centred(torch.eye(like.shape[0], dtype=like.dtype, device=like.device)[:, :, None, None])
 
 
-def constant_through(conv: nn.Conv2d, constant: Tensor) -> Tensor:
+def _constant_through(conv: nn.Conv2d, constant: Tensor) -> Tensor:
     """Return what `conv` makes, without padding, of a map that holds `constant`, (in,), everywhere: (out,)."""
     passed = conv.weight.sum((2, 3)) @ constant
     return passed if conv.bias is None else passed + conv.bias
 
 
-def plain_conv(kernel: Tensor, bias: Tensor | None) -> nn.Conv2d:
+def _plain_conv(kernel: Tensor, bias: Tensor | None) -> nn.Conv2d:
     """Return the same-padded convolution of a kernel (out, in, 3, 3) and a bias (out,), apart from where they came."""
     conv = nn.Conv2d(kernel.shape[1], kernel.shape[0], 3, padding=1, bias=bias is not None)
     conv.weight = nn.Parameter(kernel.detach().clone())

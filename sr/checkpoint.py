@@ -2,7 +2,6 @@
 
 import datetime
 import importlib
-import io
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,13 +13,14 @@ from torch import Tensor, nn
 
 from sr.deployment import deploy
 from sr.errors import InputError
-from sr.files import write_bytes
+from sr.files import StrPath
+from sr.lr_size import SCALE
+from sr.tensors import read_tensors, write_tensors
 
 FORMAT = "paretosr-1"
-SCALE = 4
 
 # Which module builds a family, by name: `sr` stands below the packages that define networks and imports none of them.
-# Each has `build_family(config) -> nn.Module` and raises ValueError where the config breaks a law.
+# Each has `build_family(config) -> nn.Module` and raises ValueError where the config breaks a constraint.
 BUILDERS = {
     "searched": "search_spaces.network",
     "baseline": "baselines",
@@ -30,13 +30,22 @@ BUILDERS = {
 
 @dataclass(frozen=True)
 class Description:
-    """What a network is: a family of `BUILDERS` and a config of JSON values; `build` makes the module."""
+    """What a network is.
+
+    Attributes:
+        family: One of `BUILDERS`.
+        config: What its builder makes it from, JSON values.
+    """
 
     family: str
     config: Mapping[str, Any]
 
     def build(self) -> nn.Module:
-        """Build the untrained network, in training form; raises InputError where the description breaks a law."""
+        """Build the untrained network, in training form.
+
+        Raises:
+            InputError: Where the family is unknown or the config breaks a constraint.
+        """
         if self.family not in BUILDERS:
             raise InputError(f"the family of a network is one of {', '.join(BUILDERS)}, got {self.family!r}")
         try:
@@ -51,8 +60,12 @@ class Description:
 class Checkpoint:
     """A network on disk.
 
-    deployed: whether `tensors` are those of `deploy(description.build())` instead of the training form.
-    recipe: how it was trained; provenance: versions, data and date; both JSON values.
+    Attributes:
+        description: What it is.
+        tensors: Its state dict.
+        deployed: Whether `tensors` are those of `deploy(description.build())` instead of the training form.
+        recipe: How it was trained, JSON values.
+        provenance: Versions, data and date, JSON values.
     """
 
     description: Description
@@ -62,7 +75,11 @@ class Checkpoint:
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
     def build(self) -> nn.Module:
-        """Build the network with its tensors, in eval mode; raises InputError where they do not fit."""
+        """Build the network with its tensors, in eval mode.
+
+        Raises:
+            InputError: Where the network cannot be built or the tensors do not fit it.
+        """
         network = self.description.build()
         if self.deployed:
             network = deploy(network)
@@ -73,8 +90,17 @@ class Checkpoint:
         return network.eval()
 
 
-def save(path: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint, complete or not at all; refuses tensors that hold NaN or infinity (ValueError)."""
+def save(path: StrPath, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint, complete or not at all.
+
+    Args:
+        path: The file, by custom a .pth; its folder is made where there is none.
+        checkpoint: What to write; the versions and the date are added to its provenance.
+
+    Raises:
+        ValueError: Where a tensor holds NaN or infinity.
+        InputError: Where the file cannot be written.
+    """
     for name, tensor in checkpoint.tensors.items():
         if not torch.isfinite(tensor).all():
             raise ValueError(f"a checkpoint holds finite numbers, but {name} holds NaN or infinity")
@@ -85,27 +111,35 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
         "family": checkpoint.description.family,
         "config": dict(checkpoint.description.config),
         "deployed": checkpoint.deployed,
-        "tensors": {name: alone(tensor) for name, tensor in checkpoint.tensors.items()},
+        "tensors": {name: _alone(tensor) for name, tensor in checkpoint.tensors.items()},
         "recipe": dict(checkpoint.recipe),
         "provenance": provenance() | dict(checkpoint.provenance),
     }
-    # Through memory: where the disk is full torch.save itself raises a RuntimeError that does not say so.
-    buffer = io.BytesIO()
-    torch.save(content, buffer)
-    write_bytes(path, buffer.getvalue())
+    write_tensors(path, content)
 
 
-def alone(tensor: Tensor) -> Tensor:
+def _alone(tensor: Tensor) -> Tensor:
     """Return a copy on the CPU with a storage of its own: torch.save writes the whole storage that a view looks at."""
     return tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
 
 
-def load(path: Path) -> Checkpoint:
-    """Read a checkpoint without running anything that it holds; InputError in one line where it is none of ours."""
+def load(path: StrPath) -> Checkpoint:
+    """Read a checkpoint without running anything that it holds.
+
+    Args:
+        path: A file that `save` wrote.
+
+    Returns:
+        What it holds, on the CPU.
+
+    Raises:
+        InputError: Where there is no such file or it is none of ours.
+    """
+    path = Path(path)
     if not path.is_file():
         raise InputError(f"no checkpoint at {path}")
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        content = read_tensors(path)
     except Exception as error:
         raise InputError(
             f"{path} is no checkpoint of tensors and plain values (truncated, or a pickle of something else); "
@@ -113,7 +147,7 @@ def load(path: Path) -> Checkpoint:
         ) from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise InputError(f"{path} is not a {FORMAT} checkpoint; foreign weights come in by python -m baselines.convert")
-    check_content(path, content)
+    _check_content(path, content)
     return Checkpoint(
         description=Description(content["family"], content["config"]),
         tensors=content["tensors"],
@@ -123,7 +157,7 @@ def load(path: Path) -> Checkpoint:
     )
 
 
-def check_content(path: Path, content: dict[str, Any]) -> None:
+def _check_content(path: Path, content: dict[str, Any]) -> None:
     """Raise InputError where a field is missing, of a wrong type, or a tensor is not finite."""
     types = {"family": str, "config": dict, "deployed": bool, "tensors": dict, "recipe": dict, "provenance": dict}
     for name, kind in types.items():
@@ -132,21 +166,28 @@ def check_content(path: Path, content: dict[str, Any]) -> None:
     if content.get("scale") != SCALE:
         raise InputError(f"{path}: the scale must be {SCALE}, got {content.get('scale')!r}")
     for name, tensor in content["tensors"].items():
-        if not isinstance(name, str) or not plain_and_finite(tensor):
+        if not isinstance(name, str) or not _plain_and_finite(tensor):
             raise InputError(f"{path}: {name} must be a name and its value a plain tensor of finite numbers")
 
 
-def plain_and_finite(value: object) -> bool:
-    """Tell whether `value` is a dense tensor with a content, all of it finite."""
+def _plain_and_finite(value: object) -> bool:
+    """Return whether `value` is a dense tensor with a content, all of it finite."""
     if not isinstance(value, Tensor) or value.layout != torch.strided or value.is_meta:
         return False
     return bool(torch.isfinite(value).all())
 
 
-def load_network(path: Path) -> nn.Module:
-    """Build the network that a checkpoint holds, whatever its family, in eval mode on the CPU.
+def load_network(path: StrPath) -> nn.Module:
+    """Build the network that a checkpoint holds, whatever its family.
 
-    It takes (n, 3, h, w) in [0, 1] and gives (n, 3, 4h, 4w).
+    Args:
+        path: A file that `save` wrote.
+
+    Returns:
+        The network in eval mode on the CPU, in the form it was saved in: (n, 3, h, w) in [0, 1] to (n, 3, 4h, 4w).
+
+    Raises:
+        InputError: Where there is no such file, it is none of ours, or its tensors are not those of its description.
     """
     checkpoint = load(path)
     try:

@@ -1,19 +1,25 @@
 """What every command shares: its flags, its exit codes, and how it fails."""
 
 import argparse
+import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import torch
-
 from sr.errors import InputError
+from sr.terminal import say
 
 DONE, BAD_INPUT, NOTHING_MEETS_BUDGET, INTERRUPTED = 0, 2, 3, 130
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line and exit code 2, and whose help ends in an example."""
+    """A parser whose errors are one line and exit code 2, and whose help ends in an example.
+
+    Args:
+        prog: How the command is called.
+        description: What it does, in a sentence or two.
+        example: A call of it.
+    """
 
     def __init__(self, *, prog: str, description: str, example: str) -> None:
         super().__init__(
@@ -36,7 +42,7 @@ class Parser(argparse.ArgumentParser):
                                               help="HR pictures to train on (default: those inside scikit-image)"),
             "val": lambda: self.add_argument("--val", type=Path, metavar="DIR",
                                              help="HR pictures to validate on, HR/ and LRx4/ pairs, or DIV2K"),
-            "device": lambda: self.add_argument("--device", type=device, default="auto", metavar="auto|cpu|cuda[:N]",
+            "device": lambda: self.add_argument("--device", default="auto", metavar="auto|cpu|cuda[:N]",
                                                 help="where networks run (default auto: the GPU where there is one)"),
             "seed": lambda: self.add_argument("--seed", type=int, default=0, metavar="N", help="default 0"),
             "json": lambda: self.add_argument("--json", type=Path, metavar="FILE", help="also write the figures here"),
@@ -45,22 +51,9 @@ class Parser(argparse.ArgumentParser):
             flags[name]()
 
 
-def device(text: str) -> torch.device:
-    """Turn auto, cpu, cuda or cuda:N into a device that is there; raises InputError where it is not."""
-    if text == "auto":
-        return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
-    try:
-        chosen = torch.device(text)
-    except RuntimeError as error:
-        raise InputError(f"--device must be auto, cpu, cuda or cuda:N, got {text!r}") from error
-    if chosen.type not in ("cpu", "cuda"):
-        raise InputError(f"--device must be auto, cpu, cuda or cuda:N, got {text!r}")
-    if chosen.type == "cuda":
-        there = torch.cuda.device_count()
-        if (chosen.index or 0) >= there:
-            raise InputError(f"--device {text}: this machine has {there} CUDA devices; use --device cpu or auto")
-        return torch.device("cuda", chosen.index or 0)
-    return chosen
+def command_line(module: str, argv: Sequence[str] | None) -> str:
+    """Return the command as a user types it; argv: what follows it, None for that of this process."""
+    return shlex.join(["python", "-m", module, *(sys.argv[1:] if argv is None else argv)])
 
 
 def run(main: Callable[[list[str] | None], int], argv: list[str] | None = None) -> int:
@@ -77,8 +70,3 @@ def run(main: Callable[[list[str] | None], int], argv: list[str] | None = None) 
     except KeyboardInterrupt:
         say("interrupted", to_stderr=True)
         return INTERRUPTED
-
-
-def say(text: str, *, to_stderr: bool = False) -> None:
-    """Print a line at once, also where the output is a file."""
-    print(text, file=sys.stderr if to_stderr else sys.stdout, flush=True)

@@ -10,17 +10,23 @@ DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.
 
 
 def deploy(network: nn.Module) -> nn.Module:
-    """Return a copy in eval mode in which every module that has a `fold()` is replaced with what `fold()` returns.
+    """Return the network that runs on the user's device: the same function, folded.
 
-    A foldable module computes in training what the folded one computes alone: parallel branches that sum to one
-    convolution, weight norm, batch norm behind a convolution. The function of the network is unchanged.
+    A foldable module has a `fold()` and computes in training what the module that it returns computes alone: parallel
+    branches that sum to one convolution, weight norm, batch norm behind a convolution.
+
+    Args:
+        network: In training form, in any mode; left as it is.
+
+    Returns:
+        A copy in eval mode in which every foldable module is replaced with what it folds to.
     """
-    deployed = folded(copy.deepcopy(network).eval())
+    deployed = _folded(copy.deepcopy(network).eval())
     # Again: what a fold makes is new, and so in training mode.
     return deployed.eval()
 
 
-class Foldable(Protocol):
+class _Foldable(Protocol):
     """A module with a cheaper form of the same function."""
 
     def fold(self) -> nn.Module:
@@ -28,16 +34,16 @@ class Foldable(Protocol):
         ...
 
 
-def folded(module: nn.Module) -> nn.Module:
+def _folded(module: nn.Module) -> nn.Module:
     """Return what `module` folds to, else `module` itself with its children folded in place."""
     if hasattr(module, "fold"):
-        return cast("Foldable", module).fold()
+        return cast("_Foldable", module).fold()
     for name, child in module.named_children():
-        setattr(module, name, folded(child))
+        setattr(module, name, _folded(child))
     return module
 
 
-class InDtype(nn.Module):
+class _InDtype(nn.Module):
     """Runs a network in another dtype: float32 pictures in and out, as its quality there is judged."""
 
     def __init__(self, network: nn.Module, dtype: torch.dtype) -> None:
@@ -51,5 +57,13 @@ class InDtype(nn.Module):
 
 
 def in_dtype(network: nn.Module, dtype: str) -> nn.Module:
-    """Return `network` itself for float32, else a copy that computes in `dtype`."""
-    return network if dtype == "float32" else InDtype(network, DTYPES[dtype])
+    """Return a network that computes in a dtype, float32 pictures in and out.
+
+    Args:
+        network: In float32, left as it is.
+        dtype: A key of `DTYPES`.
+
+    Returns:
+        `network` itself for float32, else a copy.
+    """
+    return network if dtype == "float32" else _InDtype(network, DTYPES[dtype])

@@ -2,7 +2,7 @@
 
 
 class InputError(Exception):
-    """Input that breaks a law: the message states the law, shows the value and says what to do, in one line.
+    """Input that breaks a constraint: the message states it, shows the value and says what to do, in one line.
 
     Commands turn it into that line on standard error and exit code 2.
     """

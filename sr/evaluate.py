@@ -4,21 +4,36 @@ import math
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from sr.command import DONE, Parser, run, say
-from sr.data import load_pairs
-from sr.degradation import upscale_bicubic
+from sr.command import DONE, Parser, run
+from sr.config import EvaluateConfig
 from sr.files import write_json
-from sr.pairs import Pairs
-from sr.quality import Quality, mean, qualities
-from sr.upscale import load_upscaler
+from sr.terminal import Terminal, say
 
-# SSIM's window of 11 HR pixels and the borders of 4 must fit in.
-MINIMUM_LR_SIDE = 5
+if TYPE_CHECKING:
+    from sr.measure.quality import Quality
 
 
 def main(argv: list[str] | None = None) -> int:
     """Evaluate a network and bicubic interpolation on the same pictures and print both."""
+    config, json, per_picture = _parse(argv)
+    from sr.measure.evaluation import evaluate_file
+
+    found = evaluate_file(config, report=Terminal())
+    width = max(len(name) for name in ("network", "bicubic", *found.per_picture))
+    say(f"{'':{width}}  {'PSNR (dB)':>9}  {'PSNR-Y (dB)':>11}  {'SSIM':>6}  {'pictures':>8}")
+    rows = (dict(found.per_picture) if per_picture else {}) | {"network": found.network, "bicubic": found.bicubic}
+    for name, quality in rows.items():
+        say(_row(name, quality, width))
+    if json:
+        each = {name: as_json(quality) for name, quality in found.per_picture.items()}
+        means = {"network": as_json(found.network), "bicubic": as_json(found.bicubic)}
+        write_json(json, {**means, "per_picture": each})
+    return DONE
+
+
+def _parse(argv: list[str] | None) -> tuple[EvaluateConfig, Path | None, bool]:
     parser = Parser(
         prog="python -m sr.evaluate",
         description="PSNR and SSIM of a network beside bicubic interpolation's. 8 bit, without a border of 4 pixels.",
@@ -28,41 +43,15 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--per-picture", action="store_true", help="also one line per picture")
     parser.add_shared("val", "device", "json")
     args = parser.parse_args(argv)
-
-    network = load_upscaler(args.network, args.device)
-    pairs = load_pairs(args.val, "val", minimum_lr_side=MINIMUM_LR_SIDE, report=lambda line: say(line, to_stderr=True))
-    ours = list(qualities(network, pairs, args.device))
-    bicubic = list(qualities(upscale_bicubic, pairs, args.device))
-    say(header(name_width(pairs)))
-    if args.per_picture:
-        for name, quality in zip(pairs.names, ours, strict=True):
-            say(row(name, quality, name_width(pairs)))
-    say(row("network", mean(ours), name_width(pairs)))
-    say(row("bicubic", mean(bicubic), name_width(pairs)))
-    if args.json:
-        per_picture = {name: as_json(quality) for name, quality in zip(pairs.names, ours, strict=True)}
-        summary = {"network": as_json(mean(ours)), "bicubic": as_json(mean(bicubic)), "per_picture": per_picture}
-        write_json(args.json, summary)
-    return DONE
+    return EvaluateConfig(args.network, args.val, args.device), args.json, args.per_picture
 
 
-def as_json(quality: Quality) -> dict[str, float | None]:
+def as_json(quality: "Quality") -> dict[str, float | None]:
     """Return the figures as JSON holds them: infinity, of equal pictures, as null."""
     return {name: value if value is None or math.isfinite(value) else None for name, value in asdict(quality).items()}
 
 
-def name_width(pairs: Pairs) -> int:
-    """Return how wide the column of names is."""
-    return max(len(name) for name in ("network", "bicubic", *pairs.names))
-
-
-def header(width: int) -> str:
-    """Return the line above the table."""
-    return f"{'':{width}}  {'PSNR (dB)':>9}  {'PSNR-Y (dB)':>11}  {'SSIM':>6}  {'pictures':>8}"
-
-
-def row(name: str, quality: Quality, width: int) -> str:
-    """Return one line of the table."""
+def _row(name: str, quality: "Quality", width: int) -> str:
     similarity = "" if quality.ssim is None else f"{quality.ssim:.4f}"
     return f"{name:{width}}  {quality.psnr:9.3f}  {quality.psnr_y:11.3f}  {similarity:>6}  {quality.pictures:8d}"
 

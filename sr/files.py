@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,13 +10,17 @@ from typing import Any
 
 from sr.errors import InputError
 
+StrPath = str | os.PathLike[str]
+
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: StrPath) -> Iterator[Path]:
     """Yield a temporary path beside `path` that takes its place when the block ends without an error.
 
-    Raises InputError where the folder cannot be written or the disk is full.
+    Raises:
+        InputError: Where the folder cannot be written or the disk is full.
     """
+    path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(
@@ -23,35 +28,40 @@ def replacing(path: Path) -> Iterator[Path]:
         ) as handle:
             temporary = Path(handle.name)
     except OSError as error:
-        raise InputError(unwritable(path, error)) from error
+        raise InputError(_unwritable(path, error)) from error
     try:
         yield temporary
         # NamedTemporaryFile makes it private; what we ship is an ordinary file.
         temporary.chmod(0o644)
         temporary.replace(path)
     except OSError as error:
-        raise InputError(unwritable(path, error)) from error
+        raise InputError(_unwritable(path, error)) from error
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def unwritable(path: Path, error: OSError) -> str:
+def _unwritable(path: Path, error: OSError) -> str:
     """Say in one line why `path` could not be written."""
     return f"cannot write {path}: {error.strerror or error}; name a folder that can be written and has room"
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: StrPath, text: str) -> None:
     """Write `text` as UTF-8, complete or not at all."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
-def write_bytes(path: Path, content: bytes) -> None:
+def write_bytes(path: StrPath, content: bytes) -> None:
     """Write `content`, complete or not at all."""
     with replacing(path) as temporary:
         temporary.write_bytes(content)
 
 
-def write_json(path: Path, value: Any) -> None:  # noqa: ANN401 - anything JSON can hold
-    """Write `value` as indented JSON with a closing newline; NaN and infinity are refused (ValueError)."""
+def write_json(path: StrPath, value: Any) -> None:  # noqa: ANN401 - anything JSON can hold
+    """Write a value as indented JSON with a closing newline, complete or not at all.
+
+    Raises:
+        ValueError: Where it holds NaN or infinity.
+        InputError: Where the file cannot be written.
+    """
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")

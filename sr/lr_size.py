@@ -1,6 +1,9 @@
-"""The size of an LR picture, and how people write it."""
+"""The size of an LR picture, how people write it, and how much larger SR is."""
 
 from sr.errors import InputError
+
+# SR and HR are so many times as high and wide as LR, everywhere.
+SCALE = 4
 
 # Height and width, as tensors have them.
 LrSize = tuple[int, int]
@@ -10,7 +13,11 @@ SMALLEST_SIDE = 16
 
 
 def parse_size(text: str) -> LrSize:
-    """Turn WIDTHxHEIGHT into (height, width); InputError where it is none or a side is under SMALLEST_SIDE."""
+    """Turn WIDTHxHEIGHT into (height, width).
+
+    Raises:
+        InputError: Where it is none or a side is under SMALLEST_SIDE.
+    """
     width, _, height = text.partition("x")
     if not (width.isdecimal() and height.isdecimal() and min(int(width), int(height)) >= SMALLEST_SIDE):
         raise InputError(

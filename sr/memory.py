@@ -17,3 +17,8 @@ def free_bytes(device: torch.device | str = "cpu") -> int:
     lines = meminfo.read_text(encoding="utf-8").splitlines() if meminfo.is_file() else []
     kibibytes = [int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")]
     return kibibytes[0] * 1024 if kibibytes else ASSUMED_FREE_BYTES
+
+
+def fits(needed_bytes: int, device: torch.device) -> bool:
+    """Return whether a forward is likely to find its memory; on a CPU the system would kill the process instead."""
+    return needed_bytes < free_bytes(device)

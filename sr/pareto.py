@@ -9,7 +9,7 @@ Name = TypeVar("Name", bound=Hashable)
 
 
 def dominates(left: Point, right: Point) -> bool:
-    """Tell whether `left` is nowhere worse than `right` and somewhere better."""
+    """Return whether `left` is nowhere worse than `right` and somewhere better."""
     return all(a <= b for a, b in zip(left, right, strict=True)) and tuple(left) != tuple(right)
 
 
@@ -20,10 +20,14 @@ def front(points: Mapping[Name, Point]) -> list[Name]:
 
 
 def hypervolume(points: Sequence[Point], worst: Point) -> float:
-    """Return the volume that the points dominate up to the corner `worst`; a point beyond it adds nothing.
+    """Return the volume that points dominate up to a corner.
 
     Sweeps the last objective and adds slab by slab the volume of the others (Zitzler's slicing): exact, meant for the
     two or three objectives and the hundreds of points of a search.
+
+    Args:
+        points: Each as long as there are objectives.
+        worst: The corner; a point beyond it adds nothing.
     """
     inside = [tuple(point) for point in points if all(a < b for a, b in zip(point, worst, strict=True))]
     if not inside:
@@ -64,8 +68,11 @@ def non_dominated_sort(points: Mapping[Name, Point]) -> list[list[Name]]:
 def crowding(points: Mapping[Name, Point]) -> dict[Name, float]:
     """Return the crowding distance of each point: how far apart its neighbours lie, summed over the objectives.
 
-    Each objective counts in shares of its range over `points`; the ends of an objective are infinitely far (NSGA-II,
-    Deb et al. 2002). An objective in which all are equal tells nothing and adds nothing.
+    Each objective counts in shares of its range over `points`; an objective in which all are equal adds nothing
+    (NSGA-II, Deb et al. 2002).
+
+    Returns:
+        The distances by name; infinite for the ends of an objective.
     """
     distances = dict.fromkeys(points, 0.0)
     for objective in range(len(next(iter(points.values()), ()))):

@@ -1,32 +1,75 @@
-"""Progress with the time left: a bar on a terminal, plain lines where the output is none."""
+"""What long work reports while it goes on: messages, and steps with the time left. Only commands show them."""
 
-import sys
+import math
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from tqdm import tqdm
 
-PLAIN_LINE_SECONDS = 10.0
+@dataclass(frozen=True)
+class Message:
+    """A line for people; aside: no result, such as a warning or what was skipped."""
+
+    text: str
+    aside: bool = False
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True)
+class Step:
+    """How far some work has come.
+
+    Attributes:
+        label: What the work is.
+        done: How much of `total` is done, in `unit`.
+        total: How much there is.
+        unit: What is counted; "B" for bytes.
+        seconds_left: At the speed so far; infinite before there is one.
+        note: A few words on the last step, such as its loss.
+        ended: Whether the work is over, be it by an error.
+    """
+
+    label: str
+    done: int
+    total: int
+    unit: str
+    seconds_left: float
+    note: str = ""
+    ended: bool = False
+
+    def __str__(self) -> str:
+        left = f", {duration(self.seconds_left)} left" if math.isfinite(self.seconds_left) else ""
+        return f"{self.label}: {self.done}/{self.total} {self.unit}{left}{', ' + self.note if self.note else ''}"
+
+
+Event = Message | Step
+Report = Callable[[Event], None]
+
+
+def no_report(_event: Event) -> None:
+    """Report to nobody."""
 
 
 class Progress:
-    """Counts up to `total`; `step` advances it and may carry a short note such as the loss.
+    """Counts up to `total` and reports every step; a context that reports when it is over.
 
-    On a terminal it is one bar that redraws itself; elsewhere a line every PLAIN_LINE_SECONDS, and none for what ends
-    sooner.
+    Args:
+        label: What the work is.
+        total: How much there is, in `unit`.
+        unit: What is counted; "B" for bytes.
+        start: What was done before.
+        report: Is called with a `Step` at each step.
     """
 
-    def __init__(self, label: str, total: int, unit: str = "step", *, start: int = 0, quiet: bool = False) -> None:
+    def __init__(
+        self, label: str, total: int, unit: str = "step", *, start: int = 0, report: Report = no_report
+    ) -> None:
         self.label, self.total, self.unit, self.done, self.start = label, total, unit, start, start
-        self.quiet = quiet
-        self.began = self.last_line = time.monotonic()
-        scaled = unit == "B"
-        self.bar = (
-            tqdm(total=total, desc=label, unit=unit, initial=start, unit_scale=scaled, leave=False, dynamic_ncols=True)
-            if sys.stderr.isatty() and not quiet
-            else None
-        )
+        self._report, self._began = report, time.monotonic()
 
     def __enter__(self) -> Self:
         return self
@@ -34,27 +77,22 @@ class Progress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self.bar is not None:
-            self.bar.close()
+        self._report(self._state(ended=True))
 
     def step(self, count: int = 1, note: str = "") -> None:
-        """Advance by `count` and show `note` when the line is next drawn."""
+        """Advance by `count` and report it with a `note`."""
         self.done += count
-        if self.bar is not None:
-            self.bar.update(count)
-            if note:
-                self.bar.set_postfix_str(note, refresh=False)
-        elif not self.quiet and time.monotonic() - self.last_line >= PLAIN_LINE_SECONDS:
-            self.last_line = time.monotonic()
-            sys.stderr.write(self.line(note) + "\n")
-            sys.stderr.flush()
+        self._report(self._state(note))
 
-    def line(self, note: str = "") -> str:
-        """Return the plain line: label, share done, time left and the note."""
-        elapsed = time.monotonic() - self.began
-        left = elapsed * (self.total - self.done) / max(1, self.done - self.start)
-        share = f"{self.done}/{self.total} {self.unit}"
-        return f"{self.label}: {share}, {duration(left)} left{', ' + note if note else ''}"
+    def seconds_left(self, elapsed: float) -> float:
+        """Return how long the rest takes where what was done so far took `elapsed` seconds; infinite before a step."""
+        done_now = self.done - self.start
+        per_unit = elapsed / done_now if done_now else math.inf
+        return per_unit * (self.total - self.done) if self.total > self.done else 0.0
+
+    def _state(self, note: str = "", *, ended: bool = False) -> Step:
+        left = self.seconds_left(time.monotonic() - self._began)
+        return Step(self.label, self.done, self.total, self.unit, left, note, ended)
 
 
 def duration(seconds: float) -> str:

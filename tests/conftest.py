@@ -8,7 +8,7 @@ import pytest
 import torch
 from hypothesis import settings
 
-# As many examples as find a broken law soon; a test whose examples cost more names a smaller number itself.
+# As many examples as find a broken constraint soon; a test whose examples cost more names a smaller number itself.
 settings.register_profile("suite", deadline=None, max_examples=30)
 settings.load_profile("suite")
 # The networks of tests are so small that a second thread costs more than it brings, and workers share the cores: each

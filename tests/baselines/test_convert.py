@@ -1,104 +1,51 @@
-"""Official weights: the converted networks return what the official code returns."""
+"""The command that converts official weights."""
 
 import pytest
 import torch
 
-from baselines import build, convert
-from baselines.convert import KEYS
+from baselines import BASELINES, build
+from baselines.convert import main
 from sr import checkpoint
-from sr.command import BAD_INPUT, run
-from sr.errors import InputError
-
-# No file of their authors is among the references: their names alone are tested, beside the network.
-WITHOUT_REFERENCE = {"bsrn", "fmen"}
-FILES = {"imdn": "imdn_aim19", "rlfn": "rlfn_ntire22", "span": "span28"}
-
-
-def reference(shared, name):
-    return torch.load(shared / "reference" / f"{FILES.get(name, name)}.pt", weights_only=True)
-
-
-@pytest.mark.parametrize("name", sorted(set(KEYS) - WITHOUT_REFERENCE))
-def test_the_function_is_the_official_one(shared, name, tmp_path):
-    official = reference(shared, name)
-    checkpoint.save(tmp_path / "network.pth", convert.convert(name, official["state_dict"]))
-    network = checkpoint.load_network(tmp_path / "network.pth")
-    lr = official["lr"].clone()
-    with torch.inference_mode():
-        sr = network(lr)
-    # EFDN's official code alone clamps what it returns.
-    sr = sr.clamp(0, 1) if name == "efdn" else sr
-    assert float((sr - official["sr"]).abs().max()) < 1e-4
-    assert torch.equal(lr, official["lr"])
+from sr.command import BAD_INPUT, DONE, run
 
 
 @pytest.fixture
-def official_rfdn():
-    """Return small tensors named as in RFDN's official file."""
-    named = {ours: official for official, ours in KEYS["rfdn"].items()}
-    tensors = {}
-    for key, tensor in build("rfdn").state_dict().items():
-        start = max((ours for ours in named if key.startswith(ours)), key=len, default="")
-        tensors[named.get(start, "") + key.removeprefix(start)] = tensor
-    return tensors
+def official(tmp_path):
+    """Return a file of tensors named as in DISP's official one."""
+    tensors = build("disp").state_dict()
+    for theirs, ours in (
+        ("conv_1.", "head."),
+        ("conv_2.", "trunk."),
+        ("_extern_conv_block.0.", "c3_r."),
+        ("c3_r.", "c4_r."),
+    ):
+        tensors = {key.replace(ours, theirs): tensor for key, tensor in tensors.items()}
+    torch.save(tensors, tmp_path / "official.pth")
+    return tmp_path / "official.pth"
 
 
-@pytest.mark.parametrize("wrapper", [None, "params", "params_ema", "state_dict", "model"])
-@pytest.mark.parametrize("prefix", ["", "module."])
-def test_command_reads_what_frameworks_write(official_rfdn, tmp_path, capsys, wrapper, prefix):
-    tensors = {prefix + key: tensor for key, tensor in official_rfdn.items()}
-    torch.save({wrapper: tensors, "iter": 7} if wrapper else tensors, tmp_path / "official.pth")
-    assert run(convert.main, ["rfdn", str(tmp_path / "official.pth"), "--out", str(tmp_path / "ours.pth")]) == 0
-    assert "128 tensors" in capsys.readouterr().out
+def test_a_file_becomes_a_checkpoint_that_loads(official, tmp_path, capsys):
+    assert run(main, ["disp", str(official), "--out", str(tmp_path / "ours.pth")]) == DONE
     ours = checkpoint.load(tmp_path / "ours.pth")
-    assert ours.description == checkpoint.Description("baseline", {"name": "rfdn"})
-    assert torch.equal(ours.tensors["blocks.0.c1_d.weight"], official_rfdn["B1.c1_d.weight"])
+    assert f"disp: {len(ours.tensors)} tensors written to" in capsys.readouterr().out
+    assert ours.description == checkpoint.Description("baseline", {"name": "disp"})
+    assert checkpoint.load_network(tmp_path / "ours.pth").head.out_channels == 32
 
 
-def test_averaged_weights_go_first(official_rfdn, tmp_path):
-    zeros = {key: torch.zeros_like(tensor) for key, tensor in official_rfdn.items()}
-    torch.save({"params": zeros, "params_ema": official_rfdn}, tmp_path / "official.pth")
-    assert convert.read(tmp_path / "official.pth")["c.0.weight"].abs().sum() > 0
-
-
-def test_half_precision_becomes_single(official_rfdn):
-    halves = {key: tensor.half() for key, tensor in official_rfdn.items()}
-    assert all(tensor.dtype == torch.float32 for tensor in convert.convert("rfdn", halves).tensors.values())
-
-
-def test_forms_are_recognised(shared):
-    legs = convert.convert("larvanet", reference(shared, "larvanet")["state_dict"])
-    assert legs.description.config == {"name": "larvanet", "legs": True}
-    rlfn = convert.convert("rlfn", reference(shared, "rlfn")["state_dict"])
-    assert rlfn.description.config == {"name": "rlfn", "num_feat": 46, "mid_feat": 48, "num_block": 4}
-
-
-def test_faulty_tensors_are_named(official_rfdn):
-    with pytest.raises(InputError, match=r"unknown extra\.weight"):
-        convert.convert("rfdn", official_rfdn | {"extra.weight": torch.zeros(1)})
-    short = {key: tensor for key, tensor in official_rfdn.items() if not key.startswith("B4.")}
-    with pytest.raises(InputError, match=r"missing blocks\.3\.c1_d\.weight.* and 26 more"):
-        convert.convert("rfdn", short)
-    with pytest.raises(InputError, match=r"differently shaped fuse\.weight"):
-        convert.convert("rfdn", official_rfdn | {"c.0.weight": torch.zeros(1)})
-    with pytest.raises(InputError, match=r"nothing in them becomes head\.weight"):
-        convert.convert("span", official_rfdn)
-    with pytest.raises(InputError, match=r"not finite head\.bias"):
-        convert.convert("rfdn", official_rfdn | {"fea_conv.bias": torch.full((50,), torch.nan)})
-    with pytest.raises(InputError, match="got 'fimdn'"):
-        convert.convert("fimdn", official_rfdn)
-
-
-def test_bad_files_end_in_one_line(tmp_path, capsys):
-    (tmp_path / "text.pth").write_text("no weights")
-    torch.save({"epoch": 3}, tmp_path / "numbers.pth")
-    for name, complaint in {
-        "absent": "no weights at",
-        "text": "no file of tensors",
-        "numbers": "named tensors",
-    }.items():
-        assert run(convert.main, ["rfdn", str(tmp_path / f"{name}.pth"), "--out", str(tmp_path / "o.pth")]) == BAD_INPUT
+def test_bad_files_and_names_end_in_one_line(official, tmp_path, capsys):
+    for name, file, complaint in (
+        ("disp", tmp_path / "absent.pth", "no weights at"),
+        ("rfdn", official, "these are not rfdn's official weights"),
+        ("fimdn", tmp_path / "absent.pth", "official weights are known for msrresnet, "),
+    ):
+        assert run(main, [name, str(file), "--out", str(tmp_path / "ours.pth")]) == BAD_INPUT
         message = capsys.readouterr().err
         assert complaint in message
         assert message.count("\n") == 1
-    assert not (tmp_path / "o.pth").exists()
+    assert not (tmp_path / "ours.pth").exists()
+
+
+def test_the_names_are_listed(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main(["--list"])
+    assert capsys.readouterr().out.split() == [name for name, entry in BASELINES.items() if entry.official_keys]

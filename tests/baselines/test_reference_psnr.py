@@ -5,8 +5,8 @@ import pytest
 import torch
 from PIL import Image
 
-from baselines.convert import convert
-from sr.metrics import psnr
+from baselines.official_weights import convert
+from sr.measure.metrics import psnr
 
 # RGB and Y, in dB: output clipped and rounded to 8 bit, 4-pixel border.
 SET5 = {
@@ -40,6 +40,7 @@ def picture(path):
         return torch.from_numpy(np.array(opened.convert("RGB"))).permute(2, 0, 1)[None]
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("file", SET5)
 def test_set5_with_official_weights(shared, pairs, file):
     name, rgb, luma = SET5[file]

@@ -4,17 +4,14 @@ import json
 
 import pytest
 
-from baselines import runtimes
-from baselines.table import main
+from baselines.challenge_table.tables import make_tables
+from baselines.table import main, parse
 from sr.command import BAD_INPUT, DONE, run
+from sr.deployment import DTYPES
 from sr.errors import InputError
-from sr.latency import Protocol
+from sr.measure.latency import Protocol
 
-
-@pytest.fixture(autouse=True)
-def _short(monkeypatch):
-    """Measure for a moment only."""
-    monkeypatch.setattr(runtimes, "PROTOCOL", Protocol(seconds=0.01, minimum_runs=3, quiet_seconds=0))
+SHORT = Protocol(seconds=0.01, minimum_runs=3, idle_seconds=0)
 
 
 def test_counts_are_written_as_a_list(tmp_path, capsys):
@@ -37,9 +34,11 @@ def test_a_table_is_measured_reported_and_gone_on_with(tmp_path, capsys):
     sizes.write_text("width,height\n24,16\n16,24\n")
     out, page, figures = tmp_path / "out", tmp_path / "table.html", tmp_path / "table.json"
     flags = ["--device", "cpu", "--lr-size", "24x16", "--systems", "rfdn,fssr,disp", "--out", str(out)]
+    # Measured for a moment only: the command finds every row there and reports it.
+    make_tables(parse([*flags, "--lr-sizes", str(sizes)]), protocol=SHORT)
     assert main([*flags, "--lr-sizes", str(sizes), "--html", str(page), "--json", str(figures)]) == DONE
     said = capsys.readouterr().out
-    assert "2 frames takes about" in said
+    assert "mean over 2 frames" in said
     assert "Table 2" in said
     assert "0.6671" in said
     assert "Plotly.newPlot" in page.read_text(encoding="utf-8")
@@ -54,6 +53,17 @@ def test_a_table_is_measured_reported_and_gone_on_with(tmp_path, capsys):
     assert (out / "rows.json").read_text() == kept
     with pytest.raises(InputError, match="dtype was float32 and is now bfloat16"):
         main([*flags, "--dtype", "bfloat16"])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_every_dtype_may_be_asked_for(dtype):
+    assert parse(["--dtype", dtype]).dtype == dtype
+
+
+def test_a_list_of_frames_implies_the_challenges_protocol(tmp_path):
+    assert not parse([]).challenge
+    assert parse(["--protocol", "challenge"]).challenge
+    assert parse(["--lr-sizes", str(tmp_path / "sizes.csv")]).challenge
 
 
 @pytest.mark.parametrize(

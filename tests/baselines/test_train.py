@@ -1,11 +1,6 @@
 """The command that trains a baseline."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -13,13 +8,13 @@ import torch
 from PIL import Image
 from skimage import data
 
-import baselines
-from baselines.train import deployed_form, main
+from baselines import BASELINES
+from baselines.train import main, parse
+from baselines.training import train
 from sr.checkpoint import load, load_network
-from sr.command import BAD_INPUT, DONE, INTERRUPTED, run
-from sr.deployment import deploy
+from sr.command import BAD_INPUT, DONE, run
+from sr.progress import Event, Message
 
-ROOT = Path(__file__).resolve().parents[2]
 QUICK = ["--batch", "2", "--patch", "16", "--steps", "12"]
 SMALL = {
     "larvanet": ["--num-feat", "8", "--config", "num_block=1", "--config", "num_body=2"],
@@ -64,38 +59,23 @@ def test_without_a_folder_it_trains_on_the_embedded_photographs(tmp_path: Path) 
     assert json.loads(figures.read_text())["network"]["pictures"] == 3
 
 
-@pytest.mark.parametrize(("name", "form"), [("larvanet", {"legs": True}), ("fimdn", {"branched": True})])
-def test_the_shipped_form_computes_what_was_trained(name: str, form: dict[str, bool]) -> None:
-    trained = baselines.build(name, num_feat=8, num_block=1, **form).double()
-    shipped = deployed_form(name, {"num_feat": 8, "num_block": 1}, trained)
-    lr = torch.rand(1, 3, 20, 24)
-    with torch.inference_mode():
-        expected = deploy(trained)(lr.double())
-        torch.testing.assert_close(shipped(lr).double(), expected, atol=1e-4, rtol=0)
-    assert sum(p.numel() for p in shipped.parameters()) < sum(p.numel() for p in trained.parameters())
+def interrupted_at_the_second_stage(event: Event) -> None:
+    """Do what Ctrl-C does, once the first stage is over."""
+    if isinstance(event, Message) and event.text.startswith("stage 2"):
+        raise KeyboardInterrupt
 
 
-@pytest.mark.skipif(os.name == "nt", reason="interrupts a process by a POSIX signal")
 def test_an_interrupted_training_goes_on_and_ends_as_asked(tmp_path: Path, pictures: list[str]) -> None:
-    flags = ["rfdn", *SMALL["rfdn"], "--batch", "2", "--patch", "16", "--steps", "400", *pictures]
     parts = tmp_path / "parts.pth"
-    command = [sys.executable, "-m", "baselines.train", *flags, "--out", str(parts)]
-    # It waits for nobody else's measurements.
-    environment = os.environ | {"TMPDIR": str(tmp_path)}
-    pipe = subprocess.PIPE
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=pipe, stderr=pipe, text=True)
-    deadline = time.monotonic() + 120
+    flags = ["rfdn", *SMALL["rfdn"], *QUICK, *pictures, "--out", str(parts)]
+    with pytest.raises(KeyboardInterrupt):
+        train(parse(flags), interrupted_at_the_second_stage)
     partial = parts.with_name("parts.pth.partial")
-    while time.monotonic() < deadline and process.poll() is None and not partial.exists():
-        time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
-    if process.returncode != DONE:
-        assert process.returncode == INTERRUPTED, errors
-        assert partial.exists()
-        assert run(main, [*flags, "--out", str(parts)]) == BAD_INPUT
-        assert run(main, [*flags, "--out", str(parts), "--resume"]) == DONE
-    # Precision and memory format are settled anew in each process, by time: no tensor can be compared.
+    assert partial.exists()
+    assert not parts.exists()
+    assert run(main, flags) == BAD_INPUT
+    assert run(main, [*flags, "--resume"]) == DONE
+    # Precision and memory format are autotuned anew, by time: no tensor can be compared.
     assert load(parts).description.config == {"name": "rfdn", "num_feat": 8, "num_block": 1}
     assert not partial.exists()
 
@@ -126,3 +106,9 @@ def test_a_checkpoint_that_is_there_is_not_overwritten(tmp_path: Path, capsys: p
     assert run(main, ["rfdn", *QUICK, "--out", str(out)]) == BAD_INPUT
     assert "is already there" in capsys.readouterr().err
     assert out.read_text() == "mine"
+
+
+def test_the_names_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main(["--list"])
+    assert capsys.readouterr().out.split() == list(BASELINES)

@@ -6,37 +6,44 @@ from functools import cache
 import pytest
 import torch
 
-from nas import calibrate, confirm, course, evaluate, search
+from nas.config.measurement_plan import MeasurementPlan
 from nas.evaluate import Setup
 from nas.trial import Trial
 from search_spaces.architecture import Architecture
 from search_spaces.msrresnet import REFERENCE_NETWORK
 from search_spaces.network import build
-from sr.complexity import Complexity, count
-from sr.data import load_pairs
-from sr.latency import Conditions, Protocol, Runtime
-from sr.measurement import Measurement
-from sr.quality import Quality
-from sr.recipe import Recipe
+from sr.data.sources import load_pairs
+from sr.measure.complexity import Complexity, count
+from sr.measure.latency import Protocol, Runtime
+from sr.measure.measurement import Measurement
+from sr.measure.quality import Quality
+from sr.measure.target import Conditions, Target
+from sr.training.recipe import Recipe
 
 Outcome = Callable[[int, Architecture], Trial]
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _few_runs() -> Iterator[None]:
-    """Time by a few runs: what is tested is not how long a network takes."""
-    few = Protocol(seconds=0.0, minimum_runs=3, hopeless_runs=3, quiet_seconds=0.0)
+def _no_waiting_for_the_disk() -> Iterator[None]:
+    """A study's record syncs each write, hundreds in these tests, and none of them cuts the power."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sr.device_table.QUIET_SECONDS", 0.0)
-        patch.setattr(confirm, "BESIDE", few)
-        patch.setattr(confirm, "FINAL", few)
-        patch.setattr(confirm, "PLANNING_STEPS", 4)
-        patch.setattr(evaluate, "COST", few)
-        patch.setattr(search, "PIECES_SECONDS", 0.0)
-        patch.setattr(search, "PIECES_SHARE", 0.0)
-        patch.setattr(calibrate, "DRAWS", 4)
-        patch.setattr(course, "FEWEST_FIRST_STEPS", 1)
+        patch.setattr("os.fsync", lambda _: None)
         yield
+
+
+@pytest.fixture(scope="session")
+def few() -> Protocol:
+    """Return the protocol that times by a few runs: what is tested is not how long a network takes."""
+    return Protocol(seconds=0.0, minimum_runs=3, early_stop_runs=3, idle_seconds=0.0)
+
+
+@pytest.fixture(scope="session")
+def plan(few: Protocol) -> MeasurementPlan:
+    """Return the plan that measures little, and no entries of a latency table."""
+    return MeasurementPlan(
+        candidate=few, beside=few, trained=few, planning_steps=4, entries_seconds=0.0, entries_share=0.0,
+        fewest_first_steps=1,
+    )  # fmt: skip
 
 
 @pytest.fixture(scope="session")
@@ -44,12 +51,10 @@ def setup() -> Setup:
     """Return what all candidates share where they are tiny, in one precision, so that equal ones train alike."""
     return Setup(
         budget_ms=60_000.0,
-        device=torch.device("cpu"),
-        lr_size=(16, 24),
-        dtype="float32",
+        target=Target(torch.device("cpu"), (16, 24), "float32"),
         recipe=Recipe(steps=4, batch=2, patch=8, precision="float32", memory_format="contiguous"),
-        train=load_pairs(None, "train", report=print).centre_crops(24, 3),
-        val=load_pairs(None, "val", report=print).centre_crops(24, 2),
+        train=load_pairs(None, "train").centre_crops(24, 3),
+        val=load_pairs(None, "val").centre_crops(24, 2),
         reference=REFERENCE_NETWORK,
     )
 

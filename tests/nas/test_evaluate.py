@@ -2,16 +2,15 @@
 
 from dataclasses import replace
 
-from nas.evaluate import Setup, cost_candidate, measure_cost
+from nas.evaluate import Setup, cost_candidate, measure_candidate
 from search_spaces.msrresnet import MSRRESNET, repeated
-from search_spaces.network import build
-from sr.complexity import count
+from sr.measure.latency import Protocol
 
 SMALL = repeated(8, "branched_conv", 1)
 
 
-def test_within_the_budget_it_is_measured_and_not_yet_judged(setup: Setup) -> None:
-    trial = cost_candidate(5, SMALL, setup)
+def test_candidate_within_the_budget_is_measured_and_not_yet_judged(setup: Setup, few: Protocol) -> None:
+    trial = cost_candidate(5, SMALL, setup, few)
     assert (trial.number, trial.state, trial.rungs) == (5, "measured", ())
     assert trial.measurement is not None
     assert trial.measurement.quality is None
@@ -20,8 +19,8 @@ def test_within_the_budget_it_is_measured_and_not_yet_judged(setup: Setup) -> No
     assert trial.seconds > 0
 
 
-def test_over_the_budget_it_is_infeasible_and_says_by_how_much(setup: Setup) -> None:
-    trial = cost_candidate(0, MSRRESNET, replace(setup, budget_ms=1e-3))
+def test_candidate_over_the_budget_is_infeasible_and_says_by_how_much(setup: Setup, few: Protocol) -> None:
+    trial = cost_candidate(0, MSRRESNET, replace(setup, budget_ms=1e-3), few)
     assert trial.state == "infeasible"
     assert trial.measurement is not None
     assert trial.measurement.quality is None
@@ -29,20 +28,20 @@ def test_over_the_budget_it_is_infeasible_and_says_by_how_much(setup: Setup) -> 
     assert trial.measurement.complexity.params == 1_517_571
 
 
-def test_it_is_timed_in_the_dtype_of_the_budget(setup: Setup) -> None:
-    half = cost_candidate(0, SMALL, replace(setup, dtype="bfloat16"))
+def test_candidate_is_timed_in_the_dtype_of_the_target(setup: Setup, few: Protocol) -> None:
+    half = cost_candidate(0, SMALL, replace(setup, target=replace(setup.target, dtype="bfloat16")), few)
     assert half.measurement is not None
     assert half.measurement.conditions.dtype == "bfloat16"
 
 
-def test_cost_is_counted_for_the_stated_size(setup: Setup) -> None:
-    measured = measure_cost(SMALL, count(build(SMALL), setup.lr_size), setup)
+def test_activations_are_counted_at_the_target_s_lr_size(setup: Setup, few: Protocol) -> None:
+    measured = measure_candidate(SMALL, setup, few)
     assert measured.complexity.activations == 16 * 24 * (8 + 8 + 48)
     assert measured.quality is None
 
 
-def test_what_the_memory_cannot_hold_is_not_even_measured(setup: Setup) -> None:
-    trial = cost_candidate(0, MSRRESNET, replace(setup, lr_size=(200_000, 200_000)))
+def test_candidate_that_the_memory_cannot_hold_is_not_even_measured(setup: Setup, few: Protocol) -> None:
+    trial = cost_candidate(0, MSRRESNET, replace(setup, target=replace(setup.target, lr_size=(200_000, 200_000))), few)
     assert trial.state == "failed"
     assert trial.measurement is None
     assert "more than the device has left" in trial.reason

@@ -17,7 +17,7 @@ def _as_in_a_shell() -> Iterator[None]:
     signal.signal(signal.SIGINT, before)
 
 
-def test_an_interrupt_comes_at_the_end() -> None:
+def test_interrupt_within_a_block_comes_at_its_end_and_once() -> None:
     done = []
 
     @uninterrupted()
@@ -33,7 +33,7 @@ def test_an_interrupt_comes_at_the_end() -> None:
         signal.raise_signal(signal.SIGINT)
 
 
-def test_every_call_of_what_is_decorated_is_whole() -> None:
+def test_every_call_of_a_decorated_function_is_whole() -> None:
     @uninterrupted()
     def doubled(value: int, *, interrupted: bool) -> int:
         if interrupted:
@@ -46,13 +46,13 @@ def test_every_call_of_what_is_decorated_is_whole() -> None:
     assert doubled(4, interrupted=False) == 8
 
 
-def test_an_error_goes_through() -> None:
+def test_error_goes_through_and_the_handler_is_given_back() -> None:
     with pytest.raises(ValueError, match="mine"), uninterrupted():
         raise ValueError("mine")
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_blocks_lie_within_each_other() -> None:
+def test_interrupt_within_nested_blocks_comes_at_the_end_of_the_outer_one() -> None:
     done = []
 
     @uninterrupted()
@@ -66,7 +66,7 @@ def test_blocks_lie_within_each_other() -> None:
     assert done == ["the outer one"]
 
 
-def test_another_thread_and_what_ignores_it_are_left_alone() -> None:
+def test_other_threads_and_ignored_interrupts_are_left_alone() -> None:
     found = []
 
     def beside() -> None:

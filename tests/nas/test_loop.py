@@ -1,35 +1,49 @@
 """The loop of a search: what it tells and when, what it does not do twice, and how a killed one goes on."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import TracebackType
+from typing import Concatenate, ParamSpec, Self, TypeVar
 
-import pandas as pd
 import pytest
 import torch
 
-from nas.course import QualityKind, course
-from nas.crew import Crew
+from nas.config.fidelity import Fidelity
 from nas.evaluate import Setup
-from nas.foresight import Foresight
-from nas.jobs import Result
-from nas.loop import HOPELESS_TRIALS, Search, is_hopeless, judged, known_of, repeated, trial_line, typical_seconds
-from nas.loop import UnderWay as Begun
-from nas.optuna_engine import OptunaEngine
-from nas.rungs import Rung
-from nas.runtime_table import RuntimeTable
-from nas.schedule import Schedule
+from nas.loop import Search, _by_key, _judged, _nothing_is_feasible, _repeated, _trial_line, _typical_seconds
+from nas.optuna_backend.study import OptunaStudy
+from nas.predictors.latency_table import LatencyTable
+from nas.predictors.surrogate import Surrogate
+from nas.samplers.protocol import SearchProblem
+from nas.samplers.random_search import RandomSearch
+from nas.samplers.registry import make_sampler
+from nas.study import Study
+from nas.successive_halving import Rung
+from nas.time_budget import TimeBudget
+from nas.training.fidelity_schedule import FidelitySchedule, fidelity_schedule
+from nas.training.task import TrainingResult, TrainingTask
+from nas.training.worker_state import WorkerState
 from nas.trial import Trial
 from search_spaces.architecture import Architecture, Block
+from search_spaces.fast_counts import counts
 from search_spaces.msrresnet import MSRRESNET
 from search_spaces.msrresnet import repeated as blocks
 from search_spaces.space import SearchSpace
 from search_spaces.supernet import Supernet
-from sr.device_table import DeviceTable
+from sr.measure.quality import Quality
+from sr.measure.timing_cache import TimingCache
+from sr.progress import Event, Message
 
+pytestmark = pytest.mark.numeric
+
+P = ParamSpec("P")
+T = TypeVar("T")
+A = TypeVar("A")
 Outcome = Callable[[int, Architecture], Trial]
+Train = Callable[[TrainingTask], Future[TrainingResult]]
 SPACE = SearchSpace(
     name="small",
     positions=3,
@@ -42,123 +56,139 @@ SPACE = SearchSpace(
 )
 SIX = replace(SPACE, seeds=tuple(blocks(8 + 4 * (count % 2), "branched_conv", 1 + count // 2) for count in range(6)))
 # About half of the draws of SPACE meet it.
-BUDGET = 20.0
+BUDGET_MS = 20.0
+
+
+class ScriptedExecutor:
+    """So many workers whose trainings end as `train` says; `submitted` holds what was handed to them."""
+
+    def __init__(self, workers: int, setup: Setup, train: Train | None = None) -> None:
+        self.workers, self.submitted = workers, list[TrainingTask]()
+        self._state, self._train = WorkerState(setup), train
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Nothing is left to wait for."""
+
+    def submit(self, task: TrainingTask) -> Future[TrainingResult]:
+        self.submitted.append(task)
+        return ended(self._state.train(task)) if self._train is None else self._train(task)
+
+    def in_order(self, work: Callable[[WorkerState, A], T], items: Iterable[A]) -> Iterator[T]:
+        return (work(self._state, item) for item in items)
+
+    def start(self) -> None:
+        """There is no process to start."""
+
+    def everywhere(self, work: Callable[Concatenate[WorkerState, P], T], *args: P.args, **kwargs: P.kwargs) -> list[T]:
+        return [work(self._state, *args, **kwargs) for _ in range(self.workers)]
+
+
+def ended(result: TrainingResult) -> Future[TrainingResult]:
+    future: Future[TrainingResult] = Future()
+    future.set_result(result)
+    return future
+
+
+def by_size(task: TrainingTask) -> Future[TrainingResult]:
+    """Train in no time: the more multiply-adds and steps, the more dB."""
+    assert task.goal is not None
+    multi_adds = counts(task.architecture, (64, 64)).multi_adds
+    psnr = 20 + math.log10(multi_adds) + task.goal.rung + len(task.architecture.canonical.blocks) / 7
+    return ended(TrainingResult(Quality(psnr, psnr + 1.5, None, 3), 1.0))
+
+
+def rung_of(task: TrainingTask) -> int:
+    assert task.goal is not None
+    return task.goal.rung
 
 
 @dataclass
-class Repeatable(Search):
-    """A search whose measurements follow from the architecture, so that it can be repeated exactly.
+class Going:
+    """A search and what it was made of.
 
-    known: how many trials were told when each candidate was proposed. begun: the networks whose first rung was begun.
+    known: how many trials were told when each candidate was evaluated. told: the numbers of the trials, as told.
     """
 
-    outcome: Outcome | None = None
+    search: Search
+    study: Study
+    fidelity: FidelitySchedule
+    executor: ScriptedExecutor
+    surrogate: Surrogate
     known: list[int] = field(default_factory=list)
-    begun: list[str] = field(default_factory=list)
     told: list[int] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
 
-    def costed(self, number: int, architecture: Architecture) -> Trial:
-        assert self.outcome is not None
-        self.known.append(len(self.engine.trials))
-        trial = self.outcome(number, architecture)
-        if trial.measurement is None or trial.state != "trained":
-            return trial
-        return replace(trial, state="measured", measurement=replace(trial.measurement, quality=None))
+    def run(self) -> list[Trial]:
+        with self.executor:
+            self.search.run()
+        return self.study.trials
 
-    def first_rung(self, architecture: Architecture) -> Future[Result]:
-        self.begun.append(architecture.key)
-        return super().first_rung(architecture)
-
-    def tell(self, trial: Trial, *, advanced: bool = False) -> None:
-        self.told.append(trial.number)
-        super().tell(trial, advanced=advanced)
+    @property
+    def begun(self) -> list[str]:
+        """The networks whose first rung was begun."""
+        return [task.architecture.key for task in self.executor.submitted if rung_of(task) == 0]
 
 
-class EndsBackwards(Repeatable):
-    """A search whose trainings end in threes, the last one begun first."""
-
-    held: list[tuple[Future[Result], Result]]
-
-    def first_rung(self, architecture: Architecture) -> Future[Result]:
-        self.held = [*getattr(self, "held", []), (Future(), super().first_rung(architecture).result())]
-        future = self.held[-1][0]
-        if len(self.held) == 3:
-            for waiting, result in reversed(self.held):
-                waiting.set_result(result)
-            self.held = []
-        return future
-
-
-class KilledAtPromotion(Repeatable):
-    """A search that is interrupted where it first promotes."""
-
-    def climb(self, _: Trial) -> None:
-        raise KeyboardInterrupt
-
-
-class KilledAtThird(Repeatable):
-    """A search that is interrupted while its third candidate trains."""
-
-    def first_rung(self, architecture: Architecture) -> Future[Result]:
-        if len(self.begun) == 2:
-            raise KeyboardInterrupt
-        return super().first_rung(architecture)
-
-
-class KilledWaiting(Repeatable):
-    """A search that is interrupted while it waits for the first of its trainings."""
-
-    def first_rung(self, architecture: Architecture) -> Future[Result]:
-        future: Future[Result] = Future()
-        if not self.begun:
-            future.set_exception(KeyboardInterrupt())
-        self.begun.append(architecture.key)
-        return future
-
-
-Make = Callable[..., Repeatable]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _no_waiting_for_the_disk() -> Iterator[None]:
-    """The record syncs each write, and none of these tests cuts the power."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("os.fsync", lambda _: None)
-        yield
+Make = Callable[..., Going]
 
 
 @pytest.fixture(scope="module")
-def make(setup: Setup, outcome_within: Callable[[float], Outcome]) -> Make:
+def small(setup: Setup) -> Setup:
+    return replace(setup, budget_ms=BUDGET_MS, recipe=replace(setup.recipe, steps=16))
+
+
+@pytest.fixture(scope="module")
+def make(small: Setup, outcome_within: Callable[[float], Outcome]) -> Make:
     """Return what opens a search in a folder, or goes on with the one there; rungs at 1, 4 and 16 steps."""
-    tiny = replace(setup, budget_ms=BUDGET, recipe=replace(setup.recipe, steps=16))
+    outcome = outcome_within(BUDGET_MS)
 
     def search(
         folder: Path,
         trials: int,
-        kind: QualityKind = "rungs",
-        cls: type[Repeatable] = Repeatable,
+        fidelity: Fidelity = "rungs",
+        *,
+        train: Train | None = None,
         space: SearchSpace = SPACE,
         workers: int = 1,
         supernet: Supernet | None = None,
-    ) -> Repeatable:
-        climbed = course(kind, tiny, folder / "candidates", supernet)
-        table = RuntimeTable(DeviceTable("runtimes of pieces", tiny.device, tiny.dtype, None), tiny.lr_size)
-        crew = Crew(1, tiny)
-        # So many under way, each trained by this process as it is begun.
-        crew.workers = workers
-        foresight = Foresight(table, tiny, climbed.ladder)
-        engine = OptunaEngine(
-            space, "s", str(folder / "study.journal"), 0, BUDGET, promising=foresight.promising, hope=foresight.hope
-        )
-        return cls(engine, climbed, crew, Schedule(math.inf, trials), foresight, folder, outcome=outcome_within(BUDGET))
+        sampler: str = "mixed",
+        patience: int = 1000,
+        judge: Outcome = outcome,
+    ) -> Going:
+        schedule = fidelity_schedule(fidelity, small, folder / "candidates", supernet)
+        cache = TimingCache("entries", small.target.device, small.target.dtype, None)
+        table = LatencyTable(cache, small.target.lr_size)
+        surrogate = Surrogate(table, BUDGET_MS, small.target.lr_size, schedule.ladder)
+        study = OptunaStudy(space, "s", str(folder / "study.journal"), BUDGET_MS)
+        problem = SearchProblem(space, 0, BUDGET_MS, surrogate.is_predicted_feasible, surrogate.acquisition)
+        study.enqueue(problem.worthwhile_seeds())
+        executor = ScriptedExecutor(workers, small, train)
+
+        def evaluate(number: int, architecture: Architecture) -> Trial:
+            going.known.append(len(study.trials))
+            trial = judge(number, architecture)
+            if trial.measurement is None or trial.state != "trained":
+                return trial
+            return replace(trial, state="measured", measurement=replace(trial.measurement, quality=None))
+
+        def on_told(trial: Trial, trials: Sequence[Trial]) -> None:
+            assert list(trials) == study.trials
+            going.told.append(trial.number)
+
+        events: list[Event] = []
+        loop = Search(
+            study, make_sampler(sampler, "TPE", problem), evaluate, schedule, executor, surrogate,
+            TimeBudget(math.inf, trials), patience=patience, on_told=on_told, report=events.append,
+        )  # fmt: skip
+        going = Going(loop, study, schedule, executor, surrogate, events=events)
+        return going
 
     return search
-
-
-def run(search: Repeatable) -> list[Trial]:
-    with search.crew:
-        search.run()
-    return search.engine.trials
 
 
 def story(trials: list[Trial]) -> list[tuple[object, ...]]:
@@ -171,10 +201,10 @@ def story(trials: list[Trial]) -> list[tuple[object, ...]]:
 
 @pytest.fixture(scope="module")
 def straight(make: Make, tmp_path_factory: pytest.TempPathFactory) -> list[Trial]:
-    return run(make(tmp_path_factory.mktemp("straight"), 12))
+    return make(tmp_path_factory.mktemp("straight"), 12).run()
 
 
-def test_the_best_of_a_rung_train_on(straight: list[Trial]) -> None:
+def test_best_of_a_rung_train_on(straight: list[Trial]) -> None:
     trained = [trial for trial in straight if trial.rungs]
     higher = [trial for trial in trained if len(trial.rungs) > 1]
     assert 0 < len(trained) // 4 <= len(higher) < len(trained)
@@ -185,82 +215,124 @@ def test_the_best_of_a_rung_train_on(straight: list[Trial]) -> None:
 
 
 def test_six_and_resume_and_six_are_twelve_straight(make: Make, straight: list[Trial], tmp_path: Path) -> None:
-    half = run(make(tmp_path, 6))
+    half = make(tmp_path, 6).run()
     assert [each[:4] for each in story(half)] == [each[:4] for each in story(straight)[:6]]
-    assert story(run(make(tmp_path, 12))) == story(straight)
+    assert story(make(tmp_path, 12).run()) == story(straight)
 
 
 def test_thirty_and_resume_and_thirty_are_sixty_straight(make: Make, tmp_path: Path) -> None:
     """With the regressions at work: both learn from what was told, and what was told is on disk."""
-    whole = make(tmp_path / "straight", 60)
-    half = run(make(tmp_path / "halves", 30))
+    whole = make(tmp_path / "straight", 60, train=by_size)
+    half = make(tmp_path / "halves", 30, train=by_size).run()
     assert len(half) == 30
-    sixty = story(run(whole))
-    assert story(run(make(tmp_path / "halves", 60))) == sixty
-    assert whole.foresight.untrained.error.tau is not None
+    sixty = story(whole.run())
+    assert story(make(tmp_path / "halves", 60, train=by_size).run()) == sixty
+    assert "Kendall's tau 0." in whole.surrogate.describe()[1]
     # And the same search again tells the same.
-    assert story(run(make(tmp_path / "again", 60))) == sixty
+    assert story(make(tmp_path / "again", 60, train=by_size).run()) == sixty
 
 
-def test_a_promotion_of_a_killed_search_is_taken_up_again(make: Make, straight: list[Trial], tmp_path: Path) -> None:
+def test_promotion_of_a_killed_search_is_taken_up_again(make: Make, straight: list[Trial], tmp_path: Path) -> None:
+    executor: ScriptedExecutor
+
+    def train(task: TrainingTask) -> Future[TrainingResult]:
+        """End like a search that is interrupted where it first promotes."""
+        if rung_of(task) > 0:
+            raise KeyboardInterrupt
+        return ended(executor.everywhere(WorkerState.train, task)[0])
+
+    killed = make(tmp_path, 12, train=train)
+    executor = killed.executor
     with pytest.raises(KeyboardInterrupt):
-        run(make(tmp_path, 12, cls=KilledAtPromotion))
-    engine = make(tmp_path, 12).engine
-    assert 4 <= len(engine.trials) < 12
-    assert not [trial for trial in engine.trials if len(trial.rungs) > 1]
-    assert story(run(make(tmp_path, 12))) == story(straight)
+        killed.run()
+    study = make(tmp_path, 12).study
+    assert 4 <= len(study.trials) < 12
+    assert not [trial for trial in study.trials if len(trial.rungs) > 1]
+    assert story(make(tmp_path, 12).run()) == story(straight)
 
 
-def test_an_interrupt_gives_the_candidate_back(make: Make, straight: list[Trial], tmp_path: Path) -> None:
+def test_interrupt_gives_the_candidate_back(make: Make, straight: list[Trial], tmp_path: Path) -> None:
+    executor: ScriptedExecutor
+
+    def train(task: TrainingTask) -> Future[TrainingResult]:
+        """End like a search that is interrupted while its third candidate trains."""
+        if len(executor.submitted) == 3:
+            raise KeyboardInterrupt
+        return ended(executor.everywhere(WorkerState.train, task)[0])
+
+    killed = make(tmp_path, 12, train=train)
+    executor = killed.executor
     with pytest.raises(KeyboardInterrupt):
-        run(make(tmp_path, 12, cls=KilledAtThird))
-    engine = make(tmp_path, 12).engine
-    assert story(engine.trials) == story(straight)[:2]
-    assert engine.ask()[1].key == straight[2].architecture.key
+        killed.run()
+    study = make(tmp_path, 12).study
+    assert story(study.trials) == story(straight)[:2]
+    assert study.ask(RandomSearch(SearchProblem(SPACE, 0, BUDGET_MS)).propose)[1].key == straight[2].architecture.key
 
 
-def test_an_interrupt_gives_back_all_that_is_under_way(make: Make, tmp_path: Path) -> None:
-    killed = make(tmp_path, 12, cls=KilledWaiting, workers=3)
+def test_interrupt_gives_back_all_that_is_running(make: Make, tmp_path: Path) -> None:
+    futures: list[Future[TrainingResult]] = []
+
+    def train(_: TrainingTask) -> Future[TrainingResult]:
+        """End like a search that is interrupted while it waits for the first of its trainings."""
+        futures.append(Future())
+        if len(futures) == 1:
+            futures[0].set_exception(KeyboardInterrupt())
+        return futures[-1]
+
+    killed = make(tmp_path, 12, train=train, workers=3)
     with pytest.raises(KeyboardInterrupt):
-        run(killed)
-    assert [each.future.cancelled() for each in killed.under_way] == [True, True]
-    engine = make(tmp_path, 12).engine
-    assert engine.trials == []
-    assert {engine.ask()[1].key for _ in range(3)} == set(killed.begun)
+        killed.run()
+    assert [future.cancelled() for future in futures] == [False, True, True]
+    study = make(tmp_path, 12).study
+    assert study.trials == []
+    propose = RandomSearch(SearchProblem(SPACE, 0, BUDGET_MS)).propose
+    assert {study.ask(propose)[1].key for _ in range(3)} == set(killed.begun)
 
 
 def test_outcomes_are_told_in_the_order_begun(make: Make, tmp_path: Path) -> None:
-    backwards = make(tmp_path / "backwards", 6, "train", EndsBackwards, SIX, 3)
-    at_once = make(tmp_path / "at once", 6, "train", Repeatable, SIX, 3)
-    assert story(run(backwards)) == story(run(at_once))
-    for search in (backwards, at_once):
-        assert search.told == [0, 1, 2, 3, 4, 5]
-        assert search.known == [0, 0, 0, 1, 2, 3]
+    held: list[tuple[Future[TrainingResult], TrainingResult]] = []
+
+    def backwards(task: TrainingTask) -> Future[TrainingResult]:
+        """End trainings in threes, the last one begun first."""
+        held.append((Future(), by_size(task).result()))
+        future = held[-1][0]
+        if len(held) == 3:
+            for waiting, result in reversed(held):
+                waiting.set_result(result)
+            held.clear()
+        return future
+
+    turned = make(tmp_path / "backwards", 6, "train", train=backwards, space=SIX, workers=3)
+    at_once = make(tmp_path / "at once", 6, "train", train=by_size, space=SIX, workers=3)
+    assert story(turned.run()) == story(at_once.run())
+    for going in (turned, at_once):
+        assert going.told == [0, 1, 2, 3, 4, 5]
+        assert going.known == [0, 0, 0, 1, 2, 3]
 
 
-def test_a_network_that_is_under_way_is_not_trained_twice(make: Make, tmp_path: Path) -> None:
+def test_network_that_is_running_is_not_trained_twice(make: Make, tmp_path: Path) -> None:
     one = SPACE.seeds[0]
     padded = replace(one, blocks=(Block("identity"), *one.blocks))
-    search = make(tmp_path, 2, "train", space=replace(SPACE, seeds=(one, padded)), workers=2)
-    first, second = run(search)
-    assert search.begun == [one.key]
-    assert search.told == [0, 1]
+    going = make(tmp_path, 2, "train", space=replace(SPACE, seeds=(one, padded)), workers=2)
+    first, second = going.run()
+    assert going.begun == [one.key]
+    assert going.told == [0, 1]
     assert (second.duplicate_of, second.measurement, second.state) == (0, first.measurement, "trained")
     assert first.psnr == first.rungs[0].psnr
 
 
 def test_every_candidate_trains_once_where_that_is_asked(make: Make, tmp_path: Path) -> None:
-    trials = run(make(tmp_path, 4, "train"))
+    going = make(tmp_path, 4, "train")
+    trials = going.run()
     assert {tuple(rung.steps for rung in trial.rungs) for trial in trials if trial.state == "trained"} == {(16,)}
-    table = pd.read_csv(tmp_path / "trials.csv")
-    assert table["number"].tolist() == [0, 1, 2, 3]
-    assert table["last_steps"].dropna().unique().tolist() == [16]
+    assert going.told == [0, 1, 2, 3]
+    said = [event.text for event in going.events if isinstance(event, Message)]
+    assert [line.partition(":")[0] for line in said] == ["trial 0", "trial 1", "trial 2", "trial 3"]
 
 
-def test_a_supernet_scores_all_and_the_best_train_on_from_it(make: Make, tmp_path: Path) -> None:
+def test_supernet_scores_all_and_the_best_train_on_from_it(make: Make, tmp_path: Path) -> None:
     torch.manual_seed(1)
-    search = make(tmp_path, 10, "supernet", supernet=Supernet(SPACE).eval())
-    trials = [trial for trial in run(search) if trial.rungs]
+    trials = [trial for trial in make(tmp_path, 10, "supernet", supernet=Supernet(SPACE).eval()).run() if trial.rungs]
     assert all(trial.rungs[0].steps == 0 for trial in trials)
     higher = [trial for trial in trials if len(trial.rungs) > 1]
     assert 0 < len(trials) // 4 <= len(higher) < len(trials)
@@ -269,63 +341,116 @@ def test_a_supernet_scores_all_and_the_best_train_on_from_it(make: Make, tmp_pat
     assert kept == {trial.architecture.key for trial in higher}
 
 
-def test_what_the_supernet_has_no_weights_for_fails_alone(make: Make, tmp_path: Path) -> None:
+def test_architecture_without_weights_in_the_supernet_fails_alone(make: Make, tmp_path: Path) -> None:
     narrow = Supernet(SPACE, num_feat_most=8).eval()
-    trials = run(make(tmp_path, 3, "supernet", supernet=narrow))
+    trials = make(tmp_path, 3, "supernet", supernet=narrow).run()
     assert [trial.state for trial in trials] == ["trained", "trained", "failed"]
     assert "is outside the supernet of small: num_feat is at most 8" in trials[2].reason
 
 
-def test_an_equal_network_is_answered_from_the_record(outcome: Outcome) -> None:
+def test_search_whose_front_no_longer_grows_stops_and_says_so(make: Make, tmp_path: Path) -> None:
+    going = make(tmp_path, 60, "train", train=by_size, sampler="random", patience=3)
+    trials = going.run()
+    assert 8 < len(trials) < 60
+    stopped = "stopped: the hypervolume grew by less than 0.1 % over the last 3 candidates"
+    assert going.events[-1] == Message(stopped)
+
+
+def test_search_of_which_nothing_is_feasible_ends_after_thirty_networks(
+    make: Make, tmp_path: Path, outcome_within: Callable[[float], Outcome]
+) -> None:
+    going = make(tmp_path, 60, sampler="random", judge=outcome_within(1e-6))
+    trials = going.run()
+    assert len(_by_key(trials)) == 30
+    assert {trial.state for trial in trials} == {"infeasible"}
+    assert going.executor.submitted == []
+
+
+def test_search_of_an_exhausted_space_ends(make: Make, tmp_path: Path) -> None:
+    tiny = replace(SPACE, positions=1, kinds=("branched_conv",), num_feat=(8,), upsampler=("one_step",), seeds=())
+    going = make(tmp_path, 10_000, "train", train=by_size, space=tiny, sampler="random")
+    trials = going.run()
+    assert len(_by_key(trials)) == tiny.networks
+    assert len(trials) < 300
+    assert trials[-1].duplicate_of is not None
+
+
+def test_candidate_that_fails_on_its_first_rung_is_failed(make: Make, tmp_path: Path) -> None:
+    def diverging(task: TrainingTask) -> Future[TrainingResult]:
+        return (
+            ended(TrainingResult(None, 2.0, "the loss is nan")) if task.architecture.num_feat == 12 else by_size(task)
+        )
+
+    trials = make(tmp_path, 3, train=diverging).run()
+    assert [(trial.state, trial.reason) for trial in trials] == [
+        ("trained", ""), ("trained", ""), ("failed", "the loss is nan"),
+    ]  # fmt: skip
+
+
+def test_candidate_that_fails_on_a_later_rung_stands_as_it_did(make: Make, tmp_path: Path) -> None:
+    def diverging(task: TrainingTask) -> Future[TrainingResult]:
+        return ended(TrainingResult(None, 2.0, "the loss is nan")) if rung_of(task) else by_size(task)
+
+    going = make(tmp_path, 12, train=diverging)
+    once = [trial for trial in going.run() if trial.duplicate_of is None]
+    failed = [trial for trial in once if trial.reason == "the loss is nan"]
+    assert failed
+    assert {(trial.state, len(trial.rungs)) for trial in failed} == {("trained", 1)}
+    # None was promoted a second time.
+    promoted = [task.architecture.key for task in going.executor.submitted if rung_of(task)]
+    assert sorted(promoted) == sorted(trial.architecture.key for trial in failed)
+
+
+def test_equal_network_is_answered_from_the_record(outcome: Outcome) -> None:
     before = outcome(3, blocks(16, "idle", 2))
     padded = replace(before.architecture, blocks=(Block("identity"), *before.architecture.blocks))
-    trial = repeated(9, padded, known_of([before]))
+    trial = _repeated(9, padded, _by_key([before]))
     assert trial is not None
     assert (trial.number, trial.duplicate_of, trial.measurement) == (9, 3, before.measurement)
     assert trial.architecture == padded
-    assert repeated(9, MSRRESNET, known_of([before])) is None
+    assert _repeated(9, MSRRESNET, _by_key([before])) is None
 
 
-def test_a_later_rung_that_fails_leaves_what_is_known(make: Make, tmp_path: Path, outcome: Outcome) -> None:
+def test_later_rung_that_fails_leaves_what_is_known(make: Make, tmp_path: Path, outcome: Outcome) -> None:
     before = replace(outcome(0, blocks(8, "idle", 1)), rungs=(Rung(1, 25.0, 1.0),))
-    climbed = make(tmp_path, 1).course
-    failed = judged(Begun(before, 1, Future()), Result(None, 2.0, "the loss is nan"), climbed)
+    schedule = make(tmp_path, 1).fidelity
+    failed = _judged(before, 1, TrainingResult(None, 2.0, "the loss is nan"), schedule)
     assert failed == replace(before, reason="the loss is nan", seconds=before.seconds + 2.0)
-    first = judged(Begun(replace(before, rungs=()), 0, Future()), Result(None, 2.0, "the loss is nan"), climbed)
+    first = _judged(replace(before, rungs=()), 0, TrainingResult(None, 2.0, "the loss is nan"), schedule)
     assert (first.state, first.rungs) == ("failed", ())
     # It is not promoted a second time.
     others = [outcome(number, blocks(8, "idle", number + 1)) for number in range(1, 4)]
     trials = [failed, *(replace(other, rungs=(Rung(1, 20.0, 1.0),)) for other in others)]
-    assert climbed.promoted(trials, set()) is None
-    assert climbed.promoted([before, *trials[1:]], set()) == before.architecture.key
+    assert schedule.promoted(trials, set()) is None
+    assert schedule.promoted([before, *trials[1:]], set()) == before.architecture.key
 
 
-def test_a_budget_is_given_up_when_nothing_of_many_meets_it(outcome: Outcome) -> None:
+def test_budget_is_given_up_when_nothing_of_many_meets_it(outcome: Outcome) -> None:
     over = outcome(0, MSRRESNET)
     assert over.state == "infeasible"
-    many = {str(index): over for index in range(HOPELESS_TRIALS)}
-    assert is_hopeless(many)
-    assert not is_hopeless(dict(list(many.items())[1:]))
-    assert not is_hopeless(many | {"met": outcome(1, blocks(8, "idle", 1))})
+    many = {str(index): over for index in range(30)}
+    assert _nothing_is_feasible(many)
+    assert not _nothing_is_feasible(dict(list(many.items())[1:]))
+    assert not _nothing_is_feasible(many | {"met": outcome(1, blocks(8, "idle", 1))})
 
 
-def test_the_typical_length_is_that_of_trained_candidates_up_to_their_first_rung(outcome: Outcome) -> None:
+def test_typical_length_is_that_of_trained_candidates_up_to_their_first_rung(outcome: Outcome) -> None:
     trained = outcome(0, blocks(8, "idle", 1))
     lengths = [replace(trained, seconds=seconds) for seconds in (3.0, 9.0, 5.0)]
     higher = replace(trained, seconds=60.0, rungs=(Rung(1, 25.0, 2.0), Rung(4, 26.0, 55.0)))
-    assert typical_seconds([*lengths, replace(outcome(1, MSRRESNET), seconds=100.0)]) == 5.0
-    assert typical_seconds([higher]) == 5.0
-    assert typical_seconds([]) == 0.0
+    assert _typical_seconds([*lengths, replace(outcome(1, MSRRESNET), seconds=100.0)]) == 5.0
+    assert _typical_seconds([higher]) == 5.0
+    assert _typical_seconds([]) == 0.0
 
 
-def test_a_trial_is_one_line(outcome: Outcome) -> None:
+def test_trial_is_one_line(outcome: Outcome) -> None:
     trained, over = outcome(0, blocks(8, "idle", 1)), replace(outcome(1, MSRRESNET), reason="is over the budget")
-    line = trial_line(trained, [trained, over], Schedule(600.0, None))
+    line = _trial_line(trained, [trained, over], TimeBudget(600.0, None))
     assert "\n" not in line
     assert f"trial 0: {trained.psnr:.2f} dB" in line
     assert "left to search" in line
-    assert "infeasible: is over the budget" in trial_line(over, [trained, over], Schedule(float("inf"), 2))
+    assert "infeasible: is over the budget" in _trial_line(over, [trained, over], TimeBudget(math.inf, 2))
     higher = replace(trained, rungs=(Rung(20, 25.0, 1.0), Rung(80, 26.5, 2.0)))
-    line = trial_line(higher, [higher], Schedule(float("inf"), 2))
+    line = _trial_line(higher, [higher], TimeBudget(math.inf, 2))
     assert "trial 0: 25.00 -> 26.50 dB after 80 steps, " in line
     assert "best 26.50 dB" in line

@@ -1,62 +1,132 @@
-"""The tables of a search."""
+"""What a search leaves to read: its tables, its page and its closing lines."""
 
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
-from nas.course import course
 from nas.evaluate import Setup
-from nas.report import COLUMNS, first_rung, row, tally, write_tables
-from nas.rungs import Rung
+from nas.finalize import Chosen, Finalist
+from nas.report import closing_lines, nothing_within, table, write_page, write_tables
+from nas.successive_halving import Rung
+from nas.training.fidelity_schedule import fidelity_schedule
 from nas.trial import Trial
 from search_spaces.msrresnet import MSRRESNET, repeated
+from sr.measure.quality import Quality
 
 Outcome = Callable[..., Trial]
 
 
-def test_what_was_not_measured_is_empty(tmp_path: Path, outcome: Outcome) -> None:
+@pytest.fixture
+def chosen(setup: Setup, outcome: Outcome) -> Chosen:
+    trial, rival = outcome(0, repeated(8, "idle", 1)), outcome(9, MSRRESNET)
+    assert trial.measurement is not None
+    assert rival.measurement is not None
+    finalist = Finalist(trial, trial.measurement, {"msrresnet": rival.measurement})
+    return Chosen(finalist, setup.recipe, trial.measurement, Quality(24.0, 25.0, None, 3))
+
+
+def promoted(trial: Trial, *psnr: float) -> Trial:
+    return replace(trial, rungs=tuple(Rung(4**index, value, 1.0) for index, value in enumerate(psnr)))
+
+
+def test_value_that_was_not_measured_is_empty(tmp_path: Path, outcome: Outcome) -> None:
     trials = [
         outcome(0, repeated(8, "idle", 1)),
         outcome(1, MSRRESNET),
         Trial(2, repeated(8, "idle", 3), "failed", None, "the loss is nan before step 20"),
     ]
     write_tables(tmp_path, trials[::-1])
-    table = pd.read_csv(tmp_path / "trials.csv")
-    assert tuple(table.columns) == COLUMNS
-    assert table["number"].tolist() == [0, 1, 2]
-    assert table["psnr"].isna().tolist() == [False, True, True]
-    assert table["runtime_ms"].isna().tolist() == [False, False, True]
-    assert table["convs"][1] == 37
-    assert table["reason"][2] == "the loss is nan before step 20"
+    written = pd.read_csv(tmp_path / "trials.csv")
+    assert tuple(written.columns) == tuple(table(trials).columns)
+    assert written["number"].tolist() == [0, 1, 2]
+    assert written["psnr"].isna().tolist() == [False, True, True]
+    assert written["runtime_ms"].isna().tolist() == [False, False, True]
+    assert written["convs"][1] == 37
+    assert written["reason"][2] == "the loss is nan before step 20"
     assert pd.read_csv(tmp_path / "front.csv")["number"].tolist() == [0]
 
 
-def climbed(trial: Trial, *psnr: float) -> Trial:
-    return replace(trial, rungs=tuple(Rung(4**index, value, 1.0) for index, value in enumerate(psnr)))
+def test_columns_of_the_tables_are_those_that_were_promised() -> None:
+    assert table([]).columns.tolist() == [
+        "number", "state", "psnr", "psnr_y", "last_psnr", "last_steps",
+        "runtime_ms", "runtime_p10", "runtime_p90", "runs", "reliable", "reference_ms",
+        "activations", "multi_adds", "challenge_flops", "params", "convs", "memory", "memory_format", "seconds",
+        "duplicate_of", "reason", "key", "summary", "architecture",
+    ]  # fmt: skip
 
 
-def test_every_value_of_a_row_has_a_column(outcome: Outcome) -> None:
-    line = row(climbed(outcome(0, repeated(8, "idle", 1)), 25.0, 26.0))
-    assert set(line) == set(COLUMNS)
-    assert (line["last_psnr"], line["last_steps"]) == (26.0, 4)
+def test_row_of_a_trained_candidate_has_a_value_in_every_column(outcome: Outcome) -> None:
+    trial = replace(promoted(outcome(5, repeated(8, "idle", 1)), 25.0, 26.0), duplicate_of=3, reason="the loss is nan")
+    (row,) = table([trial]).to_dict("records")
+    assert not pd.Series(row).isna().any()
+    assert (row["last_psnr"], row["last_steps"], row["duplicate_of"]) == (26.0, 4, 3)
 
 
-def test_the_tally_counts_each_network_once(setup: Setup, tmp_path: Path, outcome: Outcome) -> None:
+def test_tally_counts_each_network_once(setup: Setup, tmp_path: Path, outcome: Outcome, chosen: Chosen) -> None:
     first, over = outcome(0, repeated(8, "idle", 1)), outcome(2, MSRRESNET)
-    line = tally([first, replace(first, number=1, duplicate_of=0), over], course("train", setup, tmp_path))
-    assert "2 tried, 1 trained, 1 over the budget and never trained, 0 failed; 1 repeated" in line
+    trials = [first, replace(first, number=1, duplicate_of=0), over]
+    closing = "\n".join(closing_lines(trials, chosen, fidelity_schedule("train", setup, tmp_path), []))
+    assert "2 tried, 1 trained, 1 over the budget and never trained, 0 failed; 1 repeated" in closing
 
 
-def test_the_tally_counts_who_went_on_to_each_rung(setup: Setup, tmp_path: Path, outcome: Outcome) -> None:
-    rungs = course("rungs", replace(setup, recipe=replace(setup.recipe, steps=64)), tmp_path)
+def test_tally_counts_who_went_on_to_each_rung(setup: Setup, tmp_path: Path, outcome: Outcome, chosen: Chosen) -> None:
+    rungs = fidelity_schedule("rungs", replace(setup, recipe=replace(setup.recipe, steps=64)), tmp_path)
     trials = [
-        climbed(outcome(number, repeated(8, "idle", number + 1)), *psnr)
+        promoted(outcome(number, repeated(8, "idle", number + 1)), *psnr)
         for number, psnr in enumerate(((25.0,), (25.0, 26.0), (25.0, 26.0, 27.0)))
     ]
-    assert "3 trained, 2 went on to 16 steps, 1 went on to 64 steps, 0 over" in tally(trials, rungs)
-    assert first_rung(rungs) == "after the same 4 steps"
-    scored = course("supernet", setup, tmp_path)
-    assert "3 scored, 2 went on to 4 steps, 0 over" in tally(trials, scored)
-    assert first_rung(scored) == "with the weights that it inherits from the supernet"
+    closing = "\n".join(closing_lines(trials, chosen, rungs, []))
+    assert "3 trained, 2 went on to 16 steps, 1 went on to 64 steps, 0 over" in closing
+    assert "after the same 4 steps" in closing
+    closing = "\n".join(closing_lines(trials, chosen, fidelity_schedule("supernet", setup, tmp_path), []))
+    assert "3 scored, 2 went on to 4 steps, 0 over" in closing
+    assert "with the weights that it inherits from the supernet" in closing
+
+
+def test_closing_lines_name_choice_runtime_quality_rivals_and_predictions(
+    setup: Setup, tmp_path: Path, chosen: Chosen
+) -> None:
+    plain = fidelity_schedule("train", setup, tmp_path)
+    lines = closing_lines([chosen.trial], chosen, plain, ["The runtime was predicted."])
+    assert chosen.measurement.quality is not None
+    gain = chosen.measurement.quality.psnr - 24.0
+    assert lines[0].startswith("Chosen: trial 0, 8ch ")
+    assert "within the budget of 60000 ms" in lines[1]
+    assert f"{gain:+.2f} against bicubic's 24.00" in lines[2]
+    assert lines[3].startswith("In the same rounds: chosen ")
+    assert "msrresnet " in lines[3]
+    assert "The runtime was predicted." in lines
+    slow = replace(setup, budget_ms=1e-6)
+    over = closing_lines([chosen.trial], chosen, fidelity_schedule("train", slow, tmp_path), [])
+    assert "OVER the budget of 1e-06 ms" in over[1]
+    alone = replace(chosen, finalist=replace(chosen.finalist, rivals={}))
+    assert not any(line.startswith("In the same rounds") for line in closing_lines([], alone, plain, []))
+
+
+def test_page_shows_every_measured_network_once(
+    tmp_path: Path, outcome: Outcome, chosen: Chosen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As where no kaleido is installed: it would start a browser.
+    monkeypatch.setitem(sys.modules, "kaleido", None)
+    first, second = chosen.trial, outcome(1, repeated(8, "idle", 2))
+    # Numbers that are no colours, of which the page has many.
+    over, repeat = 987_654_321, 987_654_320
+    trials = [first, second, replace(first, number=repeat, duplicate_of=0), outcome(over, MSRRESNET)]
+    assert not write_page(tmp_path, trials, chosen, 100.0, ["Closing words."])
+    page = (tmp_path / "pareto.html").read_text()
+    assert "Closing words." in page
+    for name in ("★ #0", "● #1", "◆ msrresnet", f"#{over}"):
+        assert name in page
+    assert f"#{repeat}" not in page
+
+
+def test_where_nothing_is_within_the_fastest_is_named(outcome: Outcome) -> None:
+    trials = [outcome(number, repeated(8, "idle", 3 - number)) for number in range(3)]
+    said = nothing_within(trials, 1e-3)
+    assert said.startswith("nothing meets the budget of 0.001 ms: the fastest of 3 candidates, trial 2 (8ch 1x idle")
+    failed = Trial(0, MSRRESNET, "failed", None, "no memory")
+    assert nothing_within([failed], 5.0) == "nothing meets the budget of 5 ms: no candidate could be measured"

@@ -4,12 +4,12 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 
-from nas.rungs import Rung
+from nas.successive_halving import Rung
 from nas.trial import Trial, front_of, trained_once
 from search_spaces.msrresnet import MSRRESNET, repeated
 
 
-def test_json_round_trip(outcome: Callable[..., Trial]) -> None:
+def test_trial_comes_back_from_json_as_it_was(outcome: Callable[..., Trial]) -> None:
     for trial in (
         outcome(3, repeated(16, "idle", 2)),
         replace(outcome(4, MSRRESNET), reason="over the budget"),
@@ -19,7 +19,7 @@ def test_json_round_trip(outcome: Callable[..., Trial]) -> None:
         assert Trial.from_json(json.loads(json.dumps(trial.to_json()))) == trial
 
 
-def test_the_front_holds_trained_networks_once_and_none_that_is_dominated(outcome: Callable[..., Trial]) -> None:
+def test_front_holds_trained_networks_once_and_none_that_is_dominated(outcome: Callable[..., Trial]) -> None:
     small, large = outcome(0, repeated(8, "branched_conv", 1)), outcome(1, repeated(16, "branched_conv", 4))
     worse = replace(large, number=2, measurement=replace(small.measurement, runtime=large.measurement.runtime))
     copied = replace(large, number=3, duplicate_of=1)
@@ -29,18 +29,18 @@ def test_the_front_holds_trained_networks_once_and_none_that_is_dominated(outcom
     assert [trial.number for trial in trained_once([small, copied, over])] == [0]
 
 
-def test_who_climbed_further_stands_higher(outcome: Callable[..., Trial]) -> None:
+def test_promoted_candidate_sorts_higher_whatever_its_psnr(outcome: Callable[..., Trial]) -> None:
     once = outcome(0, repeated(16, "branched_conv", 4))
     first, second = Rung(10, 24.0, 1.0), Rung(40, 26.0, 2.0)
     low, high = replace(once, rungs=(first,)), replace(once, rungs=(first, second))
     better = replace(once, rungs=(replace(first, psnr=30.0),))
-    assert sorted([high, better, low, once], key=lambda trial: trial.standing) == [once, low, better, high]
+    assert sorted([high, better, low, once], key=lambda trial: trial.sort_key) == [once, low, better, high]
     assert Trial.from_json(json.loads(json.dumps(high.to_json()))) == high
-    # What is compared among all is the first rung, whoever climbed on.
+    # What is compared among all is the first rung, whoever was promoted.
     assert high.objectives == once.objectives
 
 
-def test_a_record_without_rungs_has_none(outcome: Callable[..., Trial]) -> None:
+def test_record_without_rungs_has_none(outcome: Callable[..., Trial]) -> None:
     values = outcome(0, repeated(16, "idle", 2)).to_json()
     del values["rungs"]
     assert Trial.from_json(values).rungs == ()

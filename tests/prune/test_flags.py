@@ -1,55 +1,66 @@
 """What the command line may ask for."""
 
+from pathlib import Path
+
 import pytest
 
+from prune.config import PruneConfig
 from prune.flags import parse
 from sr.errors import InputError
 
 
-def limits(*flags):
-    return parse(["net.pth", *flags]).limits
+def config_of(*flags: str) -> PruneConfig:
+    return parse(["net.pth", *flags]).config
 
 
-def test_half_of_the_runtime_where_nothing_is_said():
-    assert limits() == {"runtime": ("ratio", 0.5)}
+def test_where_nothing_is_said_all_is_as_in_the_config() -> None:
+    asked = parse(["net.pth"])
+    assert asked.config == PruneConfig()
+    assert (asked.checkpoint, asked.json) == (Path("net.pth"), None)
 
 
-def test_one_number_is_for_all_targets():
-    assert limits("--target", "params,multi_adds", "--ratio", "0.3") == {
-        "params": ("ratio", 0.3),
-        "multi_adds": ("ratio", 0.3),
-    }
+def test_one_number_is_for_all_targets() -> None:
+    limits = config_of("--target", "params,multi_adds", "--ratio", "0.3").limits
+    assert limits == {"params": ("ratio", 0.3), "multi_adds": ("ratio", 0.3)}
 
 
-def test_a_number_per_target():
-    asked = limits("--target", "params,activations", "--budget", "353000,302.3e6")
-    assert asked == {"params": ("budget", 353000), "activations": ("budget", 302.3e6)}
+def test_a_number_per_target() -> None:
+    limits = config_of("--target", "params,activations", "--budget", "353000,302.3e6").limits
+    assert limits == {"params": ("budget", 353000), "activations": ("budget", 302.3e6)}
 
 
-def test_a_budget_in_milliseconds_is_one_of_the_runtime():
-    assert limits("--budget-ms", "40") == {"runtime": ("budget", 40)}
+def test_a_budget_in_milliseconds_is_one_of_the_runtime() -> None:
+    assert config_of("--budget-ms", "40").limits == {"runtime": ("budget", 40)}
+
+
+def test_names_between_commas_are_taken_once() -> None:
+    config = config_of("--methods", "group,per-layer,group", "--channel-order", "shared,blended")
+    assert config.methods == ("group", "per-layer")
+    assert config.channel_orders == ("shared", "blended")
+
+
+def test_a_size_is_width_by_height() -> None:
+    assert config_of("--lr-size", "480x270").lr_size == (270, 480)
 
 
 @pytest.mark.parametrize(
     ("flags", "why"),
     [
-        (["--ratio", "1"], "--ratio takes one number per target, over 0 and under 1"),
-        (["--ratio", "nan"], "--ratio takes one number per target"),
-        (["--ratio", "0.3,0.4"], "--ratio takes one number per target"),
-        (["--budget", "0"], "--budget takes one number per target, over 0"),
-        (["--ratio", "half"], "--ratio must be numbers between commas"),
+        (["--ratio", "half"], "--ratio must be numbers between commas, got 'half'"),
+        (["--budget", "1,two"], "--budget must be numbers between commas"),
         (["--budget-ms", "40", "--target", "params"], "--budget-ms stands for --target runtime"),
-        (["--ratio", "0.5", "--psnr-floor", "28"], "exclude each other"),
-        (["--target", "flops"], "--target is of params, multi_adds, activations, runtime"),
-        (["--mode", "sorted"], "--mode is of free, pulled, nested"),
-        (["--arms", "ours"], "--arms is of fine, group, magnitude"),
+        (["--budget-ms", "40", "--budget", "40"], "--budget-ms stands for --target runtime"),
+        (["--budget-ms", "3", "--ratio", "0.5"], "exclude each other"),
+        (["--budget-ms", "inf"], "over 0"),
+        (["--ratio", "1"], "--ratio takes one number per target, over 0 and under 1"),
+        (["--channel-order", "sorted"], "of independent, blended, shared; got sorted"),
+        (["--methods", "ours"], "of per-layer, group, magnitude; got ours"),
         (["--rounds", "0"], "--rounds must be over 0"),
-        (["--fine-tune-steps", "-1"], "--fine-tune-steps must be at least 0"),
-        (["--distillation", "1.5"], "--distillation must be within 0 and 1"),
-        (["--psnr-floor", "inf"], "--psnr-floor must be a number of dB"),
+        (["--lr-size", "24"], "LR size"),
+        (["--nosuch"], "unrecognized arguments"),
     ],
 )
-def test_a_value_outside_its_law_is_refused_in_one_line(flags, why):
+def test_a_value_outside_its_constraint_is_refused_in_one_line(flags: list[str], why: str) -> None:
     with pytest.raises(InputError, match=why) as caught:
         parse(["net.pth", *flags])
     assert "\n" not in str(caught.value)

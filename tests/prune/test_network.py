@@ -13,14 +13,16 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from baselines import build
-from prune.flow import everything, flow
-from prune.graph import Graph, trace
+from prune.graph.liveness import channel_liveness, everything
+from prune.graph.plan import CHANNEL_ACCESSES, Execution, Kept, Plan
+from prune.graph.tracing import Graph, trace
 from prune.network import FAMILY, build_family, describe, opened, spread
-from prune.plan import REACHES, Execution, Kept, Plan
-from prune.surgery import Surgery, slim
+from prune.rewrite.surgery import Surgery, slim
 from search_spaces.architecture import Architecture, Block
 from sr.checkpoint import Checkpoint, Description, load, load_network, save
 from sr.errors import InputError
+
+pytestmark = pytest.mark.numeric
 
 MIXED = tuple(Block(kind) for kind in ("inverted_x3", "mobilenetv3", "idle", "multiscale_idle", "residual_leaky"))
 DENSE = {
@@ -37,7 +39,7 @@ from pathlib import Path
 
 class Absent:
     def find_spec(self, name, path=None, target=None):
-        if name in ("prune.gates", "prune.gate_decorator", "sr.training"):
+        if name in ("prune.scoring.gates", "prune.scoring.gate_decorator", "sr.training.fit"):
             raise ImportError(f"{name} is absent")
 
 sys.meta_path.insert(0, Absent())
@@ -80,7 +82,7 @@ def less(kept: dict[str, Kept], seed: int, share: float) -> dict[str, Kept]:
 
 def possible(graph: Graph, kept: dict[str, Kept]) -> bool:
     try:
-        return bool(flow(graph, kept))
+        return bool(channel_liveness(graph, kept))
     except InputError:
         return False
 
@@ -90,7 +92,7 @@ def orders_of(graph: Graph, seed: int) -> dict[str, tuple[int, ...]]:
     drawn = random.Random(seed)
     found = {}
     for node, number in graph.components.items():
-        name, channels = graph.component_name(node), graph.steps[node].channels
+        name, channels = graph.component_name(node), graph.operators[node].channels
         if number not in graph.fixed and name not in found:
             found[name] = tuple(drawn.sample(range(channels), channels))
     return found
@@ -101,8 +103,8 @@ def plan_of(graph: Graph, seed: int, share: float = 0.8, *, permuted: bool = Fal
     if not possible(graph, kept):
         return None
     drawn = random.Random(seed)
-    execution = {name: Execution(drawn.choice(REACHES), drawn.choice(REACHES)) for name in kept}
-    return Plan(dict(flow(graph, kept).kept), execution, orders_of(graph, seed) if permuted else {})
+    execution = {name: Execution(drawn.choice(CHANNEL_ACCESSES), drawn.choice(CHANNEL_ACCESSES)) for name in kept}
+    return Plan(dict(channel_liveness(graph, kept).kept), execution, orders_of(graph, seed) if permuted else {})
 
 
 def some_plan(graph: Graph, *, permuted: bool = False, share: float = 0.8) -> Plan:
@@ -178,7 +180,12 @@ def test_loading_needs_none_of_the_code_that_prunes(tmp_path):
     root = Path(__file__).resolve().parents[2]
     subprocess.run([sys.executable, "-c", ALONE, *map(str, paths)], check=True, cwd=root, timeout=60)
     with torch.no_grad():
-        torch.testing.assert_close(torch.load(paths[2], weights_only=True), network(picture()), rtol=1e-5, atol=1e-6)
+        expected = network(picture())
+    # A dot product of n terms errs by n times the unit roundoff at most; over the depth these add up.
+    convs = [module for module in network.modules() if isinstance(module, nn.Conv2d)]
+    rounding = torch.finfo(torch.float32).eps * sum(conv.weight[0].numel() for conv in convs)
+    found = torch.load(paths[2], weights_only=True)
+    assert (found - expected).abs().max() <= rounding * expected.abs().max()
 
 
 def check_opened(name: str, plan: Plan) -> None:
@@ -189,7 +196,7 @@ def check_opened(name: str, plan: Plan) -> None:
     assert difference(graph.module, network) < 1e-10
     # What it keeps says the same as its zeros.
     assert difference(slim(graph, Plan(kept, {}, {})), network) < 1e-10
-    for conv, sides in flow(graph, plan.kept).kept.items():
+    for conv, sides in channel_liveness(graph, plan.kept).kept.items():
         if f"{conv}.weight" not in network.state_dict():
             assert kept[conv] == Kept((), ())
             continue
@@ -213,7 +220,7 @@ def test_a_convolution_that_was_left_out_at_last_opens_to_zeros():
     assert plan is not None
     surgery = Surgery(graph, plan)
     left = {name.removesuffix(".weight") for name in surgery.operate().state_dict()}
-    assert set(surgery.cuts) - left, "this plan cuts no convolution of which the size alone is read"
+    assert set(surgery.conv_layouts) - left, "this plan cuts no convolution of which the size alone is read"
     check_opened("hcsrn", plan)
 
 
@@ -226,7 +233,7 @@ def test_a_slope_per_channel_comes_back_to_its_channel(name, share, permuted):
     check_opened(name, plan)
 
 
-@pytest.mark.parametrize("how", REACHES)
+@pytest.mark.parametrize("how", CHANNEL_ACCESSES)
 def test_what_is_kept_after_opening_is_what_was_computed(how):
     graph = GRAPHS["hcsrn"]
     sides = Kept(tuple(range(8)), (1, 2, 6))
@@ -244,7 +251,7 @@ def test_a_pruned_network_can_be_pruned_again(name, tmp_path):
     network = trained(slim(GRAPHS[name], first))
     dense, graph, kept = opened(checkpoint_of(name, first, network))
     fewer = next(fewer for fewer in (less(kept, seed, 0.9) for seed in range(100)) if possible(graph, fewer))
-    second = Plan(dict(flow(graph, fewer).kept), {}, orders_of(graph, 5))
+    second = Plan(dict(channel_liveness(graph, fewer).kept), {}, orders_of(graph, 5))
     again = slim(graph, second)
     path = tmp_path / "again.pth"
     save(path, Checkpoint(describe(dense, second), again.state_dict()))
@@ -293,8 +300,8 @@ WRONG = [
     (plan(kept=[]), "and a `plan` with lists of channels"),
     (plan(kept={"head": 3}), "and a `plan` with lists of channels"),
     ({"of": PRUNED}, "described by the dense network that it comes from"),
-    ({"of": {"family": "unheard", "config": {}}}, "the family of a network is one of"),
-    ({"of": {"family": "baseline", "config": {"name": "unheard"}}}, "a baseline is one of"),
+    ({"of": {"family": "nobody", "config": {}}}, "the family of a network is one of"),
+    ({"of": {"family": "baseline", "config": {"name": "nobody"}}}, "a baseline is one of"),
     (plan(kept={"conv_first": [[0], [0]]}), "this one has no 'conv_first'"),
     (plan(execution={"blocks.0.c1_d": ["slice", "slice"]}), "this one has no 'blocks.0.c1_d'"),
     (plan(execution={"head": ["leap", "slice"]}), "gather, slice, fold, got 'leap'"),

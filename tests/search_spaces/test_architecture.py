@@ -1,4 +1,4 @@
-"""The laws of a description, its JSON and its key."""
+"""The constraints on a description, its JSON and its key."""
 
 import json
 from dataclasses import FrozenInstanceError, replace
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from search_spaces.architecture import AGGREGATIONS, CHOICES, IMAGE_SKIPS, NORMS, UPSAMPLERS, Architecture, Block
-from search_spaces.blocks import BLOCKS
+from search_spaces.kinds import BLOCKS
 
 SMALL = Architecture(16, (Block("residual_relu"),) * 4 + (Block("identity"), Block("branched_conv")))
 SANDWICH = (Block("idle"), Block("inverted_x3"), Block("idle"))
@@ -42,7 +42,7 @@ def test_positions_are_1_to_32(positions: int) -> None:
 
 @pytest.mark.parametrize("positions", [1, 32])
 @pytest.mark.parametrize("num_feat", [8, 64])
-def test_the_ends_of_the_laws_are_allowed(num_feat: int, positions: int) -> None:
+def test_the_ends_of_the_constraints_are_allowed(num_feat: int, positions: int) -> None:
     architecture = Architecture(num_feat, (Block("idle"),) * positions)
     assert (architecture.num_feat, len(architecture.blocks)) == (num_feat, positions)
 
@@ -55,7 +55,7 @@ def test_a_kind_is_one_of_blocks(kind: Any) -> None:
 
 
 @pytest.mark.parametrize("field", sorted(CHOICES))
-def test_each_choice_names_its_law_and_the_value(field: str) -> None:
+def test_each_choice_names_its_constraint_and_the_value(field: str) -> None:
     with pytest.raises(ValueError, match=f"^{field} is one of {', '.join(CHOICES[field])}, got 'nonsense'$"):
         Architecture(16, (Block("idle"),), **{field: "nonsense"})
 
@@ -97,7 +97,7 @@ def test_json_without_a_field_is_refused(field: str) -> None:
     "change",
     [{"colour": 3}, {"blocks": 5}, {"blocks": "idle"}, {"blocks": [["idle"]]}, {"blocks": []}, {"num_feat": "16"}],
 )
-def test_json_that_breaks_a_law_is_refused(change: dict[str, Any]) -> None:
+def test_json_that_breaks_a_constraint_is_refused(change: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="got "):
         Architecture.from_json(SMALL.to_json() | change)
 

@@ -7,9 +7,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from search_spaces.blocks import BLOCKS, SqueezeExcite
-from sr.complexity import ModuleCalls
+from search_spaces.blocks import SqueezeExcite
+from search_spaces.kinds import BLOCKS
 from sr.deployment import deploy
+from sr.measure.complexity import ModuleCalls
+
+pytestmark = pytest.mark.numeric
 
 # branched_conv is the one kind that refuses batch norm.
 MADE = [(kind, norm) for kind in BLOCKS for norm in ("none", "batch") if (kind, norm) != ("branched_conv", "batch")]
@@ -201,8 +204,9 @@ def test_idle_swaps_the_halves_and_works_on_the_second() -> None:
 
 
 def test_branched_conv_has_an_identity_branch() -> None:
-    feature = torch.randn(1, 12, 4, 5)
-    torch.testing.assert_close(zeroed("branched_conv", 12)(feature), nn.functional.leaky_relu(feature, 0.1))
+    feature = torch.randn(1, 12, 4, 5, dtype=torch.float64)
+    after = zeroed("branched_conv", 12).double()(feature)
+    torch.testing.assert_close(after, nn.functional.leaky_relu(feature, 0.1), rtol=0, atol=1e-12)
 
 
 def by_definition(block: nn.Module, feature: Tensor, slope: float) -> Tensor:
@@ -221,7 +225,7 @@ def test_residual_block_by_definition(kind: str, slope: float) -> None:
 
 
 def test_squeeze_excite_weighs_whole_channels_between_0_and_1() -> None:
-    feature = torch.rand(2, 16, 4, 4) + 0.5
-    weight = SqueezeExcite(16)(feature) / feature
-    torch.testing.assert_close(weight, weight[:, :, :1, :1].expand_as(weight))
+    feature = torch.rand(2, 16, 4, 4, dtype=torch.float64) + 0.5
+    weight = SqueezeExcite(16).double()(feature) / feature
+    torch.testing.assert_close(weight, weight[:, :, :1, :1].expand_as(weight), rtol=0, atol=1e-12)
     assert ((weight >= 0) & (weight <= 1)).all()

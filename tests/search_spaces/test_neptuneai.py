@@ -7,8 +7,10 @@ import torch
 
 from search_spaces.neptuneai import KINDS, NEPTUNEAI, NEPTUNEAI_SPACE
 from search_spaces.network import build
-from sr.complexity import Complexity, count
 from sr.deployment import deploy
+from sr.measure.complexity import Complexity, count
+
+pytestmark = pytest.mark.numeric
 
 
 @pytest.fixture(scope="module")

@@ -13,11 +13,13 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from search_spaces.architecture import AGGREGATIONS, IMAGE_SKIPS, UPSAMPLERS, Architecture, Block
-from search_spaces.blocks import BLOCKS
+from search_spaces.kinds import BLOCKS
 from search_spaces.network import build, build_family, interpolation_kernel, shuffle_colour_last, untrained
 from sr.checkpoint import Checkpoint, Description, load_network, save
 from sr.deployment import deploy
 from sr.errors import InputError
+
+pytestmark = pytest.mark.numeric
 
 MIXED = tuple(Block(kind) for kind in ("residual_leaky", "identity", "branched_conv", "idle"))
 SKELETONS = list(itertools.product(UPSAMPLERS, IMAGE_SKIPS, AGGREGATIONS))
@@ -43,15 +45,15 @@ def laid_out(network: nn.Module, memory_format: torch.memory_format) -> nn.Modul
 @each_skeleton
 def test_every_skeleton_upscales_by_four(upsampler: str, image_skip: str, aggregation: str) -> None:
     architecture = Architecture(8, MIXED, upsampler, image_skip, aggregation)
-    network = build(architecture).eval()
-    lr = torch.rand(2, 3, 5, 7)
+    network = build(architecture).double().eval()
+    lr = torch.rand(2, 3, 5, 7, dtype=torch.float64)
     before = lr.clone()
     with torch.no_grad():
         sr = network(lr)
         deployed = deploy(network)(lr)
     assert sr.shape == (2, 3, 20, 28)
     assert torch.equal(lr, before)
-    torch.testing.assert_close(deployed, sr, rtol=0, atol=1e-5)
+    torch.testing.assert_close(deployed, sr, rtol=0, atol=1e-10)
 
 
 @each_skeleton
@@ -76,8 +78,9 @@ def test_a_training_starts_at_the_image_skip(
 @pytest.mark.parametrize("mode", IMAGE_SKIPS[1:])
 def test_interpolation_kernels_keep_brightness_and_colours_apart(mode: str) -> None:
     kernel = interpolation_kernel(mode)
-    expected = torch.eye(3).repeat(16, 1)
-    torch.testing.assert_close(kernel.sum((2, 3)), expected)
+    expected = torch.eye(3, dtype=torch.float64).repeat(16, 1)
+    # Up to 5 x 5 weights under 1, each rounded to float32.
+    torch.testing.assert_close(kernel.double().sum((2, 3)), expected, rtol=0, atol=25 * 2**-24)
 
 
 @each_format
@@ -118,8 +121,8 @@ def test_all_kinds_together_deploy_exactly(norm: str) -> None:
 
 @pytest.mark.parametrize("aggregation", AGGREGATIONS)
 def test_aggregation_by_definition(aggregation: str) -> None:
-    network = build(Architecture(8, (Block("idle"),) * 2, image_skip="none", aggregation=aggregation)).eval()
-    lr = torch.rand(1, 3, 4, 5)
+    network = build(Architecture(8, (Block("idle"),) * 2, image_skip="none", aggregation=aggregation)).double().eval()
+    lr = torch.rand(1, 3, 4, 5, dtype=torch.float64)
     trunk = network.get_submodule("trunk")
     assert isinstance(trunk, nn.ModuleList)
     with torch.no_grad():
@@ -131,7 +134,7 @@ def test_aggregation_by_definition(aggregation: str) -> None:
             "long_skip": lambda: last + head,
             "concat": lambda: network.get_submodule("aggregation.fuse")(torch.cat([first, last], 1)) + head,
         }[aggregation]()
-        torch.testing.assert_close(network(lr), network.get_submodule("upsampler")(feature, lr))
+        torch.testing.assert_close(network(lr), network.get_submodule("upsampler")(feature, lr), rtol=0, atol=1e-10)
 
 
 def test_empty_positions_are_not_built() -> None:
@@ -162,13 +165,13 @@ def test_a_residual_branch_starts_small_and_not_silent(kind: str) -> None:
 @pytest.mark.parametrize("upsampler", UPSAMPLERS)
 def test_exports_with_any_size(upsampler: str) -> None:
     architecture = Architecture(8, MIXED, upsampler, "bilinear", "long_skip")
-    network = deploy(build(architecture))
+    network = deploy(build(architecture)).double()
     sizes = {2: torch.export.Dim("height", min=2, max=512), 3: torch.export.Dim("width", min=2, max=512)}
-    exported = torch.export.export(network, (torch.rand(1, 3, 12, 16),), dynamic_shapes=(sizes,)).module()
+    exported = torch.export.export(network, (torch.rand(1, 3, 12, 16).double(),), dynamic_shapes=(sizes,)).module()
     for size in ((12, 16), (5, 9)):
-        lr = torch.rand(1, 3, *size)
+        lr = torch.rand(1, 3, *size, dtype=torch.float64)
         with torch.no_grad():
-            torch.testing.assert_close(exported(lr), network(lr), rtol=0, atol=1e-5)
+            torch.testing.assert_close(exported(lr), network(lr), rtol=0, atol=1e-10)
 
 
 def test_family_builds_from_json() -> None:
@@ -182,7 +185,7 @@ def test_family_builds_from_json() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "law"),
+    ("change", "constraint"),
     [
         ({"num_feat": 7}, "num_feat is a multiple of 4 from 8 to 64, got 7"),
         ({"upsampler": "deconv"}, "upsampler is one of two_step, one_step, nearest_conv, got 'deconv'"),
@@ -192,11 +195,11 @@ def test_family_builds_from_json() -> None:
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
-def test_family_refuses_what_breaks_a_law(change: dict[str, Any], law: str) -> None:
+def test_family_refuses_what_breaks_a_constraint(change: dict[str, Any], constraint: str) -> None:
     config = Architecture(8, MIXED).to_json() | change
-    with pytest.raises(ValueError, match=law):
+    with pytest.raises(ValueError, match=constraint):
         build_family(config)
-    with pytest.raises(InputError, match=f"this is no searched network: {law}"):
+    with pytest.raises(InputError, match=f"this is no searched network: {constraint}"):
         Description("searched", config).build()
 
 

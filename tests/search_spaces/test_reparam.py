@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from search_spaces.reparam import BranchedConv3x3, ConvNorm, DilutedConv
 from sr.deployment import deploy
 
+pytestmark = pytest.mark.numeric
+
 widths = st.integers(1, 12)
 sizes = st.tuples(st.integers(1, 7), st.integers(1, 7))
 
@@ -147,7 +149,7 @@ def test_growing_keeps_the_bases_and_evens_the_shares() -> None:
     assert diluted.bases.dtype == torch.float64
     assert torch.equal(diluted.bases[:3], before)
     assert diluted.mix.tolist() == [0.2] * 5
-    # Xavier's law: the bases are as large as those of any other convolution of these widths.
+    # Xavier's distribution: the bases are as large as those of any other convolution of these widths.
     assert float(diluted.bases.detach()[3:].abs().max()) <= (6 / (9 * (4 + 6))) ** 0.5
     diluted(random_input(4, (5, 5))).square().sum().backward()
     assert all(value.grad is not None and value.grad.any() for value in diluted.parameters())

@@ -183,7 +183,7 @@ INSIDE = Architecture(8, (Block("idle"),) * 3)
 
 
 @pytest.mark.parametrize(
-    ("outside", "law"),
+    ("outside", "constraint"),
     [
         (replace(INSIDE, num_feat=16), r"num_feat is one of \(8, 12\)"),
         (replace(INSIDE, blocks=(Block("inverted_x3"),)), "block_00 is one of "),
@@ -195,9 +195,9 @@ INSIDE = Architecture(8, (Block("idle"),) * 3)
     ],
     ids=["num_feat", "kind", "upsampler", "image_skip", "aggregation", "norm", "positions"],
 )
-def test_what_lies_outside_is_refused_by_its_law(outside: Architecture, law: str) -> None:
+def test_what_lies_outside_is_refused_by_its_constraint(outside: Architecture, constraint: str) -> None:
     assert TINY.decode(TINY.encode(INSIDE)) == INSIDE
-    with pytest.raises(ValueError, match=f"is outside tiny: .*{law}") as raised:
+    with pytest.raises(ValueError, match=f"is outside tiny: .*{constraint}") as raised:
         TINY.encode(outside)
     assert outside.summary in str(raised.value)
     with pytest.raises(ValueError, match="is outside tiny"):

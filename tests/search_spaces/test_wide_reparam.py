@@ -10,6 +10,8 @@ from torch import nn
 from search_spaces.wide_reparam import EDGE_FILTERS, Conv3XC, EdgeOrientedConv, ExpandedResidualConv, conv3xc
 from sr.deployment import deploy
 
+pytestmark = pytest.mark.numeric
+
 widths = st.integers(1, 8)
 ratios = st.integers(1, 3)
 sizes = st.tuples(st.integers(1, 7), st.integers(1, 7))

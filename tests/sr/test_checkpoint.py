@@ -15,6 +15,8 @@ from sr.checkpoint import FORMAT, Checkpoint, Description, load, load_network, o
 from sr.deployment import deploy
 from sr.errors import InputError
 
+pytestmark = pytest.mark.numeric
+
 BRANCHED = Architecture(8, (Block("branched_conv"), Block("residual_relu")), image_skip="bicubic")
 DESCRIPTIONS = {
     "searched": Description("searched", BRANCHED.to_json()),
@@ -73,6 +75,17 @@ def test_a_network_comes_back_bit_for_bit(name: str, deployed: bool, tmp_path: P
     with torch.inference_mode():
         assert torch.equal(back(lr), network(lr))
     assert [path.name for path in tmp_path.iterdir()] == ["net.pth"]
+
+
+def test_a_path_may_be_text(tmp_path: Path) -> None:
+    checkpoint, network = checkpoint_of(SMALL)
+    save(str(tmp_path / "net.pth"), checkpoint)
+    assert load(str(tmp_path / "net.pth")).description == SMALL
+    lr = torch.rand(1, 3, 16, 17)
+    with torch.inference_mode():
+        assert torch.equal(load_network(str(tmp_path / "net.pth"))(lr), network(lr))
+    with pytest.raises(InputError, match=r"no checkpoint at x\.pth"):
+        load_network("x.pth")
 
 
 def test_a_deployed_network_is_the_smaller_one(tmp_path: Path) -> None:

@@ -1,9 +1,8 @@
 from pathlib import Path
 
 import pytest
-import torch
 
-from sr.command import BAD_INPUT, DONE, INTERRUPTED, Parser, device, run, say
+from sr.command import BAD_INPUT, DONE, INTERRUPTED, Parser, command_line, run
 from sr.errors import InputError
 
 FLAGS = ("out", "data", "val", "device", "seed", "json")
@@ -41,9 +40,9 @@ def test_shared_flags_and_their_defaults() -> None:
     made.add_shared(*FLAGS, out="runs")
     args = made.parse_args([])
     assert (args.out, args.data, args.val, args.seed, args.json) == (Path("runs"), None, None, 0, None)
-    assert isinstance(args.device, torch.device)
+    assert args.device == "auto"
     args = made.parse_args(["--out", "a", "--val", "b", "--device", "cpu", "--seed", "7"])
-    assert (args.out, args.val, args.device, args.seed) == (Path("a"), Path("b"), torch.device("cpu"), 7)
+    assert (args.out, args.val, args.device, args.seed) == (Path("a"), Path("b"), "cpu", 7)
 
 
 def test_only_the_flags_asked_for_are_there() -> None:
@@ -89,35 +88,10 @@ def test_our_own_mistakes_are_not_hidden() -> None:
         run(lambda _: 1 // 0)
 
 
-def test_say_prints_where_it_is_told_to(capsys: pytest.CaptureFixture[str]) -> None:
-    say("result")
-    say("trouble", to_stderr=True)
-    assert capsys.readouterr() == ("result\n", "trouble\n")
+def test_a_full_disk_is_one_line_and_a_code(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(lambda _: fail(OSError(28, "No space left on device", "runs/log"))) == BAD_INPUT
+    assert capsys.readouterr().err == "error: runs/log: No space left on device\n"
 
 
-def test_devices_that_are_there() -> None:
-    assert device("cpu") == torch.device("cpu")
-    assert device("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
-
-
-@pytest.mark.parametrize("text", ["gpu", "", "tpu:0", "cuda:x", "mps", "meta"])
-def test_what_is_no_device_of_ours(text: str) -> None:
-    with pytest.raises(InputError, match="--device must be auto, cpu, cuda or cuda:N"):
-        device(text)
-
-
-def test_a_cuda_device_too_many() -> None:
-    there = torch.cuda.device_count()
-    with pytest.raises(InputError, match=f"this machine has {there} CUDA devices"):
-        device(f"cuda:{there}")
-
-
-@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")
-def test_no_cuda_is_an_input_error() -> None:
-    with pytest.raises(InputError, match="use --device cpu or auto"):
-        device("cuda")
-
-
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA device")
-def test_cuda_is_the_first_one() -> None:
-    assert device("cuda") == device("cuda:0") == torch.device("cuda", 0)
+def test_a_command_is_written_as_a_shell_reads_it() -> None:
+    assert command_line("sr.upscale", ["net.pth", "a photo.jpg"]) == "python -m sr.upscale net.pth 'a photo.jpg'"

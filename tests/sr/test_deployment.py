@@ -1,10 +1,13 @@
 import copy
 
+import pytest
 import torch
 from torch import nn
 
 from search_spaces.reparam import BranchedConv3x3, ConvNorm
 from sr.deployment import deploy
+
+pytestmark = pytest.mark.numeric
 
 
 def branched(channels: int) -> BranchedConv3x3:
@@ -29,13 +32,13 @@ def nested() -> nn.Module:
 
 
 def test_nested_modules_fold_and_compute_the_same() -> None:
-    network = nested().eval()
+    network = nested().double().eval()
     deployed = deploy(network)
     kinds = [type(module) for module in deployed.modules()]
     assert kinds.count(nn.Conv2d) == 4
     assert not {BranchedConv3x3, ConvNorm, nn.BatchNorm2d} & set(kinds)
-    lr = torch.rand(2, 3, 9, 7)
-    assert torch.allclose(deployed(lr), network(lr), atol=1e-5)
+    lr = torch.rand(2, 3, 9, 7, dtype=torch.float64)
+    torch.testing.assert_close(deployed(lr), network(lr), rtol=0, atol=1e-10)
 
 
 def test_the_original_is_untouched() -> None:
@@ -58,11 +61,11 @@ def test_the_copy_shares_no_tensor_and_is_in_eval_mode() -> None:
 
 
 def test_a_network_that_is_one_foldable_module() -> None:
-    network = branched(3)
+    network = branched(3).double()
     deployed = deploy(network)
     assert type(deployed) is nn.Conv2d
-    lr = torch.rand(1, 3, 5, 6)
-    assert torch.allclose(deployed(lr), network(lr), atol=1e-6)
+    lr = torch.rand(1, 3, 5, 6, dtype=torch.float64)
+    torch.testing.assert_close(deployed(lr), network(lr), rtol=0, atol=1e-10)
 
 
 def test_nothing_to_fold_gives_an_equal_network() -> None:

@@ -1,157 +1,61 @@
-"""An export computes what the network computes, at sizes it was not traced at."""
+"""The command that exports: every format, what it says of each, and what it refuses."""
 
-import sys
+import json
 from pathlib import Path
 
-import onnx
 import pytest
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
 
+import baselines
+from sr.checkpoint import Checkpoint, Description, save
+from sr.command import BAD_INPUT, DONE, run
+from sr.config import EXPORT_FORMATS, ExportConfig
 from sr.errors import InputError
-from sr.export import ExportError, check_parity, export_onnx, load_onnx, parity, write_program, write_safetensors
+from sr.export import main
+from sr.exporting import TOLERANCE, load_onnx
+from sr.upscaling import load_upscaler
 
 
-class Small(nn.Module):
-    """A convolutional x4 network with the parts that exporters get wrong: attention, pooling, resizing."""
-
-    def __init__(self, skip: str = "bilinear", attention: str = "none") -> None:
-        super().__init__()
-        self.skip, self.attention = skip, attention
-        self.head = nn.Conv2d(3, 8, 3, padding=1)
-        self.gate = nn.Conv2d(8, 8, 1)
-        self.strided = nn.Conv2d(8, 8, 3, stride=2)
-        self.tail = nn.Conv2d(8, 48, 3, padding=1)
-        self.shuffle = nn.PixelShuffle(4)
-
-    def forward(self, lr: Tensor) -> Tensor:
-        features = F.relu(self.head(lr))
-        if self.attention == "squeeze":
-            features = features * torch.sigmoid(self.gate(features.mean((2, 3), keepdim=True)))
-        if self.attention == "spatial":
-            pooled = F.max_pool2d(self.strided(features), kernel_size=7, stride=3)
-            mask = F.interpolate(pooled, size=features.shape[2:], mode="bilinear", align_corners=False)
-            features = features * torch.sigmoid(mask)
-        if self.skip == "nearest":
-            return self.shuffle(self.tail(features)) + F.interpolate(lr, scale_factor=4, mode="nearest")
-        return self.shuffle(self.tail(features)) + F.interpolate(
-            lr, scale_factor=4, mode=self.skip, align_corners=False
-        )
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a checkpoint of a small hand-designed network in training form."""
+    path = tmp_path_factory.mktemp("network") / "small.pth"
+    config = {"name": "ecbsr", "num_feat": 4, "num_block": 1}
+    torch.manual_seed(0)
+    save(path, Checkpoint(Description("baseline", config), baselines.build_family(config).state_dict()))
+    return path
 
 
-class OtherWhenTraced(nn.Module):
-    """A network that exporters see another form of."""
-
-    def forward(self, lr: Tensor) -> Tensor:
-        up = F.interpolate(lr, scale_factor=4, mode="nearest")
-        return up * (2.0 if torch.compiler.is_exporting() else 1.0)
-
-
-KINDS = {
-    "plain": {"skip": "bilinear"},
-    "squeeze-excite": {"skip": "bilinear", "attention": "squeeze"},
-    "spatial attention": {"skip": "bilinear", "attention": "spatial"},
-    "nearest skip": {"skip": "nearest"},
-}
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_onnx_is_one_file_of_free_size_that_computes_the_same(kind, tmp_path, capfd):
-    network = Small(**KINDS[kind]).train()
-    path = tmp_path / "out" / "small.onnx"
-    assert export_onnx(network, path) < 1e-5
-    assert network.training, "the network given must be left as it was"
-    assert [entry.name for entry in path.parent.iterdir()] == ["small.onnx"]
-    graph = onnx.load(path).graph
-    assert [graph.input[0].name, graph.output[0].name] == ["lr", "sr"]
-    axes = graph.input[0].type.tensor_type.shape.dim
-    assert [axis.dim_param or axis.dim_value for axis in axes] == ["batch", 3, "height", "width"]
-
-    exported = load_onnx(path)
-    for n, height, width in [(1, 16, 16), (3, 45, 30), (2, 99, 17)]:
-        lr = torch.rand(n, 3, height, width)
-        output = exported(lr)
-        assert output.shape == (n, 3, 4 * height, 4 * width)
-        torch.testing.assert_close(output, network.eval()(lr), atol=1e-5, rtol=0)
-    captured = capfd.readouterr()
-    assert captured.out == captured.err == ""
+def test_every_format_is_written_and_said_to_agree(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    figures = tmp_path / "figures.json"
+    assert run(main, [str(checkpoint), "--out", str(tmp_path), "--json", str(figures)]) == DONE
+    said = capsys.readouterr().out
+    for ending in EXPORT_FORMATS:
+        assert (tmp_path / f"small.{ending}").stat().st_size > 0
+        assert f"small.{ending}: " in said
+    differences = json.loads(figures.read_text(encoding="utf-8"))
+    assert differences["small.safetensors"] is None
+    assert all(differences[f"small.{ending}"] <= TOLERANCE for ending in ("onnx", "pt2"))
+    lr = torch.rand(1, 3, 20, 30)
+    with torch.inference_mode():
+        assert torch.allclose(load_onnx(tmp_path / "small.onnx")(lr), load_upscaler(checkpoint)(lr), atol=TOLERANCE)
 
 
-def test_program_is_of_free_size_and_computes_the_same(tmp_path):
-    network = Small(attention="spatial").eval()
-    path = tmp_path / "small.pt2"
-    assert write_program(network, path) < 1e-5
-    program = torch.export.load(path).module()
-    lr = torch.rand(1, 3, 33, 50)
-    torch.testing.assert_close(program(lr), network(lr), atol=1e-5, rtol=0)
+def test_one_format_leaves_one_file(checkpoint: Path, tmp_path: Path) -> None:
+    assert run(main, [str(checkpoint), "--formats", "safetensors", "--out", str(tmp_path)]) == DONE
+    assert [path.name for path in tmp_path.iterdir()] == ["small.safetensors"]
 
 
-def test_safetensors_hold_the_state_dict(tmp_path):
-    from safetensors.torch import load_file
-
-    network = Small()
-    network.gate.bias = network.head.bias
-    path = tmp_path / "small.safetensors"
-    write_safetensors(network, path)
-    torch.testing.assert_close(load_file(path), dict(network.state_dict()))
+@pytest.mark.parametrize("formats", ["", "onnx,tflite", "ONNX"])
+def test_an_unknown_format_is_named_with_those_that_are(formats: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(InputError, match="--formats must be of onnx, pt2, safetensors"):
+        ExportConfig(Path("x.pth"), tuple(formats.split(",")))
+    assert run(main, ["x.pth", "--formats", formats]) == BAD_INPUT
+    assert repr(formats) in capsys.readouterr().err
 
 
-def test_without_safetensors_it_says_what_to_install(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "safetensors.torch", None)
-    with pytest.raises(InputError, match=r"pip install 'paretosr\[export\]'"):
-        write_safetensors(Small(), tmp_path / "small.safetensors")
-
-
-@pytest.mark.parametrize("write", [export_onnx, write_program])
-def test_an_export_that_differs_is_refused_and_leaves_no_file(write, tmp_path):
-    with pytest.raises(ExportError, match=r"within 0\.0001"):
-        write(OtherWhenTraced(), tmp_path / "wrong.bin")
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_parity_is_the_largest_difference_over_all_sizes():
-    class Shifted(nn.Module):
-        def forward(self, lr: Tensor) -> Tensor:
-            return lr + (0.25 if lr.shape[2] == 9 else 0.125)
-
-    sizes = [(8, 8), (9, 8), (10, 8)]
-    assert parity(nn.Identity(), Shifted(), sizes) == pytest.approx(0.25, abs=1e-6)
-    assert parity(nn.Identity(), nn.Identity(), sizes) == 0.0
-    assert parity(nn.Identity(), nn.ZeroPad2d(1), sizes) == float("inf")
-
-
-@pytest.mark.parametrize("difference", [1.1e-4, float("inf"), float("nan")])
-def test_parity_over_the_tolerance_is_an_error(difference):
-    with pytest.raises(ExportError):
-        check_parity(Path("x.onnx"), difference)
-    check_parity(Path("x.onnx"), 0.9e-4)
-
-
-def test_load_onnx_names_what_is_no_network(tmp_path):
-    with pytest.raises(InputError, match="no ONNX network at"):
-        load_onnx(tmp_path / "missing.onnx")
-    for content in (b"", b"no network"):
-        path = tmp_path / "broken.onnx"
-        path.write_bytes(content)
-        with pytest.raises(InputError, match=r"broken\.onnx is no ONNX network"):
-            load_onnx(path)
-
-
-def test_load_onnx_refuses_a_network_of_another_task(tmp_path):
-    def network_of(channels: int, kind: int) -> Path:
-        value = onnx.helper.make_tensor_value_info
-        shape = [1, channels, 8, 8]
-        graph = onnx.helper.make_graph(
-            [onnx.helper.make_node("Identity", ["x"], ["y"])], "g", [value("x", kind, shape)], [value("y", kind, shape)]
-        )
-        opset = [onnx.helper.make_opsetid("", 18)]
-        path = tmp_path / f"{channels}-{kind}.onnx"
-        onnx.save(onnx.helper.make_model(graph, opset_imports=opset, ir_version=9), path)
-        return path
-
-    with pytest.raises(InputError, match="takes one"):
-        load_onnx(network_of(1, onnx.TensorProto.FLOAT))
-    with pytest.raises(InputError, match="takes float32"):
-        load_onnx(network_of(3, onnx.TensorProto.FLOAT16))
-    assert load_onnx(network_of(3, onnx.TensorProto.FLOAT)).input_name == "x"
+def test_no_checkpoint_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(main, [str(tmp_path / "x.pth"), "--out", str(tmp_path)]) == BAD_INPUT
+    assert "no checkpoint at" in capsys.readouterr().err

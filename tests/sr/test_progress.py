@@ -1,13 +1,10 @@
+"""Events of long work: how far it has come, and how long it will take."""
+
+import math
+
 import pytest
 
-from sr import progress
-from sr.progress import Progress, duration
-
-
-@pytest.fixture
-def always(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Draw a plain line at every step."""
-    monkeypatch.setattr(progress, "PLAIN_LINE_SECONDS", 0.0)
+from sr.progress import Event, Message, Progress, Step, duration, no_report
 
 
 @pytest.mark.parametrize(
@@ -19,55 +16,66 @@ def test_durations(seconds: float, text: str) -> None:
     assert duration(seconds) == text
 
 
-@pytest.mark.usefixtures("always")
-def test_plain_lines_tell_the_share_and_the_note(capsys: pytest.CaptureFixture[str]) -> None:
-    with Progress("training", 4) as shown:
-        shown.step(2, "loss 0.5")
-        shown.step(2)
-    out, err = capsys.readouterr()
-    lines = err.splitlines()
-    assert out == ""
-    assert len(lines) == 2
-    assert lines[0].startswith("training: 2/4 step, ")
-    assert lines[0].endswith(" left, loss 0.5")
-    assert lines[1] == "training: 4/4 step, 0 s left"
+def test_every_step_is_reported_and_the_end_too() -> None:
+    events: list[Event] = []
+    with Progress("training", 4, report=events.append) as progress:
+        progress.step(2, "loss 0.5")
+        progress.step(2)
+    steps = [event for event in events if isinstance(event, Step)]
+    assert len(steps) == len(events) == 3
+    assert [(step.label, step.done, step.total, step.unit) for step in steps] == [
+        ("training", 2, 4, "step"), ("training", 4, 4, "step"), ("training", 4, 4, "step"),
+    ]  # fmt: skip
+    assert [step.note for step in steps] == ["loss 0.5", "", ""]
+    assert [step.ended for step in steps] == [False, False, True]
+    assert steps[0].seconds_left > 0
+    assert steps[1].seconds_left == 0
 
 
-@pytest.mark.usefixtures("always")
-def test_what_was_done_before_counts_as_done(capsys: pytest.CaptureFixture[str]) -> None:
-    with Progress("reading", 10, "picture", start=6) as shown:
-        shown.step()
-    assert capsys.readouterr().err.startswith("reading: 7/10 picture, ")
-    assert shown.done == 7
+def test_what_was_done_before_counts_as_done_and_not_for_the_speed() -> None:
+    progress = Progress("training", 100, start=50)
+    assert progress.done == 50
+    progress.done += 10
+    seconds = [Progress.seconds_left(progress, elapsed) for elapsed in (20.0, 40.0)]
+    # Ten of the fifty that were left: four times as long again.
+    assert seconds == [80.0, 160.0]
 
 
-def test_the_time_left_is_that_of_the_pace_since_the_start() -> None:
-    shown = Progress("training", 100, start=50)
-    shown.step(10)
-    shown.began -= 20.0
-    assert shown.line() == "training: 60/100 step, 1 m 20 s left"
+def test_before_the_first_step_nobody_knows_how_long_it_takes() -> None:
+    assert Progress("training", 100, start=50).seconds_left(20.0) == math.inf
+    assert Progress("training", 100, start=100).seconds_left(20.0) == 0.0
 
 
-def test_what_ends_soon_draws_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    with Progress("training", 3) as shown:
-        for _ in range(3):
-            shown.step()
-    assert capsys.readouterr() == ("", "")
+def test_an_error_passes_through_and_ends_the_work() -> None:
+    events: list[Event] = []
 
-
-@pytest.mark.usefixtures("always")
-def test_quiet_draws_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    with Progress("training", 3, quiet=True) as shown:
-        shown.step(3)
-    assert capsys.readouterr() == ("", "")
-    assert shown.done == 3
-
-
-@pytest.mark.usefixtures("always")
-def test_errors_pass_through() -> None:
     def fail() -> None:
-        with Progress("training", 3):
+        with Progress("training", 3, report=events.append):
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         fail()
+    (step,) = events
+    assert isinstance(step, Step)
+    assert step.ended
+
+
+def test_by_default_nobody_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with Progress("training", 3) as progress:
+        progress.step(3)
+    no_report(Message("to nobody"))
+    assert capsys.readouterr() == ("", "")
+    assert progress.done == 3
+
+
+@pytest.mark.parametrize(
+    ("event", "line"),
+    [
+        (Message("a result"), "a result"),
+        (Step("training", 2, 4, "step", 20.0), "training: 2/4 step, 20 s left"),
+        (Step("training", 4, 4, "step", 0.0, "loss 0.5"), "training: 4/4 step, 0 s left, loss 0.5"),
+        (Step("reading", 0, 4, "B", math.inf), "reading: 0/4 B"),
+    ],
+)
+def test_an_event_as_text_by_hand(event: Event, line: str) -> None:
+    assert str(event) == line

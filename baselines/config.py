@@ -1,0 +1,122 @@
+"""What the commands here are asked for, as frozen values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sr.constraints import DTYPE_NAMES, as_paths, flag, one_of
+from sr.errors import InputError
+from sr.lr_size import LrSize
+
+
+@dataclass(frozen=True)
+class TableConfig:
+    """What is counted and measured for the challenge's tables.
+
+    Attributes:
+        systems: Only these, by system or by baseline, in any case; None for all.
+        counts_only: Whether nothing is measured.
+        device: auto, cpu, cuda or cuda:N.
+        lr_size: Height and width of the LR picture that runtimes are for.
+        dtype: One of `DTYPE_NAMES`.
+        challenge: Whether the challenge's own protocol is gone through too.
+        frames: A CSV of width,height: the frames of that protocol; None for DIV2K's 100 test pictures.
+        out: Folder of the record of what was measured.
+        html: Where the page is written; None for nowhere.
+        json: Where the figures are written; None for nowhere.
+
+    Raises:
+        InputError: Where the dtype is none, or a page is asked for and nothing is measured.
+    """
+
+    systems: tuple[str, ...] | None = None
+    counts_only: bool = False
+    device: str = "auto"
+    lr_size: LrSize = (256, 256)
+    dtype: str = "float32"
+    challenge: bool = False
+    frames: Path | None = None
+    out: Path = Path("runs/table")
+    html: Path | None = None
+    json: Path | None = None
+
+    def __post_init__(self) -> None:
+        as_paths(self, "frames", "out", "html", "json")
+        one_of(self, "dtype", DTYPE_NAMES)
+        if self.counts_only and self.html:
+            raise InputError("--html draws runtimes, and --counts-only measures none; leave one of them out")
+
+    @property
+    def record(self) -> Path:
+        """The file that keeps what was measured."""
+        return self.out / "rows.json"
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """A training of a baseline.
+
+    Attributes:
+        name: A key of `BASELINES`.
+        out: The checkpoint to write.
+        config: What replaces the defaults of the network's constructor.
+        steps: Of all stages together.
+        batch: Patches a step, in every stage; None for those of the recipe.
+        patch: Side of the LR patches, in every stage; None for that of the recipe.
+        learning_rate: In every stage; None for that of the recipe.
+        data: Folder of HR pictures to train on; None for those inside scikit-image.
+        val: Folder of HR pictures to validate on; None for those inside scikit-image.
+        device: auto, cpu, cuda or cuda:N.
+        seed: Of the network's first weights and of the patches.
+        resume: Whether to go on with a training that was interrupted.
+        json: Where the figures are written; None for nowhere.
+
+    Raises:
+        InputError: Where a number is not over 0.
+    """
+
+    name: str
+    out: Path
+    config: Mapping[str, Any] = field(default_factory=dict)
+    steps: int = 10_000
+    batch: int | None = None
+    patch: int | None = None
+    learning_rate: float | None = None
+    data: Path | None = None
+    val: Path | None = None
+    device: str = "auto"
+    seed: int = 0
+    resume: bool = False
+    json: Path | None = None
+
+    def __post_init__(self) -> None:
+        as_paths(self, "out", "data", "val", "json")
+        for name in ("steps", "batch", "patch", "learning_rate"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise InputError(f"{flag(name)} must be over 0, got {value}")
+
+    @property
+    def overrides(self) -> dict[str, Any]:
+        """The fields of every stage's recipe that are replaced."""
+        given = {name: getattr(self, name) for name in ("batch", "patch", "learning_rate")}
+        return {name: value for name, value in given.items() if value is not None} | {"seed": self.seed}
+
+
+@dataclass(frozen=True)
+class ConvertConfig:
+    """A conversion of official weights.
+
+    Attributes:
+        name: A key of `BASELINES` whose official parameter names are known.
+        weights: The file that the authors published.
+        out: The checkpoint to write.
+    """
+
+    name: str
+    weights: Path
+    out: Path
+
+    def __post_init__(self) -> None:
+        as_paths(self, "weights", "out")

@@ -1,0 +1,1 @@
+"""The hand-designed networks of the field, one file per system."""

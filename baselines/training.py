@@ -1,0 +1,188 @@
+"""A training of a baseline by the stages of its paper, which goes on after an interruption."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import torch
+from torch import nn
+
+from baselines.config import TrainConfig
+from baselines.registry import BASELINES, build, build_family
+from baselines.stages import Stage
+from sr.checkpoint import Checkpoint, Description, load, save
+from sr.data.pairs import Pairs, on_device
+from sr.data.sources import load_pairs
+from sr.deployment import deploy
+from sr.errors import InputError
+from sr.measure.quality import Quality, bicubic_quality, evaluate
+from sr.measure.target import parse_device
+from sr.progress import Message, Report, no_report
+from sr.training.fit import fit
+from sr.training.recipe import Recipe
+from sr.training.trainer import TrainingFailedError
+
+# Pictures with a smaller LR side are left out.
+_SMALLEST_SIDE, _SMALLEST_VALIDATION_SIDE = 32, 16
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training came to.
+
+    Attributes:
+        quality: Of the deployed network, on the validation pictures.
+        bicubic: Of bicubic interpolation on the same pictures.
+        recipes: How each stage was trained.
+    """
+
+    quality: Quality
+    bicubic: Quality
+    recipes: tuple[Recipe, ...]
+
+    def recipe_json(self) -> dict[str, Any]:
+        """Return the recipes as a checkpoint holds them."""
+        return {"stages": [asdict(recipe) for recipe in self.recipes]}
+
+
+def train(config: TrainConfig, report: Report = no_report) -> Trained:
+    """Train a network stage by stage, judge it, and save the deployed form.
+
+    Between its stages a training is kept in FILE.partial beside the checkpoint to be, and within a stage in FILE.state;
+    both go when the checkpoint is written.
+
+    Args:
+        config: What is trained, how, on what, and where it is written.
+        report: Is told of every stage and of its steps.
+
+    Returns:
+        How good the deployed network is, and how each stage was trained.
+
+    Raises:
+        InputError: Where the network has no such config, a file is already there, there is or is no interrupted
+            training as asked, or the loss does not stay finite.
+    """
+    device = parse_device(config.device)
+    if config.out.exists():
+        raise InputError(f"{config.out} is already there; name another --out, or remove it")
+    # Refuses a wrong name or config before anything is read.
+    build(config.name, **config.config)
+    pairs = on_device(load_pairs(config.data, "train", minimum_lr_side=_SMALLEST_SIDE, report=report), device)
+    val = load_pairs(config.val, "val", minimum_lr_side=_SMALLEST_VALIDATION_SIDE, report=report)
+    stages = BASELINES[config.name].recipe
+    recipes = [_limited(stage.recipe(config.steps, config.overrides), pairs) for stage in stages]
+    files = _Files.beside(config.out)
+    network = deployed_form(config.name, config.config, _through_stages(config, recipes, pairs, device, files, report))
+    trained = Trained(evaluate(network.to(device), val, device), bicubic_quality(val, device), tuple(recipes))
+    description = Description("baseline", {"name": config.name, **config.config})
+    save(config.out, Checkpoint(description, network.cpu().state_dict(), deployed=True, recipe=trained.recipe_json()))
+    files.partial.unlink(missing_ok=True)
+    return trained
+
+
+def deployed_form(name: str, config: Mapping[str, Any], trained: nn.Module) -> nn.Module:
+    """Return the network to ship: what is only trained (branches, early exits) folded or left out."""
+    network = deploy(build(name, **config))
+    tensors = deploy(trained.cpu()).state_dict()
+    network.load_state_dict({key: tensors[key] for key in network.state_dict()})
+    return network
+
+
+def _limited(recipe: Recipe, pairs: Pairs) -> Recipe:
+    """Return the recipe with a patch that every training picture can give: papers cut theirs from 2K pictures."""
+    return replace(recipe, patch=min(recipe.patch, pairs.smallest_side()))
+
+
+@dataclass(frozen=True)
+class _Files:
+    """Where a training is kept between its stages, and within one."""
+
+    partial: Path
+    state: Path
+
+    @classmethod
+    def beside(cls, out: Path) -> "_Files":
+        """Return those of the checkpoint to be."""
+        return cls(out.with_name(out.name + ".partial"), out.with_name(out.name + ".state"))
+
+    @property
+    def are_there(self) -> bool:
+        """Whether an interrupted training left one."""
+        return self.partial.exists() or self.state.exists()
+
+
+@dataclass(frozen=True)
+class _Training:
+    """A training between two stages: the network, the config that describes it now, whether it is deployed already."""
+
+    network: nn.Module
+    config: Mapping[str, Any]
+    folded: bool = False
+    stages_done: int = 0
+
+
+class _Growing(Protocol):
+    """A network of kernels under dilution, with as many bases as its config says."""
+
+    def grow(self, count: int) -> None:
+        """Add `count` bases to every kernel."""
+        ...
+
+
+def _through_stages(
+    config: TrainConfig, recipes: Sequence[Recipe], pairs: Pairs, device: torch.device, files: _Files, report: Report
+) -> nn.Module:
+    """Train the stages that are left, each by its recipe, and return the network in its last form."""
+    entry = BASELINES[config.name]
+    asked = {"name": config.name, **config.config, **entry.training_form}
+    torch.manual_seed(config.seed)
+    training = _resumed(files, asked, config.out) if config.resume else _begun(files, asked, config.out)
+    for index in range(training.stages_done, len(recipes)):
+        training = _entering(entry.recipe[index], training)
+        report(Message(f"stage {index + 1} of {len(recipes)}: {recipes[index].steps:,} steps"))
+        label = f"{config.name}, stage {index + 1}"
+        try:
+            fit(training.network, recipes[index], pairs, device, state=files.state, label=label, report=report)
+        except TrainingFailedError as error:
+            raise InputError(f"the training failed: {error}; try a smaller --learning-rate or --batch") from error
+        training = replace(training, stages_done=index + 1)
+        _keep(training, files, asked)
+    return training.network
+
+
+def _begun(files: _Files, asked: Mapping[str, Any], out: Path) -> _Training:
+    """Return a training before its first stage; raises InputError where an interrupted one is there."""
+    if files.are_there:
+        raise InputError(f"{out} has an interrupted training beside it; go on with --resume, or remove {files.state}")
+    return _Training(build_family(asked), asked)
+
+
+def _resumed(files: _Files, asked: Mapping[str, Any], out: Path) -> _Training:
+    """Return the training as its last finished stage left it; raises InputError where there is none or another one."""
+    if not files.are_there:
+        raise InputError(f"there is no interrupted training beside {out}; leave --resume out to start one")
+    if not files.partial.exists():
+        return _Training(build_family(asked), asked)
+    kept = load(files.partial)
+    if kept.recipe.get("asked") != asked:
+        raise InputError(f"{files.partial} is of {kept.recipe.get('asked')}; give the same flags, or remove it")
+    return _Training(kept.build(), kept.description.config, kept.deployed, int(kept.recipe["stages_done"]))
+
+
+def _entering(stage: Stage, training: _Training) -> _Training:
+    """Do to the network what the stage begins with."""
+    if stage.begin == "fold":
+        return replace(training, network=deploy(training.network), folded=True)
+    if stage.begin == "grow":
+        cast("_Growing", training.network).grow(1)
+        return replace(training, config={**training.config, "bases": training.config["bases"] + 1})
+    return training
+
+
+def _keep(training: _Training, files: _Files, asked: Mapping[str, Any]) -> None:
+    """Write the network as a finished stage leaves it."""
+    description = Description("baseline", training.config)
+    recipe = {"stages_done": training.stages_done, "asked": asked}
+    save(files.partial, Checkpoint(description, training.network.state_dict(), training.folded, recipe))
+    files.state.unlink(missing_ok=True)

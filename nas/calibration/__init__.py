@@ -1,0 +1,1 @@
+"""What cheap scores are worth, by networks that are trained in full."""

@@ -1,0 +1,55 @@
+"""The config that the commands of this package share: frozen values that keep their constraints."""
+
+import math
+from dataclasses import dataclass
+
+from search_spaces import SPACES
+from sr.constraints import DTYPE_NAMES, as_paths, at_least, one_of
+from sr.errors import InputError
+from sr.files import StrPath
+from sr.lr_size import SMALLEST_SIDE, LrSize
+
+
+@dataclass(frozen=True, kw_only=True)
+class SharedConfig:
+    """What is searched, within what budget, on which device, and what candidates are trained on.
+
+    Attributes:
+        budget_ms: Milliseconds for one LR picture that nine runs of ten must keep to.
+        space: A key of `search_spaces.SPACES`.
+        lr_size: Height and width of that LR picture, in pixels.
+        dtype: What a network is timed in: a key of `sr.deployment.DTYPES`.
+        batch: Patches a training step; None for the device's default.
+        patch: Side of the LR patches, in pixels; None for the device's default.
+        data: Folder of HR pictures to train on; None for those inside scikit-image. Held as a `Path`.
+        val: Folder of pictures to validate on; None for those inside scikit-image, or DIV2K's own where `data` is
+            DIV2K. Held as a `Path`.
+        device: auto, cpu, cuda or cuda:N.
+        seed: What everything that is drawn depends on.
+
+    Raises:
+        InputError: Where a value breaks its constraint; the line names the command's flag.
+    """
+
+    budget_ms: float
+    space: str = "msrresnet"
+    lr_size: LrSize = (256, 256)
+    dtype: str = "float32"
+    batch: int | None = None
+    patch: int | None = None
+    data: StrPath | None = None
+    val: StrPath | None = None
+    device: str = "auto"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        as_paths(self, "data", "val")
+        if not (math.isfinite(self.budget_ms) and self.budget_ms > 0):
+            raise InputError(f"--budget-ms must be a number of milliseconds over zero, got {self.budget_ms!r}")
+        one_of(self, "space", tuple(sorted(SPACES)))
+        one_of(self, "dtype", DTYPE_NAMES)
+        if len(self.lr_size) != 2 or min(self.lr_size) < SMALLEST_SIDE:
+            raise InputError(
+                f"--lr-size must be a height and a width of at least {SMALLEST_SIDE} pixels, got {self.lr_size}"
+            )
+        at_least(1, self, "batch", "patch")

@@ -1,0 +1,68 @@
+"""From a config to what all candidates are evaluated by: pictures, target and recipe."""
+
+from pathlib import Path
+
+from nas.config.shared import SharedConfig
+from nas.evaluate import Setup
+from search_spaces.msrresnet import REFERENCE_NETWORK
+from sr.data.pairs import Pairs, on_device, same_pictures
+from sr.data.sources import load_pairs
+from sr.errors import InputError
+from sr.measure.target import Target
+from sr.progress import Report, no_report
+from sr.training.recipe import Recipe
+
+# Short trainings are judged on the centres of a few pictures: enough to rank, in a fraction of the time.
+CROP_SIDE, CROPS = 96, 20
+# Batch and LR patch: in the minutes that a CPU search has, many small steps go further than few large ones.
+SMALL_STEPS, LARGE_STEPS = (8, 24), (32, 48)
+
+
+def load_pictures(config: SharedConfig, report: Report = no_report) -> tuple[Pairs, Pairs]:
+    """Load training and validation pictures, in this order.
+
+    Raises:
+        InputError: Where they share a picture, a folder holds none, or one is smaller than a patch.
+    """
+    _, patch = _batch_and_patch(config)
+    data, val = (None if folder is None else Path(folder) for folder in (config.data, config.val))
+    is_div2k = data is not None and (data / "DIV2K_valid_HR").is_dir()
+    training = load_pairs(data, "train", minimum_lr_side=patch, report=report)
+    validation = load_pairs(val or (data if is_div2k else None), "val", minimum_lr_side=16, report=report)
+    if shared := same_pictures(training, validation):
+        raise InputError(
+            f"training and validation must not share a picture, but both hold {', '.join(shared[:3])}; "
+            f"give --val a folder of its own"
+        )
+    return training, validation
+
+
+def make_setup(config: SharedConfig, steps: int, train: Pairs, val: Pairs) -> Setup:
+    """Put together what all candidates share.
+
+    Args:
+        config: The budget, the target and the seed; batch and patch have the device's defaults.
+        steps: Of the training of one candidate.
+        train: Pictures to train on; they go to the device where they fit.
+        val: Pictures to validate on, of which candidates see the centres of a few.
+    """
+    target = target_of(config)
+    batch, patch = _batch_and_patch(config)
+    return Setup(
+        budget_ms=config.budget_ms,
+        target=target,
+        recipe=Recipe(steps=steps, batch=batch, patch=patch, seed=config.seed, solve_output=True),
+        train=on_device(train, target.device),
+        val=val.centre_crops(CROP_SIDE, CROPS).to(target.device),
+        reference=REFERENCE_NETWORK,
+    )
+
+
+def target_of(config: SharedConfig) -> Target:
+    """Return what networks are to be fast on; raises InputError where that device is not there."""
+    return Target.of(config.device, config.lr_size, config.dtype)
+
+
+def _batch_and_patch(config: SharedConfig) -> tuple[int, int]:
+    batch, patch = SMALL_STEPS if target_of(config).device.type == "cpu" else LARGE_STEPS
+    return batch if config.batch is None else config.batch, patch if config.patch is None else config.patch

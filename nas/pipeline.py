@@ -1,0 +1,249 @@
+"""A whole search: from a config to a trained and exported network, its page and its tables."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
+
+from nas.config.fidelity import TRAINED_RUNGS
+from nas.config.measurement_plan import DEFAULT_PLAN, MeasurementPlan
+from nas.config.search import SearchConfig
+from nas.evaluate import Setup, cost_candidate
+from nas.evaluation_setup import load_pictures, make_setup
+from nas.finalize import Chosen, Finalist, final_recipe, pick, pick_again, train_and_ship
+from nas.loop import Search
+from nas.predictors.feasibility import is_predicted_feasible
+from nas.predictors.latency_table import LatencyTable, empty_table, measure_entries, open_table
+from nas.predictors.surrogate import Surrogate
+from nas.report import closing_lines, nothing_within, write_page, write_tables
+from nas.result import SearchResult
+from nas.resume import is_begun, open_study, teacher_of
+from nas.samplers.protocol import Sampler, SearchProblem
+from nas.samplers.registry import check_sampler, make_sampler
+from nas.study import Study
+from nas.time_budget import TimeBudget
+from nas.training.fidelity_schedule import FidelitySchedule, fidelity_schedule
+from nas.training.pool_speed import measure_pool_speeds
+from nas.training.supernet_store import train_or_load_supernet
+from nas.training.worker_pool import executor
+from nas.trial import Trial
+from search_spaces import SPACES
+from search_spaces.architecture import Architecture
+from search_spaces.space import SearchSpace
+from sr.data.pairs import Pairs
+from sr.files import write_text
+from sr.lr_size import size_text
+from sr.progress import Message, Report, duration, no_report
+from sr.training.recipe import Recipe
+
+# Finding out how many trainings at once are fastest takes half a minute.
+_WORTH_A_POOL_SECONDS = 900.0
+
+
+def search(
+    config: SearchConfig,
+    *,
+    report: Report = no_report,
+    on_trial: Callable[[Trial], None] | None = None,
+    plan: MeasurementPlan = DEFAULT_PLAN,
+    command: str = "",
+) -> SearchResult:
+    """Find, train and export the network with the best PSNR within a runtime budget on this device.
+
+    Stopped anywhere, the same call with `resume=True` goes on and loses at most the running candidates.
+
+    Args:
+        config: What is searched, within what limits, and where the results go.
+        report: Is told of every step; see `sr.progress`.
+        on_trial: Is called with each trial as its outcome, and later each further rung, is recorded.
+        plan: How much is measured.
+        command: What is written to command.txt, such as how the search was started.
+
+    Returns:
+        The trials, the front, and the chosen network; without one where nothing was within the budget.
+
+    Raises:
+        InputError: Where the config asks for what is not there, or does not go with the study in the folder.
+    """
+    check_sampler(config.sampler)
+    space, time_budget = SPACES[config.space], TimeBudget(config.seconds, config.trials)
+    exists, teacher = is_begun(config), teacher_of(config)
+    setup, val = prepare(config, time_budget, report)
+    # The ladder's constraint, and that the results can be written, speak now and not after minutes or hours.
+    fidelity_schedule(config.fidelity, setup, Path(config.out), fewest_first_steps=plan.fewest_first_steps)
+    write_text(Path(config.out) / "command.txt", command + "\n")
+    study, setup = open_study(config, space, setup, teacher, exists=exists)
+    try:
+        table = empty_table(setup.target)
+        if config.use_predictions:
+            table = _latency_table(setup, space, time_budget, plan, report, measure=not exists)
+        fidelity = _fidelity(config, space, setup, table, time_budget, plan, report)
+        surrogate = Surrogate(table, setup.budget_ms, setup.target.lr_size, fidelity.ladder, fidelity.is_trainable)
+        if study.settings["phase"] != "training":
+            problem = SearchProblem(
+                space, config.seed, setup.budget_ms, surrogate.is_predicted_feasible, surrogate.acquisition
+            )
+            if config.use_seeds:
+                study.enqueue(problem.worthwhile_seeds())
+            sampler = make_sampler(config.sampler, config.nni_tuner, problem)
+            _explore(config, study, sampler, fidelity, surrogate, time_budget, plan, report, on_trial)
+        return _finish(config, study, fidelity, surrogate, time_budget, val, plan, report)
+    except KeyboardInterrupt:
+        write_tables(Path(config.out), study.trials)
+        report(Message(f"interrupted with {len(study.trials)} trials recorded; the same command with --resume goes on"))
+        raise
+
+
+def prepare(config: SearchConfig, time_budget: TimeBudget, report: Report) -> tuple[Setup, Pairs]:
+    """Load the pictures and put together what all candidates share; say what is about to be searched, on what.
+
+    Returns:
+        The setup, its recipe open in precision and memory format, and all validation pictures on the target's device.
+    """
+    train, val = load_pictures(config, report)
+    steps = config.trial_steps or time_budget.trial_steps(TRAINED_RUNGS[config.fidelity])
+    setup = make_setup(config, steps, train, val)
+    setup = replace(setup, recipe=replace(setup.recipe, distillation=config.teacher_share))
+    space, place = SPACES[config.space], setup.target.conditions
+    size = size_text(place.lr_size)
+    report(Message(f"space {space.name}: {space.size:.2e} descriptions, {space.networks:.2e} different networks"))
+    report(Message(
+        f"budget {setup.budget_ms:g} ms for {size} LR, {place.dtype}, {place.device}, {place.threads} threads"
+    ))  # fmt: skip
+    report(Message(f"pictures: {len(train)} to train on, {len(val)} to validate on; {steps} steps a candidate"))
+    return setup, val.to(setup.target.device)
+
+
+def _latency_table(
+    setup: Setup, space: SearchSpace, time_budget: TimeBudget, plan: MeasurementPlan, report: Report, *, measure: bool
+) -> LatencyTable:
+    """Return what predicts runtimes on this device; measure: whether its entries may still be measured.
+
+    A resumed search knows what it knew.
+    """
+    table = open_table(setup.target, early_stop_ms=setup.budget_ms, report=report)
+    if measure:
+        limited = math.isfinite(time_budget.seconds)
+        seconds = plan.entries_share * time_budget.seconds if limited else plan.entries_seconds
+        if not measure_entries(table, space, seconds):
+            report(Message(
+                f"what this device's networks are made of is known in part after {duration(seconds)}; "
+                "networks of the rest are measured without a prediction"
+            ))  # fmt: skip
+    return table
+
+
+def _fidelity(
+    config: SearchConfig,
+    space: SearchSpace,
+    setup: Setup,
+    table: LatencyTable,
+    time_budget: TimeBudget,
+    plan: MeasurementPlan,
+    report: Report,
+) -> FidelitySchedule:
+    """Return how candidates are judged, the supernet trained where one is asked for."""
+    out, supernet = Path(config.out), None
+    if config.needs_supernet:
+
+        def allowed(architecture: Architecture) -> bool:
+            return is_predicted_feasible(table, architecture, setup.budget_ms)
+
+        supernet = train_or_load_supernet(space, setup, allowed, time_budget.supernet_seconds, out, report)
+    teacher = None if config.teacher is None else Path(config.teacher)
+    return fidelity_schedule(
+        config.fidelity, setup, out / "candidates", supernet, teacher, fewest_first_steps=plan.fewest_first_steps
+    )
+
+
+def _explore(
+    config: SearchConfig,
+    study: Study,
+    sampler: Sampler,
+    fidelity: FidelitySchedule,
+    surrogate: Surrogate,
+    time_budget: TimeBudget,
+    plan: MeasurementPlan,
+    report: Report,
+    on_trial: Callable[[Trial], None] | None,
+) -> None:
+    """Search, with as many trainings at once as are fastest here."""
+    study.remember(study.settings | {"phase": "search"})
+    setup, workers = fidelity.setup, config.workers
+    if workers is None:
+        workers = 1
+        if time_budget.seconds >= _WORTH_A_POOL_SECONDS and config.fidelity != "supernet":
+            speeds = measure_pool_speeds(setup, setup.reference)
+            report(Message(speeds.describe()))
+            workers = speeds.best
+
+    def on_told(trial: Trial, trials: Sequence[Trial]) -> None:
+        write_tables(Path(config.out), trials)
+        if on_trial is not None:
+            on_trial(trial)
+
+    with executor(workers, setup) as pool:
+        Search(
+            study, sampler, partial(cost_candidate, setup=setup, protocol=plan.candidate), fidelity, pool, surrogate,
+            time_budget, patience=config.patience, on_told=on_told, report=report,
+        ).run()  # fmt: skip
+
+
+def _finish(
+    config: SearchConfig,
+    study: Study,
+    fidelity: FidelitySchedule,
+    surrogate: Surrogate,
+    time_budget: TimeBudget,
+    val: Pairs,
+    plan: MeasurementPlan,
+    report: Report,
+) -> SearchResult:
+    """Choose, train and ship, and write what is left to read."""
+    trials, out, setup = study.trials, Path(config.out), fidelity.setup
+    write_tables(out, trials)
+    found = _choose(config, study, fidelity, time_budget, plan)
+    if found is None:
+        return SearchResult(out, setup.budget_ms, tuple(trials), None, (nothing_within(trials, setup.budget_ms),))
+    finalist, recipe = found
+    summary = finalist.trial.architecture.summary
+    report(Message(f"chosen: trial {finalist.trial.number}, {summary}; training it for {recipe.steps:,} steps"))
+
+    def remember(recipe: Recipe) -> None:
+        study.remember(study.settings | {"final_recipe": asdict(recipe)})
+
+    chosen = train_and_ship(
+        finalist, recipe, fidelity, val, out / "chosen", plan.trained, on_recipe=remember, report=report
+    )
+    study.remember(study.settings | {"phase": "done"})
+    surrogate.observe(trials)
+    return _reported(out, trials, chosen, fidelity, surrogate)
+
+
+def _choose(
+    config: SearchConfig, study: Study, fidelity: FidelitySchedule, time_budget: TimeBudget, plan: MeasurementPlan
+) -> tuple[Finalist, Recipe] | None:
+    """Return the finalist and the recipe of its long training, those of the record where they are in it."""
+    trials, settings, setup = study.trials, study.settings, fidelity.setup
+    if settings["phase"] == "training":
+        finalist = pick_again(trials, settings["chosen"], setup, plan.beside)
+        return finalist, Recipe(**settings["final_recipe"])
+    picked = pick(trials, setup, plan.beside)
+    if picked is None:
+        return None
+    seconds = time_budget.training_seconds()
+    recipe = final_recipe(picked.trial, fidelity, seconds, config.train_steps, plan.planning_steps)
+    chosen = {"phase": "training", "chosen": picked.trial.number, "final_recipe": asdict(recipe)}
+    study.remember(settings | chosen)
+    return picked, recipe
+
+
+def _reported(
+    out: Path, trials: list[Trial], chosen: Chosen, fidelity: FidelitySchedule, surrogate: Surrogate
+) -> SearchResult:
+    """Write the page and the closing lines."""
+    lines = closing_lines(trials, chosen, fidelity, surrogate.describe())
+    write_text(out / "closing.txt", "\n".join(lines) + "\n")
+    drawn = write_page(out, trials, chosen, fidelity.setup.budget_ms, lines)
+    return SearchResult(out, fidelity.setup.budget_ms, tuple(trials), chosen, tuple(lines), plot_is_drawn=drawn)

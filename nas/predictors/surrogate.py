@@ -1,0 +1,208 @@
+"""What a search expects before it measures: the runtime of a proposal, and the PSNR that it will reach.
+
+Both only filter and order; what is reported is always measured.
+"""
+
+import math
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from nas.predictors.feasibility import is_predicted_feasible
+from nas.predictors.latency_table import LatencyTable, Sample, describe
+from nas.predictors.psnr_regression import Example, PsnrRegression, fit
+from nas.samplers.protocol import accept_all
+from nas.successive_halving import Candidate, Ladder
+from nas.trial import Trial, trained_once
+from search_spaces.architecture import Architecture
+from search_spaces.fast_counts import counts
+from sr.lr_size import LrSize
+from sr.rank_correlation import kendall_tau
+
+_FIRST = "first"
+# So many candidates say enough of a rung by themselves; with fewer, the more that are on the rung below it know better.
+_ENOUGH = 12
+# Networks that take so many times the budget are far from all that will be proposed.
+_FAR_OVER = 3
+
+
+@dataclass(frozen=True)
+class _Observed:
+    """What was learned from some trials.
+
+    Attributes:
+        table: The latency table, corrected.
+        p90_factor: How far the 90th percentile of a runtime lies above its median.
+        by_key: The trained candidates by the keys of their architectures.
+        first: Of the first rung, which all trained candidates finished, from what is known before any training.
+        later_rung: The number of the rung whose PSNR `later` predicts.
+        later: Of that rung, from the PSNR of the first one too.
+        trusts_first: Whether `first` ranks better than multiply-adds do.
+        trusts_later: Whether `later` ranks better than the PSNR of the first rung does.
+    """
+
+    table: LatencyTable
+    p90_factor: float
+    by_key: Mapping[str, Trial]
+    first: PsnrRegression
+    later_rung: int
+    later: PsnrRegression
+    trusts_first: bool
+    trusts_later: bool
+
+
+class Surrogate:
+    """Expectations that grow with the trials; equal trials give equal ones, so that a resumed study goes on the same.
+
+    Args:
+        table: Predicts runtimes on this device; a network that it does not know has no prediction.
+        budget_ms: What nine runs of ten are to keep to.
+        lr_size: Height and width of the LR picture that networks are counted for.
+        ladder: The rungs that candidates are trained by.
+        is_trainable: Whether an architecture can be judged at all, such as by weights in a supernet.
+    """
+
+    def __init__(
+        self,
+        table: LatencyTable,
+        budget_ms: float,
+        lr_size: LrSize,
+        ladder: Ladder,
+        is_trainable: Callable[[Architecture], bool] = accept_all,
+    ) -> None:
+        self._uncorrected, self._budget_ms, self._lr_size, self._ladder = table, budget_ms, lr_size, ladder
+        self._is_trainable = is_trainable
+        self._known, self._observed = 0, self._learned([])
+
+    @property
+    def table(self) -> LatencyTable:
+        """The latency table, corrected by what was observed."""
+        return self._observed.table
+
+    def observe(self, trials: Sequence[Trial]) -> None:
+        """Learn from all trials so far; nothing is to do where none was added and none advanced."""
+        known = sum(1 + len(trial.rungs) for trial in trials)
+        if known != self._known:
+            self._known, self._observed = known, self._learned(trials)
+
+    def is_predicted_feasible(self, architecture: Architecture) -> bool:
+        """Return whether a proposal may be within the budget, and be judged."""
+        return self._is_trainable(architecture) and is_predicted_feasible(self.table, architecture, self._budget_ms)
+
+    def acquisition(self, architecture: Architecture) -> float:
+        """Return what a proposal may reach on the first rung: the expected PSNR and one standard deviation more.
+
+        That is the upper confidence bound (Srinivas et al., ICML 2010). Only its order means something: until a
+        regression ranks networks that it did not see better than multiply-adds do, it is theirs. What is likely to be
+        over the budget is less than all else, the less the slower.
+        """
+        if self.table.knows(architecture):
+            likely_p90 = self._observed.p90_factor * self.table.predict(architecture)
+            if likely_p90 > self._budget_ms:
+                return -likely_p90
+        counted = counts(architecture, self._lr_size)
+        if not self._observed.trusts_first:
+            return math.log10(counted.multi_adds)
+        expected = self._observed.first.predict(architecture, counted, {})
+        return max(0.0, expected.psnr + expected.std)
+
+    def promotion_score(self, candidate: Candidate, rung: int) -> float:
+        """Return what candidates of a rung are ranked by, more is better.
+
+        That is the PSNR of the rung in dB, or what is expected on a later one where that has ranked better so far.
+        """
+        trial = self._observed.by_key.get(candidate.key)
+        if rung or not self._observed.trusts_later or trial is None or trial.measurement is None:
+            return candidate.rungs[rung].psnr
+        return self._observed.later.predict(trial.architecture, trial.measurement.complexity, _cheap(trial)).psnr
+
+    def describe(self) -> list[str]:
+        """Say in sentences how far the predictions were right on unseen networks, and what they were used for."""
+        seen = self._observed
+        used = _used(seen.first, "what was tried next", "multiply-adds", trusted=seen.trusts_first)
+        lines = [describe(seen.table.error()), f"{self._psnr_of(0)} {seen.first.describe()}; {used}."]
+        if self._ladder.top:
+            used = _used(seen.later, "which candidates trained on", "the first PSNR", trusted=seen.trusts_later)
+            lines.append(f"{self._psnr_of(seen.later_rung)} {seen.later.describe()}; {used}.")
+        return lines
+
+    def _psnr_of(self, rung: int) -> str:
+        """Name the PSNR of a rung to people."""
+        if not self._ladder.top:
+            return "The PSNR of a candidate"
+        first = ", its first PSNR," if rung == 0 else ""
+        return f"The PSNR of a candidate after stage {rung + 1} of {self._ladder.top + 1}{first}"
+
+    def _learned(self, trials: Sequence[Trial]) -> _Observed:
+        samples = [sample for trial in trials if (sample := self._sample_of(trial)) is not None]
+        trained = trained_once(trials)
+        early = [_example_of(trial, 0) for trial in trained if trial.rungs]
+        first = fit(early)
+        later_rung = _predictable_rung(trained, self._ladder)
+        late = [_example_of(trial, later_rung) for trial in trained if len(trial.rungs) > later_rung]
+        later = fit(late, (_FIRST,))
+        return _Observed(
+            table=self._uncorrected.corrected(samples) if samples else self._uncorrected,
+            p90_factor=_p90_factor(trials),
+            by_key={trial.architecture.key: trial for trial in trained},
+            first=first,
+            later_rung=later_rung,
+            later=later,
+            trusts_first=_ranks_better(first, early, lambda each: each.complexity.multi_adds),
+            trusts_later=_ranks_better(later, late, lambda each: each.cheap_psnr[_FIRST]),
+        )
+
+    def _sample_of(self, trial: Trial) -> Sample | None:
+        """Return a measured trial as the table learns from it, None where it does not."""
+        measured = trial.measurement
+        if measured is None or trial.duplicate_of is not None or not self._uncorrected.knows(trial.architecture):
+            return None
+        if measured.runtime.median_ms > _FAR_OVER * self._budget_ms:
+            # Where nothing will be proposed any more, a correction need not be right.
+            return None
+        return Sample(trial.architecture, measured.runtime.median_ms, measured.reference_ms)
+
+
+def _used(regression: PsnrRegression, what: str, instead: str, *, trusted: bool) -> str:
+    """Say what predictions were used for, or what was used instead."""
+    if trusted:
+        return f"predictions chose {what}"
+    compared = regression.error.tau is not None
+    return f"{instead} chose {what}" + (", ranking no worse than predictions" if compared else "")
+
+
+def _p90_factor(trials: Sequence[Trial]) -> float:
+    """Return how far the 90th percentile of a runtime lies above its median, as a factor; 1 before any is known.
+
+    Of reliable runtimes: what is far over the budget is timed so seldom that it has no spread.
+    """
+    runtimes = [each.measurement.runtime for each in trials if each.measurement and each.measurement.runtime.reliable]
+    return statistics.median(each.p90_ms / each.median_ms for each in runtimes) if runtimes else 1.0
+
+
+def _predictable_rung(trained: Sequence[Trial], ladder: Ladder) -> int:
+    """Return the rung whose PSNR is worth predicting: the highest that _ENOUGH finished, else the second."""
+    for rung in reversed(range(2, ladder.top + 1)):
+        if sum(len(trial.rungs) > rung for trial in trained) >= _ENOUGH:
+            return rung
+    return min(1, ladder.top)
+
+
+def _example_of(trial: Trial, rung: int) -> Example:
+    """Return a candidate that finished a rung as the regression learns from it."""
+    assert trial.measurement is not None
+    return Example(trial.architecture, trial.measurement.complexity, _cheap(trial), trial.rungs[rung].psnr)
+
+
+def _ranks_better(regression: PsnrRegression, examples: Sequence[Example], score: Callable[[Example], float]) -> bool:
+    """Return whether a regression ranks networks that it did not see better than a score does that is there anyway."""
+    if regression.error.tau is None:
+        return False
+    # In this order, as in the regression's error: so equal orders give equal numbers, to the last bit.
+    there = kendall_tau([float(score(each)) for each in examples], [each.psnr for each in examples])
+    return there is None or regression.error.tau > there
+
+
+def _cheap(trial: Trial) -> dict[str, float]:
+    """Return the PSNR of the first rung."""
+    return {_FIRST: trial.psnr}

@@ -1,0 +1,102 @@
+"""A study that is begun, or taken up again with the settings that it was begun with."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from nas.config.search import SearchConfig
+from nas.evaluate import Setup
+from nas.optuna_backend.storage import has_study
+from nas.optuna_backend.study import OptunaStudy
+from nas.study import Study
+from search_spaces.network import build
+from search_spaces.space import SearchSpace
+from sr.checkpoint import load_network
+from sr.errors import InputError
+from sr.training.autotune import autotune
+from sr.training.recipe import Recipe
+
+
+def is_begun(config: SearchConfig) -> bool:
+    """Return whether the study is there already; raises InputError where that does not go with `config.resume`."""
+    storage = _storage(config)
+    exists = has_study(storage, config.study)
+    if exists and not config.resume:
+        raise InputError(
+            f"the study {config.study!r} is already in {storage}; go on with --resume, or name another --out"
+        )
+    if config.resume and not exists:
+        raise InputError(f"there is no study {config.study!r} in {storage} to resume; leave --resume out to start one")
+    return exists
+
+
+def open_study(
+    config: SearchConfig, space: SearchSpace, setup: Setup, teacher: nn.Module | None, *, exists: bool
+) -> tuple[Study, Setup]:
+    """Open a new study, or the one that is there, with its setup.
+
+    Args:
+        config: What was asked for.
+        space: What is searched.
+        setup: As `config` has it, its recipe open in precision and memory format.
+        teacher: The network to distil from.
+        exists: What `is_begun` returned.
+
+    Returns:
+        The study, and the setup with the recipe that all of its candidates are trained by.
+
+    Raises:
+        InputError: Where the study was begun with other settings.
+    """
+    study = OptunaStudy(space, config.study, _storage(config), setup.budget_ms)
+    if exists:
+        # As it was found out by the first run, whose time limit and device may have told other things.
+        was = Recipe(**study.settings["recipe"])
+        steps = setup.recipe.steps if config.trial_steps is not None else was.steps
+        recipe = replace(setup.recipe, steps=steps, precision=was.precision, memory_format=was.memory_format)
+        setup = replace(setup, recipe=recipe)
+        _check_settings(study.settings, _settings_of(config, space, setup))
+    else:
+        # One for all: candidates that train in other precisions do not compare.
+        recipe = autotune(build(setup.reference), setup.recipe, setup.train, setup.target.device, teacher=teacher)
+        setup = replace(setup, recipe=recipe)
+        study.remember(_settings_of(config, space, setup) | {"phase": "search"})
+    return study, setup
+
+
+def teacher_of(config: SearchConfig) -> nn.Module | None:
+    """Return the network to distil from, None without one; raises InputError where the file is none."""
+    return None if config.teacher is None else load_network(Path(config.teacher))
+
+
+def _settings_of(config: SearchConfig, space: SearchSpace, setup: Setup) -> dict[str, Any]:
+    """Return what must not change within a study: results of different conditions never stand on one front."""
+    place = asdict(setup.target.conditions)
+    return {
+        "space": space.name,
+        "budget_ms": setup.budget_ms,
+        "conditions": place | {"lr_size": list(setup.target.lr_size)},
+        "recipe": asdict(setup.recipe),
+        "pictures": [len(setup.train), *setup.val.names],
+        "fidelity": config.fidelity,
+        "init": "supernet" if config.starts_from_supernet else "scratch",
+        "sampler": config.sampler,
+    }
+
+
+def _check_settings(kept: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    """Raise InputError where a resumed study was begun with other settings."""
+    for name, value in wanted.items():
+        if kept.get(name) != value:
+            raise InputError(
+                f"a resumed study keeps its settings, but its {name} was {kept.get(name)} and is now {value}; "
+                f"give the same flags, or start a new study"
+            )
+
+
+def _storage(config: SearchConfig) -> str:
+    """Return where the study is kept."""
+    return config.storage or str(Path(config.out) / "study.journal")

@@ -1,0 +1,1 @@
+"""Samplers: what proposes the next architecture, and the protocol that all of them follow."""

@@ -1,0 +1,1 @@
+"""Training of candidates: the fidelity schedule, rungs, supernet, and where the work is done."""

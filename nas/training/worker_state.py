@@ -1,0 +1,87 @@
+"""What a process that trains keeps from one piece of work to the next, and the work that it does."""
+
+import time
+from dataclasses import replace
+
+import torch
+
+from nas.evaluate import Setup
+from nas.training.rung_training import initial_network, train_to_rung
+from nas.training.task import TrainingResult, TrainingTask
+from search_spaces.architecture import Architecture
+from sr.checkpoint import load_network
+from sr.data.pairs import on_device
+from sr.deployment import in_dtype
+from sr.measure.device_lock import training_on
+from sr.measure.quality import evaluate
+from sr.training.fit import Fitted, fit
+from sr.training.recipe import Recipe
+from sr.training.trainer import Trainer, TrainingFailedError, failures
+
+# Of a training that is timed: what the first steps cost beside is not counted.
+_WARM_UP_STEPS = 3
+
+
+class WorkerState:
+    """The setup of a process that trains, and the trainer that it times."""
+
+    def __init__(self, setup: Setup) -> None:
+        self.setup = setup
+        self._trainer: Trainer | None = None
+
+    def place(self) -> None:
+        """Bring the pairs to the device; nothing to do where they are there."""
+        setup, device = self.setup, self.setup.target.device
+        with failures(), training_on(device):
+            train, val = on_device(setup.train, device), setup.val.to(device)
+        self.setup = replace(setup, train=train, val=val)
+
+    def train(self, task: TrainingTask) -> TrainingResult:
+        """Train and judge as a task says; a training that fails is a result.
+
+        Raises:
+            InputError: As `train_to_rung` does.
+        """
+        began = time.monotonic()
+        try:
+            self.place()
+            setup, device = self.setup, self.setup.target.device
+            fitted = _fitted(task, setup)
+            # Judging disturbs whoever measures as much as training does.
+            with training_on(device):
+                network = in_dtype(fitted.network, setup.target.dtype)
+                quality = evaluate(network, setup.val, device, with_ssim=False)
+        except TrainingFailedError as error:
+            return TrainingResult(None, time.monotonic() - began, str(error))
+        except torch.OutOfMemoryError:
+            return TrainingResult(None, time.monotonic() - began, "the device has too little memory for this network")
+        return TrainingResult(quality, fitted.seconds)
+
+    def warm_up(self, architecture: Architecture, recipe: Recipe) -> None:
+        """Take the first steps of a training that `take_steps` goes on with; raises TrainingFailedError."""
+        self.place()
+        device = self.setup.target.device
+        with failures(), training_on(device):
+            network = initial_network(architecture, recipe, None)
+            self._trainer = Trainer(network, recipe, self.setup.train, device)
+            self.take_steps(_WARM_UP_STEPS)
+
+    def take_steps(self, steps: int) -> None:
+        """Take steps and wait for the last one; without the device lock, which the caller holds."""
+        assert self._trainer is not None
+        torch.stack([self._trainer.step() for _ in range(steps)]).sum().item()
+
+
+def _fitted(task: TrainingTask, setup: Setup) -> Fitted:
+    """Train as a task says on the pairs of a setup; raises what `fit` and `train_to_rung` raise."""
+    initial = None if task.initial is None else load_network(task.initial)
+    teacher = None if task.teacher is None else load_network(task.teacher)
+    device = setup.target.device
+    if task.goal is None:
+        network = initial_network(task.architecture, task.recipe, initial)
+        return fit(network, task.recipe, setup.train, device, teacher=teacher)
+    goal = task.goal
+    return train_to_rung(
+        task.architecture, goal.rung, goal.ladder, task.recipe, setup.train, device, goal.folder, initial,
+        teacher=teacher,
+    )  # fmt: skip

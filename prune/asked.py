@@ -1,0 +1,65 @@
+"""What a pruning was asked for, kept in its folder: who goes on there asks for the same."""
+
+import json
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from prune.config import PruneConfig
+from sr.constraints import flag
+from sr.errors import InputError
+from sr.files import write_json
+from sr.measure.target import parse_device
+
+_FILE = "asked.json"
+# What may be another when a pruning goes on.
+_LEFT_OUT = ("out", "resume")
+
+
+def begin(checkpoint: Path, config: PruneConfig) -> dict[str, str]:
+    """Make the folder, or take up what lies in it.
+
+    Args:
+        checkpoint: The network that is pruned.
+        config: What is asked for.
+
+    Returns:
+        What is asked for, as the folder is to keep it.
+
+    Raises:
+        InputError: Where there is no such network, or where the folder holds another pruning.
+    """
+    if not checkpoint.is_file():
+        raise InputError(f"no checkpoint at {checkpoint}; python -m baselines.train hcsrn --out {checkpoint} makes one")
+    names = [field.name for field in fields(config) if field.name not in _LEFT_OUT]
+    asked = {"checkpoint": str(checkpoint)} | {name: str(getattr(config, name)) for name in names}
+    # It may be another on another day.
+    asked["device"] = str(parse_device(config.device))
+    path = config.folder / _FILE
+    if path.exists():
+        if not config.resume:
+            raise InputError(f"{config.folder} holds a pruning; go on with --resume, or name another --out")
+        was = _asked_before(path)
+        changed = [f"{flag(name)} was {was.get(name)}" for name in asked if was.get(name) != asked[name]]
+        if changed:
+            raise InputError(f"{config.folder} holds another pruning ({'; '.join(changed)}); name another --out")
+    elif config.resume:
+        raise InputError(f"there is no pruning in {config.folder}; leave --resume out to start one")
+    config.folder.mkdir(parents=True, exist_ok=True)
+    return asked
+
+
+def keep(out: Path, asked: dict[str, str]) -> None:
+    """Write what is asked for; not before all could begin: what could not leaves nothing to go on with."""
+    write_json(out / _FILE, asked)
+
+
+def _asked_before(path: Path) -> dict[str, Any]:
+    """Read what was asked for; raises InputError where the file says something else."""
+    try:
+        was = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        was = None
+    if not isinstance(was, dict):
+        raise InputError(f"{path} does not say what was asked for; name another --out")
+    return was

@@ -1,0 +1,1 @@
+"""torch-pruning's coupled groups: the rival of pruning each convolution by itself."""

@@ -1,0 +1,86 @@
+"""What methods came to, as reports take it."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from prune.config import PER_LAYER
+from sr.errors import InputError
+from sr.measure.measurement import Measurement
+from sr.measure.quality import Quality
+
+DENSE = "dense"
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A convolution before and after.
+
+    Attributes:
+        name: Its name in the network.
+        inputs: The channels that it reads in the dense network.
+        outputs: Those that it writes there.
+        kept_inputs: The channels that it reads now; 0 where it vanished.
+        kept_outputs: Those that it writes now.
+        dense_ms: What it took alone, in milliseconds; None where not measured.
+        ms: What it takes now; None where not measured or gone.
+    """
+
+    name: str
+    inputs: int
+    outputs: int
+    kept_inputs: int
+    kept_outputs: int
+    dense_ms: float | None
+    ms: float | None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one method came to; the one called "dense" is the network before it, without layers.
+
+    Attributes:
+        name: Begins with "per-layer" where it is our own method.
+        measurement: With its quality, taken in the same rounds as all other outcomes'.
+        layers: What became of each convolution.
+        difference: The largest between the outputs of the masked and of the slim network, None where there is no
+            masked one.
+    """
+
+    name: str
+    measurement: Measurement
+    layers: tuple[Layer, ...]
+    difference: float | None
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it is of our own method."""
+        return self.name.startswith(PER_LAYER)
+
+    @property
+    def runtime_ms(self) -> float:
+        """Median runtime."""
+        return self.measurement.runtime.median_ms
+
+    @property
+    def quality(self) -> Quality:
+        """The quality, which an outcome must have; raises InputError where it has none or a PSNR that is no number."""
+        quality = self.measurement.quality
+        if quality is None or not math.isfinite(quality.psnr):
+            found = "none" if quality is None else quality.psnr
+            raise InputError(f"a report takes outcomes with a finite PSNR, {self.name!r} has {found}; leave it out")
+        return quality
+
+    @property
+    def psnr(self) -> float:
+        """PSNR on RGB in dB."""
+        return self.quality.psnr
+
+
+def parted(outcomes: Sequence[Outcome]) -> tuple[Outcome, list[Outcome], list[Outcome]]:
+    """Return the dense outcome, ours and those of other methods; raises InputError unless one is "dense"."""
+    dense = [each for each in outcomes if each.name == DENSE]
+    if len(dense) != 1:
+        raise InputError(f"a report takes exactly one outcome called {DENSE!r}, got {[each.name for each in outcomes]}")
+    ours = [each for each in outcomes if each.is_ours]
+    return dense[0], ours, [each for each in outcomes if each is not dense[0] and each not in ours]

@@ -1,0 +1,191 @@
+"""Pruning from end to end: by every method, fine-tuned and measured side by side, the best one exported."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from prune.asked import begin, keep
+from prune.compare import Contender, compared, contender, dense_contender, fine_tuned
+from prune.config import PER_LAYER, PruneConfig
+from prune.methods import Variant, variants_of
+from prune.outcomes import DENSE, Outcome
+from prune.report import page, to_json
+from prune.rewrite.execution import describe
+from prune.setup import Setup, Timing, fine_tuning, set_up
+from prune.to_limits import prune_to_limits
+from prune.verdict import verdict
+from sr.checkpoint import Description, load, load_network
+from sr.errors import InputError
+from sr.exporting import export_onnx
+from sr.files import write_json, write_text
+from sr.measure.measurement import Measurement
+from sr.progress import Message, Report, no_report
+from sr.training.trainer import TrainingFailedError
+
+
+@dataclass(frozen=True)
+class PruneResult:
+    """What a pruning came to.
+
+    Attributes:
+        outcomes: What each method came to; the dense network first.
+        chosen: The name of the best, which is exported.
+        paths: By the name of an outcome the checkpoint of its network.
+        left_out: A line per method that cannot prune this network.
+        command: How it was asked for.
+        folder: Where all results lie, page.html and network.onnx among them.
+    """
+
+    outcomes: tuple[Outcome, ...]
+    chosen: str
+    paths: Mapping[str, Path]
+    left_out: tuple[str, ...]
+    command: str
+    folder: Path
+
+    @property
+    def measurements(self) -> dict[str, Measurement]:
+        """The measurement of each network by its name, all taken in the same rounds."""
+        return {outcome.name: outcome.measurement for outcome in self.outcomes}
+
+    @property
+    def network(self) -> nn.Module:
+        """The chosen network, loaded from its checkpoint; in eval mode on the CPU."""
+        return load_network(self.paths[self.chosen])
+
+    @property
+    def verdict(self) -> list[str]:
+        """What pruning came to, in plain words, also where it lost."""
+        return verdict(self.outcomes)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the verdict and all figures as JSON values."""
+        return to_json(self.outcomes) | {
+            "command": self.command,
+            "exported": self.chosen,
+            "left_out": list(self.left_out),
+        }
+
+
+def prune(
+    checkpoint: str | os.PathLike[str],
+    config: PruneConfig,
+    report: Report = no_report,
+    *,
+    command: str | None = None,
+    timing: Timing = Timing(),  # noqa: B008 - frozen
+) -> PruneResult:
+    """Prune a network until it is as fast or as small as asked, and prove it beside the dense one and other methods.
+
+    Args:
+        checkpoint: The network, as `sr.checkpoint.save` writes it; dense, or pruned before.
+        config: What is asked for.
+        report: Is told what goes on.
+        command: How it was asked for, as the page shows it; None for this call.
+        timing: How networks and parts of them are timed.
+
+    Returns:
+        The networks side by side, and the best of them.
+
+    Raises:
+        InputError: Where a file or a value is not as it should be, no plan stays within the limits, or no method can
+            prune this network.
+    """
+    path = Path(checkpoint)
+    asked = begin(path, config)
+    description, setup = set_up(path, config, report, timing)
+    keep(config.folder, asked)
+    try:
+        contenders, left_out = _contenders(config, description, setup)
+    except TrainingFailedError as error:
+        raise InputError(f"the training failed: {error}; try a smaller learning rate or batch") from error
+    outcomes = compared(contenders, setup)
+    best = max((each for each in outcomes if each.name != DENSE), key=lambda each: (each.is_ours, each.psnr))
+    paths = {
+        name: config.folder / folder / "network.pth" for name, folder in _folders(config).items() if name in contenders
+    }
+    shown = f"paretosr.prune({str(path)!r}, {config!r})" if command is None else command
+    result = PruneResult(outcomes, best.name, paths, tuple(left_out), shown, config.folder)
+    _write(result, path.name, contenders[best.name].network)
+    return result
+
+
+def _folders(config: PruneConfig) -> dict[str, str]:
+    """Return by the names of networks the folders that they lie in."""
+    return {DENSE: DENSE} | {variant.title: variant.folder for variant in variants_of(config)}
+
+
+def _contenders(config: PruneConfig, description: Description, setup: Setup) -> tuple[dict[str, Contender], list[str]]:
+    """Return the dense network and the pruned ones, all fine-tuned, and a line per method that is left out."""
+    teacher = setup.dense() if config.distillation else None
+    recipe = fine_tuning(config, setup.train)
+    contenders = {DENSE: dense_contender(setup, description)}
+    pruned, left_out = _by_all_methods(config, description, setup, teacher)
+    contenders |= pruned
+    folders = _folders(config)
+    for name, each in contenders.items():
+        folder = config.folder / folders[name]
+        network = _finished(folder, each) or fine_tuned(each, recipe, setup, folder, teacher)
+        contenders[name] = replace(each, network=network)
+    return contenders, left_out
+
+
+def _by_all_methods(
+    config: PruneConfig, description: Description, setup: Setup, teacher: nn.Module | None
+) -> tuple[dict[str, Contender], list[str]]:
+    """Prune by every method; return what came of it, and a line per other method that cannot prune this network.
+
+    Raises InputError where our own method cannot, or none.
+    """
+    contenders: dict[str, Contender] = {}
+    left_out: list[str] = []
+    for variant in variants_of(config):
+        try:
+            contenders[variant.title] = _pruned_by(variant, config.folder / variant.folder, description, setup, teacher)
+        except InputError as error:
+            if variant.is_ours:
+                raise
+            left_out.append(f"{variant.title} is left out: {error}")
+            setup.report(Message(left_out[-1]))
+    if not contenders:
+        raise InputError(f"no method is left ({'; '.join(left_out)}); ask for the method {PER_LAYER}")
+    return contenders, left_out
+
+
+def _pruned_by(
+    variant: Variant, folder: Path, description: Description, setup: Setup, teacher: nn.Module | None
+) -> Contender:
+    """Prune by one method, where an earlier run has not, and report how its convolutions run."""
+    folder.mkdir(parents=True, exist_ok=True)
+    pruned = prune_to_limits(variant, setup, folder, teacher)
+    for line in describe(pruned.choices):
+        setup.report(Message(f"{variant.title}: {line}"))
+    setup.report(Message(f"{variant.title}: masked and slim differ by at most {pruned.difference:.1e}"))
+    return contender(variant.title, pruned, description)
+
+
+def _finished(folder: Path, each: Contender) -> nn.Module | None:
+    """Return the network that an earlier run fine-tuned, None where there is none of this plan."""
+    path = folder / "network.pth"
+    if not path.is_file():
+        return None
+    checkpoint = load(path)
+    return checkpoint.build() if checkpoint.description == each.description else None
+
+
+def _write(result: PruneResult, source: str, network: nn.Module) -> None:
+    """Write the chosen network as ONNX, the page and the figures."""
+    difference = export_onnx(network.cpu(), result.folder / "network.onnx")
+    notes = [
+        f"{result.chosen} is exported as network.onnx, "
+        f"which differs from it by at most {difference:.1e} at three sizes.",
+        "The dense network runs in the form that the pruned ones run in, its sums overwritten in place.",
+        *result.left_out,
+    ]
+    html = page(result.outcomes, title=f"Pruning {source}", command=result.command, notes=notes)
+    write_text(result.folder / "page.html", html)
+    write_json(result.folder / "results.json", result.to_json())

@@ -1,0 +1,1 @@
+"""From a plan to a smaller network that computes the same."""

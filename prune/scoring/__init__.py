@@ -1,0 +1,1 @@
+"""Scores of channels: gates, where they stand, and the rounds that score them."""

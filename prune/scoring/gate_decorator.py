@@ -1,0 +1,270 @@
+"""Gate Decorator for super-resolution: ticks score the gates and drop a little, tocks train what is left.
+
+Source: You, Yan, Ye, Ma, Wang, "Gate Decorator: Global Filter Pruning Method for Accelerating Deep Convolutional Neural
+Networks", NeurIPS 2019; without its batch norm, as AHC-SRN (AIM 2020) used it per convolution.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from prune.scoring.gates import Gated, Scores
+from prune.selection.state import Selection
+from sr.data.pairs import Pairs
+from sr.errors import InputError
+from sr.progress import Report, no_report
+from sr.tensors import read_tensors, write_tensors
+from sr.training.autotune import autotune
+from sr.training.fit import fit
+from sr.training.recipe import Recipe
+
+# How much of its score a unit keeps from the ticks before.
+MEMORY = 0.5
+# What a round keeps beside the state until it is over.
+_PARTS = ("tick", "choice", "tock")
+
+# Makes the selection of a round from the share of all rounds that is over with it, the scores, and what is alive.
+Choose = Callable[[float, Scores, list[NDArray[np.bool_]]], Selection]
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how fast.
+
+    Attributes:
+        rounds: How many of one tick and one tock.
+        tick_steps: To score the gates.
+        tock_steps: To train what is left.
+        batch: Patches a step.
+        patch: The side of the LR patches, in pixels.
+        learning_rate: Of a tock's apex.
+        tick_learning_rate: Of the gates in a tick.
+        gate_penalty: The L1 penalty per gate.
+        distillation: The dense network's share in the loss.
+        seed: Every tick and every tock has one of its own, made of this.
+
+    Raises:
+        ValueError: Where a count is under 1.
+    """
+
+    rounds: int = 8
+    tick_steps: int = 30
+    tock_steps: int = 100
+    batch: int = 8
+    patch: int = 24
+    learning_rate: float = 2e-3
+    tick_learning_rate: float = 1e-4
+    gate_penalty: float = 1e-6
+    distillation: float = 0.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("rounds", "tick_steps", "tock_steps", "batch", "patch"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+
+    def tick(self, number: int) -> Recipe:
+        """Return the recipe of a tick, counted from 0: only what is scored, gates, is trained."""
+        return replace(
+            self.tock(number), steps=self.tick_steps, schedule="constant", learning_rate=self.tick_learning_rate,
+            seed=self.seed + 2 * number, distillation=0.0,
+        )  # fmt: skip
+
+    def tock(self, number: int) -> Recipe:
+        """Return the recipe of a tock: everything is trained, the rate rises and falls once."""
+        return Recipe(
+            steps=self.tock_steps, batch=self.batch, patch=self.patch, schedule="triangular", warmup_steps=0,
+            learning_rate=self.learning_rate, minimum_learning_rate=self.learning_rate / 10,
+            seed=self.seed + 2 * number + 1, distillation=self.distillation,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Rounds:
+    """What the rounds so far came to.
+
+    Attributes:
+        done: How many there were.
+        scores: Per site those of its gates.
+        alive: What is kept of the groups that are chosen among.
+        ended: Whether a round was one too many, so that no other follows.
+    """
+
+    done: int
+    scores: Scores
+    alive: list[NDArray[np.bool_]]
+    ended: bool = False
+
+
+class GateDecorator:
+    """The rounds of a pruning.
+
+    On the CPU a pruning that was killed, within a tick or anywhere, ends bit for bit like one that was not.
+
+    Args:
+        gated: The network, with the schedule's penalty on its gates; trained in place.
+        schedule: How long and how fast.
+        pairs: What is learnt from.
+        device: Where it is trained.
+        alive: What is kept of the groups that are chosen among when it begins.
+        state: Where it writes itself after each round, and goes on from.
+        teacher: What a schedule with `distillation` learns from.
+        report: Is told of the steps.
+
+    Raises:
+        InputError: Where `state` is of another pruning.
+    """
+
+    def __init__(
+        self,
+        gated: Gated,
+        schedule: Schedule,
+        pairs: Pairs,
+        device: torch.device,
+        *,
+        alive: list[NDArray[np.bool_]],
+        state: Path,
+        teacher: nn.Module | None = None,
+        report: Report = no_report,
+    ) -> None:
+        self.gated = gated.to(device)
+        self.rounds = Rounds(0, [np.zeros(site.units) for site in gated.sites], alive)
+        self.autotuned: dict[str, str] = {}
+        self._schedule, self._pairs, self._device, self._state = schedule, pairs, device, state
+        self._teacher, self._report = teacher if schedule.distillation else None, report
+        if state.exists():
+            self._restore()
+
+    def run(self, choose: Choose, *, label: str, rounds: int, enough: Callable[[], bool] | None = None) -> None:
+        """Go through what is left of so many rounds, those beyond the schedule's at its end.
+
+        Args:
+            choose: Makes the selection of each round.
+            label: What the steps are reported as.
+            rounds: How many, with those that are over.
+            enough: Asked after each round; where it says so, that round is taken back and the rounds end.
+        """
+        while self.rounds.done < rounds and not self.rounds.ended:
+            self.autotune()
+            before, parts = self.content(), [self.part(kind) for kind in _PARTS]
+            number = self.rounds.done
+            self._round(number, choose, f"{label}, round {number + 1} of {rounds}")
+            if enough is not None and enough():
+                self.take(before | {"ended": True})
+            # Once it is judged: what lies on disk is never a round that is yet to be taken back.
+            self.save()
+            for part in parts:
+                part.unlink(missing_ok=True)
+
+    def autotune(self) -> None:
+        """Find how to train fastest, once; written at once, for a round that was killed goes on in the same way."""
+        if not self.autotuned:
+            recipe = autotune(
+                self.gated, self._fitting(self._schedule.tock(0)), self._pairs, self._device, teacher=self._teacher
+            )
+            self.autotuned = {"precision": recipe.precision, "memory_format": recipe.memory_format}
+            self.save()
+
+    def part(self, kind: str) -> Path:
+        """Return where a part of this round, a tick, a choice or a tock, keeps its own state."""
+        return self._state.with_name(f"{self._state.name}.{self.rounds.done + 1}-{kind}")
+
+    def content(self) -> dict[str, Any]:
+        """Return all that the next round depends on."""
+        return {
+            "schedule": asdict(self._schedule),
+            "round": self.rounds.done,
+            "ended": self.rounds.ended,
+            "scores": [torch.from_numpy(score) for score in self.rounds.scores],
+            "alive": [torch.from_numpy(alive) for alive in self.rounds.alive],
+            "autotuned": self.autotuned,
+            "network": {name: tensor.clone() for name, tensor in self.gated.state_dict().items()},
+        }
+
+    def take(self, content: Mapping[str, Any]) -> None:
+        """Go on from what `content` gave."""
+        self.gated.load_state_dict(content["network"])
+        scores, alive = ([tensor.numpy() for tensor in content[name]] for name in ("scores", "alive"))
+        self.rounds = Rounds(content["round"], scores, alive, ended=content["ended"])
+        self.autotuned = content["autotuned"]
+
+    def save(self) -> None:
+        """Write the state, complete or not at all."""
+        write_tensors(self._state, self.content())
+
+    def _round(self, number: int, choose: Choose, label: str) -> None:
+        """Score, drop and train."""
+        self.gated.train_gates_alone(alone=True)
+        self.gated.reset_scores()
+        self._fit(self._schedule.tick(number), "tick", label)
+        scores = remembered(self.rounds.scores, self.gated.scores(), self.gated.alive())
+        self.rounds = replace(self.rounds, scores=scores)
+        self._drop(choose, min(1.0, (number + 1) / self._schedule.rounds))
+        self.gated.train_gates_alone(alone=False)
+        self._fit(self._schedule.tock(number), "tock", label)
+        self.rounds = replace(self.rounds, done=number + 1)
+
+    def _drop(self, choose: Choose, share: float) -> None:
+        """Choose what stays and mask the rest; a choice stands after a kill, for it may rest on what was measured."""
+        path = self.part("choice")
+        if path.exists():
+            content = _read(path)
+            self.gated.load_state_dict(content["masks"], strict=False)
+            self.rounds = replace(self.rounds, alive=[alive.numpy() for alive in content["alive"]])
+            return
+        selection = choose(share, self.rounds.scores, self.rounds.alive)
+        self.rounds = replace(self.rounds, alive=selection.alive)
+        self.gated.mask(selection.plan.kept)
+        masks = {name: tensor for name, tensor in self.gated.state_dict().items() if name.endswith("_mask")}
+        write_tensors(path, {"masks": masks, "alive": [torch.from_numpy(alive) for alive in selection.alive]})
+
+    def _fitting(self, recipe: Recipe) -> Recipe:
+        """Return a recipe as autotuned, with patches that fit into every picture."""
+        return replace(recipe, patch=min(recipe.patch, self._pairs.smallest_side()), **self.autotuned)  # type: ignore[arg-type]
+
+    def _fit(self, recipe: Recipe, kind: str, label: str) -> None:
+        """Train, going on from a kill."""
+        fit(
+            self.gated, self._fitting(recipe), self._pairs, self._device, state=self.part(kind),
+            label=f"{label}, {kind}", teacher=self._teacher if recipe.distillation else None, report=self._report,
+        )  # fmt: skip
+
+    def _restore(self) -> None:
+        """Go on from the state on disk; raises InputError where it is of another pruning."""
+        content = _read(self._state)
+        if content.get("schedule") != asdict(self._schedule):
+            raise InputError(f"{self._state} is of a pruning with another schedule; remove it to start anew")
+        try:
+            self.take(content)
+        except (RuntimeError, KeyError, TypeError, AttributeError) as error:
+            raise InputError(f"{self._state} is no state of this pruning; remove it to start anew") from error
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Read a state; raises InputError where the file is something else."""
+    try:
+        content = read_tensors(path)
+    except Exception as error:
+        raise InputError(f"{path} is no state of a pruning; remove it to start anew") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path} is no state of a pruning; remove it to start anew")
+    return content
+
+
+def remembered(before: Sequence[NDArray[np.float64]], now: Scores, alive: Sequence[NDArray[np.bool_]]) -> Scores:
+    """Return the scores after a tick: alive units average with what they had, dropped ones keep it.
+
+    Each tick's scores are divided by their sum first, so that ticks of other lengths and losses compare.
+    """
+    total = sum(float(score.sum()) for score in now) or 1.0
+    found = []
+    for old, new, units in zip(before, now, alive, strict=True):
+        mixed = MEMORY * old + (1 - MEMORY) * new / total if old.any() else new / total
+        found.append(np.where(units, mixed, old))
+    return found

@@ -1,0 +1,1 @@
+"""Which channels to keep: costs, latency steps, and what to drop next."""

@@ -1,0 +1,181 @@
+"""What all methods share: the dense network, its costs on the device, the limits, the pictures."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from prune.config import Metric, PruneConfig
+from prune.graph.liveness import channel_liveness
+from prune.graph.plan import Kept, Plan
+from prune.graph.tracing import Graph
+from prune.network import opened
+from prune.outcomes import DENSE
+from prune.rewrite.execution import Measurer
+from prune.rewrite.surgery import slim
+from prune.scoring.gate_decorator import Schedule
+from prune.scoring.sites import gate_sites
+from prune.selection.costs import Costs
+from prune.selection.latency_steps import CostTable, default_path
+from sr.checkpoint import Description, load
+from sr.data.pairs import Pairs, on_device
+from sr.data.sources import load_pairs
+from sr.errors import InputError
+from sr.measure.latency import Protocol, measure_runtimes
+from sr.measure.target import Target
+from sr.measure.timing import best_ms
+from sr.measure.timing_cache import TimeWorks
+from sr.progress import Message, Report, no_report
+from sr.training.recipe import Recipe
+
+# Training pictures with a smaller LR side are left out.
+_SMALLEST_SIDE, _SMALLEST_VALIDATION_SIDE = 32, 16
+# With a floor for the PSNR each round may cost this share of the one before, and there are at most so many.
+FLOOR_STEP, FLOOR_ROUNDS = 0.9, 20
+_FIRST, _SIDE_BY_SIDE = Protocol(seconds=1.5, minimum_runs=6), Protocol(seconds=6.0, minimum_runs=12)
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How networks and parts of them are timed.
+
+    Attributes:
+        first: The dense network, before anything is pruned.
+        side_by_side: All networks, at the end.
+        time_works: Convolutions and other works: their milliseconds on a device.
+    """
+
+    first: Protocol = _FIRST
+    side_by_side: Protocol = _SIDE_BY_SIDE
+    time_works: TimeWorks = best_ms
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What all methods share.
+
+    Attributes:
+        graph: The dense network; its weights are `tensors` when a method begins.
+        tensors: Its weights.
+        kept: What an earlier pruning left.
+        costs: Of plans of it.
+        limits: The most that the result may cost, `runtime` as a share of the dense network's.
+        schedule: The rounds.
+        train: What is learnt from.
+        val: What the quality is judged on.
+        target: What the result is to be fast on.
+        measurer: What times on it.
+        psnr_floor: Where one is given, rounds go on until the network with masks is worse than that on `val` (dB, RGB);
+            limits are then steps.
+        subpixels: Whether the channels before a pixel shuffle are gated one by one.
+        corrections: How often a limit is moved by what measuring says, at most.
+        timing: How networks and parts of them are timed.
+        report: Is told what goes on.
+    """
+
+    graph: Graph
+    tensors: Mapping[str, Tensor]
+    kept: Mapping[str, Kept]
+    costs: Costs
+    limits: Mapping[Metric, float]
+    schedule: Schedule
+    train: Pairs
+    val: Pairs
+    target: Target
+    measurer: Measurer
+    psnr_floor: float | None = None
+    subpixels: bool = False
+    corrections: int = 3
+    timing: Timing = Timing()
+    report: Report = no_report
+
+    def dense(self) -> nn.Module:
+        """Return the dense network with the weights that all methods begin with, ready to run."""
+        self.graph.module.load_state_dict(self.tensors)
+        return slim(self.graph, Plan(self.kept, {}, {}))
+
+    @cached_property
+    def before(self) -> Mapping[Metric, float]:
+        """What the network costs before it is pruned, after an earlier pruning; by each limited metric."""
+        liveness = channel_liveness(self.graph, self.kept)
+        # The dense costs measure all that a plan may ask for at once; counts need no measuring.
+        metrics = self.costs.dense if "runtime" in self.limits else self.limits
+        return {metric: self.costs.of(liveness, metric) for metric in metrics}
+
+
+def set_up(checkpoint: Path, config: PruneConfig, report: Report, timing: Timing) -> tuple[Description, Setup]:
+    """Load the network and the pictures, and measure what is to be brought down.
+
+    Args:
+        checkpoint: The network, dense or pruned before.
+        config: What is asked for.
+        report: Is told what goes on.
+        timing: How networks and parts of them are timed.
+
+    Returns:
+        The description of the dense network, and what all methods share.
+
+    Raises:
+        InputError: Where a file is not as it should be, or the network is within its limits already.
+    """
+    target = Target.of(config.device, config.lr_size, config.dtype)
+    loaded = load(checkpoint)
+    try:
+        description, graph, kept = opened(loaded)
+        sites = gate_sites(graph, subpixels=config.subpixels)
+    except InputError as error:
+        raise InputError(f"{checkpoint}: {error}") from error
+    train = load_pairs(config.data, "train", minimum_lr_side=_SMALLEST_SIDE, report=report)
+    train = on_device(train, target.device)
+    val = load_pairs(config.val, "val", minimum_lr_side=_SMALLEST_VALIDATION_SIDE, report=report)
+    dense = slim(graph, Plan(kept, {}, {}))
+    runtime = measure_runtimes({DENSE: dense}, target, timing.first)[DENSE]
+    report(Message(f"{checkpoint}: {len(graph.convs())} convolutions, {sum(site.units for site in sites):,} gates; "
+                   f"{runtime.median_ms:.1f} ms dense, in {runtime.memory_format}"))  # fmt: skip
+    path = default_path(target.device, target.dtype, runtime.memory_format)
+    table = CostTable(target.device, target.dtype, runtime.memory_format, path, report, timing.time_works)
+    costs, measurer = Costs(graph, target.lr_size, table), Measurer(target, runtime.memory_format, timing.time_works)
+    if "runtime" in config.targets:
+        costs = costs.calibrated(channel_liveness(graph, kept), lambda: measurer.upscaling(dense))
+    tensors = {name: tensor.clone() for name, tensor in graph.module.state_dict().items()}
+    return description, Setup(
+        graph, tensors, kept, costs, _limits(config, costs, kept, runtime.median_ms), _schedule(config), train, val,
+        target, measurer, config.psnr_floor, config.subpixels, timing=timing, report=report,
+    )  # fmt: skip
+
+
+def fine_tuning(config: PruneConfig, train: Pairs) -> Recipe | None:
+    """Return how every network is trained on at the end, None for not at all."""
+    if not config.fine_tune_steps:
+        return None
+    return Recipe(
+        steps=config.fine_tune_steps, batch=config.batch, patch=min(config.patch, train.smallest_side()),
+        learning_rate=config.learning_rate, distillation=config.distillation, seed=config.seed,
+    )  # fmt: skip
+
+
+def _schedule(config: PruneConfig) -> Schedule:
+    """Return the rounds that are asked for."""
+    return Schedule(
+        rounds=config.rounds if config.psnr_floor is None else FLOOR_ROUNDS,
+        tick_steps=config.tick_steps, tock_steps=config.tock_steps, batch=config.batch, patch=config.patch,
+        learning_rate=config.learning_rate, tick_learning_rate=config.learning_rate / 20,
+        distillation=config.distillation, seed=config.seed,
+    )  # fmt: skip
+
+
+def _limits(config: PruneConfig, costs: Costs, kept: Mapping[str, Kept], dense_ms: float) -> dict[Metric, float]:
+    """Return the limits as Setup has them; raises InputError where the network is within them already."""
+    limits: dict[Metric, float] = {}
+    liveness = channel_liveness(costs.graph, kept)
+    for metric, (kind, number) in config.limits.items():
+        dense = dense_ms if metric == "runtime" else costs.of(liveness, metric)
+        limit = number * dense if kind == "ratio" else number
+        if config.psnr_floor is not None:
+            limit = dense * FLOOR_STEP**FLOOR_ROUNDS
+        if limit >= dense:
+            raise InputError(f"the network is within its limit already: {metric} is {dense:g}, the limit {limit:g}")
+        limits[metric] = limit / dense if metric == "runtime" else limit
+    return limits

@@ -1,0 +1,88 @@
+"""The verdict on a pruning, in plain words."""
+
+from collections.abc import Sequence
+
+from prune.outcomes import Outcome, parted
+from sr.measure.measurement import Measurement
+from sr.report.page import digits
+
+# Runtimes within this share of each other, and PSNR within so many dB, are called equal.
+_SAME_RUNTIME = 0.03
+_SAME_PSNR = 0.01
+# Differences of printed decimals, as 28.45 - 28.44, come out a little beyond their value.
+_ROUNDING = 1e-9
+
+
+def verdict(outcomes: Sequence[Outcome]) -> list[str]:
+    """Return in plain words what pruning came to, also where it lost.
+
+    Args:
+        outcomes: Measured in the same rounds.
+
+    Returns:
+        A line for each pruned network against the dense one, one for each of ours against each other method, and one
+        where a runtime is not to be relied on.
+
+    Raises:
+        InputError: Without an outcome "dense" or without a PSNR.
+    """
+    dense, ours, others = parted(outcomes)
+    lines = [against_dense(pruned, dense) for pruned in outcomes if pruned is not dense]
+    lines += [_against_rival(pruned, rival) for pruned in ours for rival in others]
+    unsteady = [pruned for pruned in outcomes if not pruned.measurement.runtime.reliable]
+    return [*lines, _unsteady_line(unsteady)] if unsteady else lines
+
+
+def against_dense(pruned: Outcome, dense: Outcome) -> str:
+    """Return how much faster a network is than the dense one and what that cost; 1.00 times as printed is no faster."""
+    ratio = dense.runtime_ms / pruned.runtime_ms
+    times = f"{digits(pruned.runtime_ms)} ms against {digits(dense.runtime_ms)} ms"
+    quality = f"{_lost(dense.psnr - pruned.psnr)} ({_psnr_text(pruned, dense)})"
+    if digits(max(ratio, 1 / ratio)) == "1.00":
+        return f"not faster: {pruned.name} takes as long as dense ({times}), {quality}"
+    if ratio < 1:
+        return f"not faster: {pruned.name} takes {digits(1 / ratio)} times as long as dense ({times}), {quality}"
+    return f"{pruned.name}: {digits(ratio)} times faster ({times}), {quality}"
+
+
+def _lost(decibels: float) -> str:
+    """Return what became of the PSNR, where a positive difference is a loss."""
+    amount = f"{abs(decibels):.2f}"
+    return "no PSNR lost" if amount == "0.00" else f"{amount} dB {'lost' if decibels > 0 else 'gained'}"
+
+
+def _psnr_text(pruned: Outcome, other: Outcome) -> str:
+    """Return two PSNR side by side."""
+    return f"PSNR {pruned.psnr:.2f} against {other.psnr:.2f}"
+
+
+def _against_rival(ours: Outcome, rival: Outcome) -> str:
+    """Return which of two pruned networks is ahead at what they came to, equal within _SAME_RUNTIME and _SAME_PSNR."""
+    slower, faster = max(ours.runtime_ms, rival.runtime_ms), min(ours.runtime_ms, rival.runtime_ms)
+    gain = ours.psnr - rival.psnr
+    same_runtime = slower / faster <= 1 + _SAME_RUNTIME + _ROUNDING
+    same_psnr = abs(gain) <= _SAME_PSNR + _ROUNDING
+    figures = f"({digits(ours.runtime_ms)} ms against {digits(rival.runtime_ms)} ms, {_psnr_text(ours, rival)})"
+    speed = f"{digits(slower / faster)} times {'faster' if ours.runtime_ms < rival.runtime_ms else 'slower'}"
+    height = f"{abs(gain):.2f} dB {'better' if gain > 0 else 'worse'}"
+    if same_runtime and same_psnr:
+        return f"{ours.name} and {rival.name}: neither is ahead, equal in runtime and PSNR {figures}"
+    if same_runtime:
+        return f"at equal runtime {ours.name} is {height} than {rival.name} {figures}"
+    if same_psnr:
+        return f"at equal PSNR {ours.name} is {speed} than {rival.name} {figures}"
+    if (ours.runtime_ms < rival.runtime_ms) == (gain > 0):
+        wins = f"{ours.name} dominates {rival.name}" if gain > 0 else f"{ours.name} is dominated by {rival.name}"
+        return f"{wins}: {speed} and {height} {figures}"
+    return f"{ours.name} and {rival.name}: neither dominates, {ours.name} is {speed} but {height} {figures}"
+
+
+def _unsteady_line(unsteady: Sequence[Outcome]) -> str:
+    """Return which runtimes are not to be relied on."""
+    listed = ", ".join(f"{pruned.name} ({spread_text(pruned.measurement)} ms)" for pruned in unsteady)
+    return f"not steady: the runtimes of {listed} spread widely or were disturbed; measure again on an idle device"
+
+
+def spread_text(measurement: Measurement) -> str:
+    """Return the 10th and 90th percentile of the runtime."""
+    return f"{digits(measurement.runtime.p10_ms)} to {digits(measurement.runtime.p90_ms)}"

@@ -1,0 +1,32 @@
+"""The kinds of blocks by name. Needs no torch: what describes networks and spaces knows the names alone."""
+
+import importlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from search_spaces import blocks
+else:
+
+    class _WhenUsed:
+        """Stands for a module that is imported when something of it is used."""
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(importlib.import_module("search_spaces.blocks"), name)
+
+    blocks = _WhenUsed()
+
+# Each makes a block of num_feat channels in training form; norm is a key of `search_spaces.blocks.NORMALISED`.
+BLOCKS: dict[str, Callable[[int, str], "nn.Module"]] = {
+    "residual_relu": lambda num_feat, norm: blocks.Residual(num_feat, norm, leaky=False),
+    "residual_leaky": lambda num_feat, norm: blocks.Residual(num_feat, norm, leaky=True),
+    "inverted_x3": lambda num_feat, norm: blocks.InvertedResidual(num_feat, norm, expand_ratio=3),
+    "inverted_x6": lambda num_feat, norm: blocks.InvertedResidual(num_feat, norm, expand_ratio=6),
+    "mobilenetv3": lambda num_feat, norm: blocks.MobileNetV3(num_feat, norm),
+    "idle": lambda num_feat, norm: blocks.Idle(num_feat, norm),
+    "multiscale_idle": lambda num_feat, norm: blocks.MultiScaleIdle(num_feat, norm),
+    "branched_conv": lambda num_feat, norm: blocks.BranchedConv(num_feat, norm),
+    "identity": lambda num_feat, norm: blocks.empty_position(num_feat, norm),
+}

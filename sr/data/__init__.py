@@ -1,0 +1,1 @@
+"""Pictures: where LR and HR pairs come from (sources), how they are degraded, packed and cut (pairs)."""

@@ -1,0 +1,237 @@
+"""From a network to a file that other programs run: ONNX, torch.export and safetensors, parity checked."""
+
+import contextlib
+import copy
+import logging
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnxruntime
+import torch
+from torch import Tensor, nn
+from torch.export import Dim
+
+from sr.checkpoint import load_network
+from sr.config import ExportConfig
+from sr.deployment import deploy
+from sr.errors import InputError
+from sr.files import StrPath, replacing
+from sr.lr_size import LrSize
+
+TOLERANCE = 1e-4
+# Two pictures, and sides that differ: a batch of 1 or equal sides would be taken for constraints on the network.
+_TRACED_SHAPE = (2, 3, 48, 64)
+PARITY_SIZES = ((37, 53), (64, 48), (90, 31))
+
+
+class ExportError(Exception):
+    """An exported network that does not compute what the network computes; nothing was written."""
+
+
+class OnnxNetwork(nn.Module):
+    """A network in an ONNX file, run on the CPU: (n, 3, h, w) float32 in [0, 1] -> (n, 3, 4h, 4w), on lr's device."""
+
+    def __init__(self, session: onnxruntime.InferenceSession) -> None:
+        super().__init__()
+        self._session = session
+        self.input_name = session.get_inputs()[0].name
+
+    def forward(self, lr: Tensor) -> Tensor:
+        """Upscale a batch; no gradients."""
+        array = lr.detach().cpu().float().contiguous().numpy()
+        (output,) = self._session.run(None, {self.input_name: array})
+        return torch.from_numpy(output).to(lr.device)
+
+
+def load_onnx(path: StrPath) -> OnnxNetwork:
+    """Read an ONNX network of any origin.
+
+    Raises:
+        InputError: Where it is none or takes something else than one RGB batch in float32.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"no ONNX network at {path}")
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    try:
+        session = onnxruntime.InferenceSession(path, sess_options=options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime has a type per cause, all direct children of Exception
+        raise InputError(f"{path} is no ONNX network that onnxruntime can run; export it again") from error
+    inputs, outputs = session.get_inputs(), session.get_outputs()
+    shapes = [entry.shape for entry in (*inputs, *outputs)]
+    if len(inputs) != 1 or len(outputs) != 1 or any(len(shape) != 4 or shape[1] != 3 for shape in shapes):
+        raise InputError(f"{path}: a network here takes one (n, 3, h, w) and gives one (n, 3, 4h, 4w), got {shapes}")
+    if inputs[0].type != "tensor(float)":
+        raise InputError(f"{path}: a network here takes float32, got {inputs[0].type}; export it in float32")
+    return OnnxNetwork(session)
+
+
+def export_onnx(network: nn.Module, path: StrPath, *, sizes: Sequence[LrSize] = PARITY_SIZES) -> float:
+    """Write a network, as it is, as one ONNX file with free batch, height and width; input "lr", output "sr".
+
+    Before the file takes its name onnxruntime runs it beside the network.
+
+    Args:
+        network: Maps (n, 3, h, w) to (n, 3, 4h, 4w); left as it is. Deploy it first.
+        path: The file.
+        sizes: The LR sizes, (height, width), that both are run at; none is the one that it is traced with.
+
+    Returns:
+        The largest absolute difference from the network in float32 on the CPU.
+
+    Raises:
+        ExportError: Where that exceeds TOLERANCE; nothing is written.
+        InputError: Where the file cannot be written.
+    """
+
+    def write(portable: nn.Module, temporary: Path) -> nn.Module:
+        torch.onnx.export(
+            portable,
+            (torch.rand(_TRACED_SHAPE),),
+            temporary,
+            dynamo=True,
+            input_names=["lr"],
+            output_names=["sr"],
+            dynamic_shapes=({0: "batch", 2: "height", 3: "width"},),
+            external_data=False,
+            verbose=False,
+        )
+        return load_onnx(temporary)
+
+    return _write_checked(network, path, write, sizes)
+
+
+def write_program(network: nn.Module, path: StrPath, *, sizes: Sequence[LrSize] = PARITY_SIZES) -> float:
+    """Write a network by torch.export (.pt2) with free batch, height and width; otherwise as `export_onnx`.
+
+    Returns:
+        The largest absolute difference from the network in float32 on the CPU.
+
+    Raises:
+        ExportError: Where that exceeds TOLERANCE; nothing is written.
+        InputError: Where the file cannot be written.
+    """
+
+    def write(portable: nn.Module, temporary: Path) -> nn.Module:
+        free = {0: Dim.DYNAMIC, 2: Dim.DYNAMIC, 3: Dim.DYNAMIC}
+        program = torch.export.export(portable, (torch.rand(_TRACED_SHAPE),), dynamic_shapes=(free,))
+        torch.export.save(program, temporary)
+        return torch.export.load(temporary).module()
+
+    return _write_checked(network, path, write, sizes)
+
+
+def write_safetensors(network: nn.Module, path: StrPath) -> None:
+    """Write the tensors of a network under their state_dict names.
+
+    Raises:
+        InputError: Where safetensors is not installed or the file cannot be written.
+    """
+    try:
+        from safetensors.torch import save_file
+    except ImportError as error:
+        raise InputError("writing .safetensors takes safetensors: pip install 'paretosr[export]'") from error
+    # Clones, since safetensors refuses tensors that share memory.
+    tensors = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in network.state_dict().items()}
+    with replacing(path) as temporary:
+        save_file(tensors, temporary, metadata={"format": "pt"})
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A file that was written; difference: from the network at its largest, None where the file cannot be run."""
+
+    path: Path
+    difference: float | None
+
+
+def export_file(config: ExportConfig) -> list[Exported]:
+    """Write the network of a checkpoint, deployed, in every format that is asked for.
+
+    Raises:
+        InputError: Where the checkpoint cannot be read, a file cannot be written, or what is exported computes
+            something else than the network.
+    """
+    network, stem = deploy(load_network(config.network)), config.network.stem
+    written = []
+    try:
+        for ending in config.formats:
+            path = config.out / f"{stem}.{ending}"
+            written.append(Exported(path, _WRITERS[ending](network, path)))
+    except ExportError as error:
+        raise InputError(f"{error}; leave this format out of --formats") from error
+    return written
+
+
+_WRITERS: dict[str, Callable[[nn.Module, Path], float | None]] = {
+    "onnx": export_onnx,
+    "pt2": write_program,
+    "safetensors": write_safetensors,
+}
+
+
+def _write_checked(
+    network: nn.Module, path: StrPath, write: Callable[[nn.Module, Path], nn.Module], sizes: Sequence[LrSize]
+) -> float:
+    """Write a network by `write`, which returns what its file holds, and return how much that differs from it."""
+    # What every export holds: float32 in eval mode.
+    portable = copy.deepcopy(network).cpu().float().eval()
+    with replacing(path) as temporary:
+        with _silenced():
+            exported = write(portable, temporary)
+        difference = parity(portable, exported, sizes)
+        check_parity(path, difference)
+    return difference
+
+
+def parity(network: nn.Module, exported: nn.Module, sizes: Sequence[LrSize]) -> float:
+    """Compare two networks over random pictures.
+
+    Args:
+        network: Maps (n, 3, h, w) to (n, 3, 4h, 4w).
+        exported: What should compute the same.
+        sizes: The (height, width) of the pictures.
+
+    Returns:
+        The largest absolute difference; NaN where either gives one, infinity where their shapes differ.
+    """
+    generator = torch.Generator().manual_seed(0)
+    largest = torch.zeros(())
+    with torch.inference_mode():
+        for height, width in sizes:
+            lr = torch.rand(1, 3, height, width, generator=generator)
+            ours, theirs = network(lr), exported(lr)
+            if ours.shape != theirs.shape:
+                return float("inf")
+            largest = torch.maximum(largest, (ours - theirs).abs().max())
+    return float(largest)
+
+
+def check_parity(path: StrPath, difference: float) -> None:
+    """Check the difference of an export from its network.
+
+    Raises:
+        ExportError: Where it exceeds TOLERANCE or is NaN.
+    """
+    if not difference <= TOLERANCE:
+        raise ExportError(
+            f"{path} was not written: an export must be within {TOLERANCE:g} of the network, but it differs by "
+            f"{difference:.3g}"
+        )
+
+
+@contextlib.contextmanager
+def _silenced() -> Iterator[None]:
+    """Silence what the exporter says of itself: operators of packages that we do not use, and its own deprecations."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=r".*LeafSpec.* is deprecated", category=FutureWarning)
+            yield
+    finally:
+        logger.setLevel(level)

@@ -1,0 +1,102 @@
+"""Who may use a device now: many may train, one alone may measure.
+
+A runtime taken beside another busy process is wrong by a factor, not by a share. Each device has a lock file that every
+process of this machine shares: training holds it together with others, measuring holds it alone.
+"""
+
+import contextlib
+import getpass
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO
+
+import portalocker
+import torch
+
+
+@contextlib.contextmanager
+def training_on(device: torch.device) -> Iterator[None]:
+    """Hold `device` together with whoever trains on it; waits while somebody measures or is about to."""
+    # Passing the gate means that a measurer who waits stops new trainers and so is never starved by them.
+    with _locked(device, "gate", portalocker.LockFlags.EXCLUSIVE):
+        hold = _locked(device, "use", portalocker.LockFlags.SHARED)
+        hold.__enter__()
+    try:
+        yield
+    finally:
+        hold.__exit__(None, None, None)
+
+
+@contextlib.contextmanager
+def measuring_on(device: torch.device) -> Iterator[None]:
+    """Hold `device` alone; waits until those who train on it let go."""
+    with (
+        _locked(device, "gate", portalocker.LockFlags.EXCLUSIVE),
+        _locked(device, "use", portalocker.LockFlags.EXCLUSIVE),
+    ):
+        yield
+
+
+@contextlib.contextmanager
+def _locked(device: torch.device, name: str, flags: portalocker.LockFlags) -> Iterator[None]:
+    """Hold one lock file of `device`, waiting for it."""
+    with lock_file(device, name) as handle:
+        portalocker.lock(handle, flags)
+        try:
+            yield
+        finally:
+            portalocker.unlock(handle)
+
+
+def lock_file(device: torch.device, name: str) -> IO[str]:
+    """Open the lock file `name` of `device`, making it where needed."""
+    # The number where there is one: in a container it may have no name.
+    user = os.getuid() if hasattr(os, "getuid") else getpass.getuser()
+    folder = Path(tempfile.gettempdir()) / f"paretosr-{user}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return (folder / f"{device_key(device)}.{name}").open("a")
+
+
+def device_key(device: torch.device) -> str:
+    """Return what names the physical device on this machine, whatever index it has in this process."""
+    if device.type == "cuda":
+        return str(torch.cuda.get_device_properties(device).uuid)
+    return device.type
+
+
+def busy_seconds() -> float | None:
+    """Return the seconds that all processors together have worked since the start; None where Linux is not there."""
+    stat = Path("/proc/stat")
+    if not stat.is_file():
+        return None
+    user, nice, system, _idle, _iowait, irq, softirq, *_ = map(int, stat.read_text("utf-8").split("\n")[0].split()[1:])
+    return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
+
+
+def wait_until_idle(
+    longest_seconds: float, window_seconds: float = 0.25, *, busy: Callable[[], float | None] = busy_seconds
+) -> bool:
+    """Wait while other processes use more than a tenth of the processor.
+
+    Args:
+        longest_seconds: After which it gives up.
+        window_seconds: Over which the use is taken, once at least.
+        busy: The seconds that all processors together have worked so far, None where nobody knows.
+
+    Returns:
+        Whether they stopped in time; True also where nobody knows how busy the machine is.
+    """
+    deadline = time.monotonic() + longest_seconds
+    while True:
+        before = busy()
+        time.sleep(window_seconds)
+        after = busy()
+        if before is None or after is None:
+            return True
+        if after - before <= 0.1 * window_seconds * (os.cpu_count() or 1):
+            return True
+        if time.monotonic() >= deadline:
+            return False

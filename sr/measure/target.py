@@ -1,0 +1,112 @@
+"""What a network is measured for: device, LR size and dtype; and the fingerprint of what a runtime depends on."""
+
+import os
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from sr.deployment import DTYPES
+from sr.errors import InputError
+from sr.lr_size import SMALLEST_SIDE, LrSize
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What a runtime was measured on: results of different conditions never stand on one front.
+
+    Attributes:
+        device: The name of the processor or GPU.
+        driver: Its driver and libraries.
+        versions: Of torch, Python and the system.
+        threads: How many torch uses.
+        lr_size: Height and width of the LR picture.
+        dtype: A key of `sr.deployment.DTYPES`.
+    """
+
+    device: str
+    driver: str
+    versions: str
+    threads: int
+    lr_size: LrSize
+    dtype: str
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a network is to be fast on.
+
+    Attributes:
+        device: Where it runs.
+        lr_size: Height and width of the LR picture, in pixels.
+        dtype: A key of `sr.deployment.DTYPES`.
+
+    Raises:
+        InputError: For an unknown dtype or a size that is none.
+    """
+
+    device: torch.device
+    lr_size: LrSize = (256, 256)
+    dtype: str = "float32"
+
+    def __post_init__(self) -> None:
+        if self.dtype not in DTYPES:
+            raise InputError(f"a dtype is one of {', '.join(DTYPES)}, got {self.dtype!r}")
+        if len(self.lr_size) != 2 or min(self.lr_size) < SMALLEST_SIDE:
+            raise InputError(f"an LR size is (height, width), each at least {SMALLEST_SIDE} pixels; got {self.lr_size}")
+
+    @classmethod
+    def of(cls, device: str = "auto", lr_size: LrSize = (256, 256), dtype: str = "float32") -> "Target":
+        """Return the target on a device by its name; see `parse_device`."""
+        return cls(parse_device(device), lr_size, dtype)
+
+    @property
+    def conditions(self) -> Conditions:
+        """The fingerprint of this machine and of what a runtime on it depends on."""
+        if self.device.type == "cuda":
+            properties = torch.cuda.get_device_properties(self.device)
+            cuda = f"CUDA {torch.version.cuda}, cuDNN {torch.backends.cudnn.version()}"
+            name, driver = properties.name, f"{_nvidia_driver()}, {cuda}"
+        else:
+            name, driver = _processor_name(), f"oneDNN {'on' if torch.backends.mkldnn.is_available() else 'off'}"
+        versions = f"torch {torch.__version__}, Python {platform.python_version()}, {platform.system()}"
+        return Conditions(name, driver, versions, torch.get_num_threads(), self.lr_size, self.dtype)
+
+
+def parse_device(text: str) -> torch.device:
+    """Turn auto, cpu, cuda or cuda:N into a device that is there.
+
+    Raises:
+        InputError: Where it is not there or no name of one.
+    """
+    if text == "auto":
+        return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
+    try:
+        chosen = torch.device(text)
+    except RuntimeError as error:
+        raise InputError(f"--device must be auto, cpu, cuda or cuda:N, got {text!r}") from error
+    if chosen.type not in ("cpu", "cuda"):
+        raise InputError(f"--device must be auto, cpu, cuda or cuda:N, got {text!r}")
+    if chosen.type == "cuda":
+        there = torch.cuda.device_count()
+        if (chosen.index or 0) >= there:
+            raise InputError(f"--device {text}: this machine has {there} CUDA devices; use --device cpu or auto")
+        return torch.device("cuda", chosen.index or 0)
+    return chosen
+
+
+def _nvidia_driver() -> str:
+    """Return the version of the NVIDIA driver where the system tells it."""
+    version = Path("/proc/driver/nvidia/version")
+    words = version.read_text(encoding="utf-8").split("\n")[0].split() if version.is_file() else []
+    numbers = [word for word in words if word[0].isdigit() and "." in word]
+    return f"driver {numbers[0] if numbers else 'unknown'}"
+
+
+def _processor_name() -> str:
+    """Return the processor's model and number of cores."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.is_file() else []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{models[0] if models else platform.processor() or platform.machine()} ({os.cpu_count()} cores)"

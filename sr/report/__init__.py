@@ -1,0 +1,1 @@
+"""Pages and figures; the only importer of plotly."""

@@ -1,0 +1,65 @@
+"""Upscaling a picture of any size by a network, in tiles that overlap where it is large."""
+
+from collections.abc import Callable, Iterator
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from sr.errors import InputError
+from sr.lr_size import SCALE, SMALLEST_SIDE
+
+
+def upscale(network: Callable[[Tensor], Tensor], lr: Tensor, *, tile: int | None, overlap: int = 32) -> Tensor:
+    """Upscale LR pictures, as the network gives them, not clamped.
+
+    Tiles change nothing where the overlap covers the network's receptive field; attention over the whole picture sees
+    its tile alone. Sides under SMALLEST_SIDE are padded by repetition meanwhile.
+
+    Args:
+        network: Maps (n, 3, h, w) in [0, 1] to (n, 3, 4h, 4w).
+        lr: (n, 3, h, w) in [0, 1].
+        tile: The side of a tile in LR pixels, for pictures of more pixels than one with its overlaps; None: always
+            whole.
+        overlap: With how many LR pixels around it each tile is seen.
+
+    Returns:
+        (n, 3, 4h, 4w).
+
+    Raises:
+        InputError: Where the network is not x4.
+    """
+    height, width = lr.shape[2:]
+    if min(height, width) < SMALLEST_SIDE:
+        padding = (0, max(0, SMALLEST_SIDE - width), 0, max(0, SMALLEST_SIDE - height))
+        padded = upscale(network, F.pad(lr, padding, mode="replicate"), tile=tile, overlap=overlap)
+        return padded[..., : SCALE * height, : SCALE * width]
+    if tile is None or height * width <= (tile + 2 * overlap) ** 2:
+        return _checked(network, lr)
+    sr = lr.new_empty(lr.shape[0], 3, SCALE * height, SCALE * width)
+    for top, bottom in spans(height, tile):
+        for left, right in spans(width, tile):
+            # The overlap ends at the picture's edge, so that the network pads there as it would without tiles.
+            above, before = max(0, top - overlap), max(0, left - overlap)
+            seen = lr[..., above : bottom + overlap, before : right + overlap]
+            rows = slice(SCALE * (top - above), SCALE * (bottom - above))
+            columns = slice(SCALE * (left - before), SCALE * (right - before))
+            whole = sr[..., SCALE * top : SCALE * bottom, SCALE * left : SCALE * right]
+            whole.copy_(_checked(network, seen)[..., rows, columns])
+    return sr
+
+
+def spans(length: int, tile: int) -> Iterator[tuple[int, int]]:
+    """Cut `length` (>= 1) into nearly equal spans (start, end) of at most `tile`."""
+    count = -(-length // tile)
+    for index in range(count):
+        yield index * length // count, (index + 1) * length // count
+
+
+def _checked(network: Callable[[Tensor], Tensor], lr: Tensor) -> Tensor:
+    """Run the network; InputError where what it gives is not 4 times as high and wide."""
+    sr = network(lr)
+    n, _, height, width = lr.shape
+    if tuple(sr.shape) != (n, 3, SCALE * height, SCALE * width):
+        became = f"{tuple(lr.shape)} became {tuple(sr.shape)}"
+        raise InputError(f"a network here turns (n, 3, h, w) into (n, 3, 4h, 4w), but {became}; use a x4 network")
+    return sr

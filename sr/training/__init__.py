@@ -1,0 +1,1 @@
+"""Training: recipes, the trainer, and fits that go on after a kill."""

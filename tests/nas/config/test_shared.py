@@ -1,0 +1,59 @@
+"""Configs: what they hold, and the constraints on it."""
+
+import subprocess
+import sys
+from dataclasses import FrozenInstanceError
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nas.config.shared import SharedConfig
+from sr.constraints import DTYPE_NAMES
+from sr.deployment import DTYPES
+from sr.errors import InputError
+
+
+def test_shared_config_of_a_budget_has_the_defaults() -> None:
+    config = SharedConfig(budget_ms=40)
+    assert (config.space, config.lr_size, config.dtype, config.device) == ("msrresnet", (256, 256), "float32", "auto")
+    assert (config.batch, config.patch, config.data, config.val, config.seed) == (None, None, None, None, 0)
+
+
+def test_names_are_those_of_the_registries() -> None:
+    assert set(DTYPE_NAMES) == set(DTYPES)
+
+
+def test_paths_may_be_texts_and_are_held_as_paths() -> None:
+    config = SharedConfig(budget_ms=40, data="some/folder", val=Path("other"))
+    assert (config.data, config.val) == (Path("some/folder"), Path("other"))
+
+
+def test_shared_config_is_frozen() -> None:
+    config = SharedConfig(budget_ms=40)
+    with pytest.raises(FrozenInstanceError):
+        config.budget_ms = 50  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"budget_ms": 0}, "--budget-ms must be a number of milliseconds over zero, got 0"),
+        ({"budget_ms": float("inf")}, "--budget-ms must be a number of milliseconds over zero, got inf"),
+        ({"space": "outer"}, "--space must be one of msrresnet, neptuneai, got 'outer'"),
+        ({"dtype": "int3"}, "--dtype must be one of bfloat16, float16, float32, got 'int3'"),
+        ({"lr_size": (8, 256)}, "--lr-size must be a height and a width of at least 16 pixels, got "),
+        ({"lr_size": (256,)}, "--lr-size must be a height and a width of at least 16 pixels, got "),
+        ({"batch": 0}, "--batch must be at least 1, got 0"),
+        ({"patch": -2}, "--patch must be at least 1, got -2"),
+    ],
+)
+def test_shared_config_that_breaks_a_constraint_is_refused(fields: dict[str, Any], words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        SharedConfig(**{"budget_ms": 40.0, **fields})
+
+
+def test_configs_and_their_flags_need_no_torch() -> None:
+    heavy = ("torch", "numpy", "pandas", "plotly", "optuna", "scipy", "skimage", "onnxruntime")
+    code = f"import sys, nas.config.shared, nas.config.shared_arguments; assert not set({heavy}) & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[3])

@@ -1,0 +1,36 @@
+"""Where studies are kept, and whether one is there."""
+
+from pathlib import Path
+
+import pytest
+
+from nas.optuna_backend.storage import has_study, open_storage
+from nas.optuna_backend.study import OptunaStudy
+from search_spaces.msrresnet import MSRRESNET_SPACE
+from sr.errors import InputError
+
+
+def test_asking_for_a_study_makes_no_journal(tmp_path: Path) -> None:
+    where = tmp_path / "folder" / "study.journal"
+    assert not has_study(str(where), "s")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_study_of_another_name_is_not_there(tmp_path: Path) -> None:
+    where = str(tmp_path / "study.journal")
+    OptunaStudy(MSRRESNET_SPACE, "s", where, 100.0)
+    assert has_study(where, "s")
+    assert not has_study(where, "t")
+
+
+def test_folder_of_a_journal_is_made(tmp_path: Path) -> None:
+    open_storage(str(tmp_path / "new" / "folder" / "study.journal"))
+    assert (tmp_path / "new" / "folder").is_dir()
+
+
+def test_storage_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match=r"cannot open the storage .*study\.journal: .*; give the path of a journal"):
+        open_storage(str(tmp_path / "file" / "study.journal"))
+    with pytest.raises(InputError, match="cannot open the storage nosuch://"):
+        open_storage("nosuch://x")

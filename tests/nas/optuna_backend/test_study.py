@@ -1,0 +1,96 @@
+"""What the record looks like in Optuna's storage, and what a killed process leaves there."""
+
+import json
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+
+import optuna
+import pytest
+
+from nas.optuna_backend.owner import owner
+from nas.optuna_backend.storage import open_storage
+from nas.optuna_backend.study import OptunaStudy
+from nas.samplers.protocol import SearchProblem
+from nas.samplers.random_search import RandomSearch
+from nas.trial import Trial
+from search_spaces import SPACES
+from search_spaces.architecture import Architecture
+
+Outcome = Callable[[int, Architecture], Trial]
+SPACE = SPACES["msrresnet"]
+PROPOSE = RandomSearch(SearchProblem(SPACE, 0, 100.0)).propose
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> str:
+    return str(tmp_path / "study.journal")
+
+
+def opened(journal: str) -> OptunaStudy:
+    study = OptunaStudy(SPACE, "s", journal, 100.0)
+    study.enqueue(SPACE.seeds)
+    return study
+
+
+def test_states_reach_optuna_with_their_constraint(journal: str, outcome: Outcome) -> None:
+    study = opened(journal)
+    for _ in SPACE.seeds:
+        study.tell(outcome(*study.ask(PROPOSE)))
+    number, architecture = study.ask(PROPOSE)
+    study.tell(Trial(number, architecture, "failed", None, "the loss is nan"))
+    record = optuna.load_study(study_name="s", storage=open_storage(journal))
+    by_number = {trial.number: trial for trial in record.get_trials()}
+    for trial in study.trials:
+        stored = by_number[trial.number]
+        assert stored.state.name == {"trained": "COMPLETE", "infeasible": "PRUNED", "failed": "FAIL"}[trial.state]
+        if trial.state == "trained":
+            psnr, runtime_ms, activations = stored.values
+            assert (-psnr, runtime_ms, activations) == trial.objectives
+        if trial.measurement is not None:
+            assert stored.constraints == {"runtime": trial.measurement.runtime.p90_ms - 100.0}
+    assert {trial.state for trial in study.trials} == {"trained", "infeasible", "failed"}
+
+
+def test_architecture_that_a_killed_process_asked_for_is_asked_for_again(journal: str) -> None:
+    script = f"""
+        import os, signal
+        from nas.optuna_backend.study import OptunaStudy
+        from search_spaces import SPACES
+        space = SPACES["msrresnet"]
+        study = OptunaStudy(space, "s", {journal!r}, 100.0)
+        study.enqueue(space.seeds)
+        print(study.ask(None)[1].key, flush=True)
+        os.kill(os.getpid(), signal.SIGKILL)
+    """
+    root = Path(__file__).resolve().parents[3]
+    killed = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert killed.returncode == -9, killed.stderr
+    study = opened(journal)
+    asked = [study.ask(PROPOSE)[1].key for _ in SPACE.seeds]
+    assert killed.stdout.strip() in asked
+    assert set(asked) == {seed.key for seed in SPACE.seeds}
+
+
+def test_trial_told_to_the_record_but_not_to_optuna_is_not_repeated(journal: str, outcome: Outcome) -> None:
+    number, architecture = opened(journal).ask(PROPOSE)
+    trial = outcome(number, architecture)
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait(timeout=60)
+    # As the process leaves it that is killed after the first of its two writes.
+    storage = open_storage(journal)
+    trial_id = storage.get_trial_id_from_study_id_trial_number(storage.get_study_id_from_name("s"), number)
+    storage.set_trial_user_attr(trial_id, "worker", json.dumps({**json.loads(owner()), "pid": ended.pid}))
+    storage.set_trial_user_attr(trial_id, "trial", trial.to_json())
+    again = opened(journal)
+    assert again.trials == [trial]
+    assert again.ask(PROPOSE)[1].key != architecture.key

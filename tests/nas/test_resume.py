@@ -1,0 +1,111 @@
+"""A study that is begun, and one that goes on: with the settings that it was begun with."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from nas.config.search import SearchConfig
+from nas.evaluate import Setup
+from nas.optuna_backend.study import OptunaStudy
+from nas.resume import _check_settings, _settings_of, is_begun, open_study, teacher_of
+from nas.study import Study
+from search_spaces.msrresnet import MSRRESNET_SPACE, repeated
+from search_spaces.network import build
+from sr.checkpoint import Checkpoint, Description, save
+from sr.errors import InputError
+
+
+def config_of(out: Path, **fields: Any) -> SearchConfig:
+    return SearchConfig(**{"budget_ms": 60_000.0, "out": out, "device": "cpu", **fields})
+
+
+def opened(config: SearchConfig, setup: Setup) -> tuple[Study, Setup]:
+    return open_study(config, MSRRESNET_SPACE, setup, None, exists=is_begun(config))
+
+
+def test_study_lies_in_the_folder_of_results_or_where_it_is_told_to(tmp_path: Path, setup: Setup) -> None:
+    opened(config_of(tmp_path), setup)
+    assert (tmp_path / "study.journal").exists()
+    assert is_begun(config_of(tmp_path, resume=True))
+    elsewhere = f"sqlite:///{tmp_path / 'a.db'}"
+    opened(config_of(tmp_path, storage=elsewhere), setup)
+    assert (tmp_path / "a.db").exists()
+    assert is_begun(config_of(tmp_path / "other", storage=elsewhere, resume=True))
+
+
+def test_beginning_and_going_on_are_told_apart(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"there is no study 'search' in .* to resume; leave --resume out"):
+        is_begun(config_of(tmp_path, resume=True))
+    assert not is_begun(config_of(tmp_path))
+    OptunaStudy(MSRRESNET_SPACE, "search", str(tmp_path / "study.journal"), 60_000.0)
+    assert is_begun(config_of(tmp_path, resume=True))
+    with pytest.raises(InputError, match=r"is already in .*; go on with --resume, or name another --out"):
+        is_begun(config_of(tmp_path))
+    assert not is_begun(config_of(tmp_path, study="another"))
+
+
+def test_new_study_remembers_its_settings_and_an_autotuned_recipe(tmp_path: Path, setup: Setup) -> None:
+    config = config_of(tmp_path)
+    open_recipe = replace(setup.recipe, precision="fastest", memory_format="fastest")
+    study, tuned = opened(config, replace(setup, recipe=open_recipe))
+    assert "fastest" not in (tuned.recipe.precision, tuned.recipe.memory_format)
+    assert replace(tuned.recipe, precision="fastest", memory_format="fastest") == open_recipe
+    assert study.settings == _settings_of(config, MSRRESNET_SPACE, tuned) | {"phase": "search"}
+
+
+def test_resumed_study_keeps_its_recipe(tmp_path: Path, setup: Setup) -> None:
+    begun = replace(setup, recipe=replace(setup.recipe, memory_format="channels_last"))
+    study, _ = opened(config_of(tmp_path), begun)
+    # With another time limit, or on a busier device, this run would have found out something else.
+    other = replace(setup, recipe=replace(setup.recipe, steps=99, precision="fastest", memory_format="fastest"))
+    again, kept = opened(config_of(tmp_path, resume=True), other)
+    assert kept == begun
+    assert again.settings == study.settings
+    # Unless other steps are asked for, which are not those of the study.
+    with pytest.raises(InputError, match=r"its recipe was \{'steps': 4, .* and is now \{'steps': 99, "):
+        opened(config_of(tmp_path, resume=True, trial_steps=99), other)
+
+
+@pytest.mark.parametrize(
+    ("fields", "name"),
+    [({"fidelity": "train"}, "fidelity"), ({"sampler": "random"}, "sampler"), ({"init": "supernet"}, "init")],
+)
+def test_resumed_study_of_other_flags_is_refused(
+    fields: dict[str, str], name: str, tmp_path: Path, setup: Setup
+) -> None:
+    opened(config_of(tmp_path), setup)
+    with pytest.raises(InputError, match=f"a resumed study keeps its settings, but its {name} was "):
+        opened(config_of(tmp_path, resume=True, **fields), setup)
+
+
+def test_resumed_study_of_another_target_or_budget_is_refused(tmp_path: Path, setup: Setup) -> None:
+    opened(config_of(tmp_path), setup)
+    with pytest.raises(InputError, match="its conditions was "):
+        opened(config_of(tmp_path, resume=True), replace(setup, target=replace(setup.target, dtype="bfloat16")))
+    with pytest.raises(InputError, match=r"its budget_ms was 60000\.0 and is now 50000\.0"):
+        opened(config_of(tmp_path, resume=True), replace(setup, budget_ms=50_000.0))
+
+
+def test_settings_that_changed_are_named() -> None:
+    kept = {"budget_ms": 40.0, "sampler": "mixed"}
+    _check_settings(kept | {"phase": "training"}, kept)
+    with pytest.raises(InputError, match=r"its budget_ms was 40\.0 and is now 50\.0; give the same flags"):
+        _check_settings(kept, kept | {"budget_ms": 50.0})
+    with pytest.raises(InputError, match="its fidelity was None and is now train"):
+        _check_settings(kept, kept | {"fidelity": "train"})
+
+
+def test_teacher_is_read_from_its_checkpoint(tmp_path: Path) -> None:
+    assert teacher_of(config_of(tmp_path)) is None
+    architecture = repeated(8, "branched_conv", 1)
+    network = build(architecture)
+    save(tmp_path / "teacher.pth", Checkpoint(Description("searched", architecture.to_json()), network.state_dict()))
+    teacher = teacher_of(config_of(tmp_path, teacher=tmp_path / "teacher.pth"))
+    assert teacher is not None
+    weights = teacher.state_dict()
+    assert all(torch.equal(weights[name], tensor) for name, tensor in network.state_dict().items())
+    with pytest.raises(InputError, match=r"/nosuch/teacher\.pth"):
+        teacher_of(config_of(tmp_path, teacher="/nosuch/teacher.pth"))

@@ -1,0 +1,181 @@
+"""What every record of a study keeps to, each storage by the same tests."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from nas.optuna_backend.owner import owner
+from nas.optuna_backend.storage import has_study, open_storage
+from nas.optuna_backend.study import OptunaStudy
+from nas.samplers.protocol import Picks, SearchProblem
+from nas.samplers.random_search import RandomSearch
+from nas.study import Study
+from nas.successive_halving import Rung
+from nas.trial import Trial
+from search_spaces import SPACES
+from search_spaces.architecture import Architecture
+
+Outcome = Callable[[int, Architecture], Trial]
+Open = Callable[[], Study]
+SPACE = SPACES["msrresnet"]
+BUDGET_MS = 100.0
+SEEDS = SPACE.seeds[:4]
+PROPOSE = RandomSearch(SearchProblem(SPACE, 0, BUDGET_MS)).propose
+
+
+def never(_number: int, _trials: Sequence[Trial]) -> Picks:
+    """Propose where something must be waiting."""
+    raise AssertionError("nothing waits")
+
+
+@pytest.fixture(scope="module")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a database with its tables, which take longer to make than to copy."""
+    path = tmp_path_factory.mktemp("database") / "study.db"
+    open_storage(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(params=["journal", "sqlite"])
+def storage(request: pytest.FixtureRequest, empty_database: Path, tmp_path: Path) -> str:
+    if request.param == "journal":
+        return str(tmp_path / "study.journal")
+    return f"sqlite:///{shutil.copy(empty_database, tmp_path / 'study.db')}"
+
+
+@pytest.fixture
+def reopen(storage: str) -> Open:
+    """Return what opens the study as another process would."""
+    return lambda: OptunaStudy(SPACE, "s", storage, BUDGET_MS)
+
+
+@pytest.fixture
+def study(reopen: Open) -> Study:
+    return reopen()
+
+
+def go_on(study: Study, count: int, outcome: Outcome) -> list[str]:
+    keys = []
+    for _ in range(count):
+        number, architecture = study.ask(PROPOSE)
+        study.tell(outcome(number, architecture))
+        keys.append(architecture.key)
+    return keys
+
+
+def ended_process() -> int:
+    """Return the number of a process that is no more."""
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait(timeout=60)
+    return ended.pid
+
+
+def lose(storage: str, number: int) -> None:
+    """Have an asked trial be that of a process that is no more."""
+    kept = open_storage(storage)
+    trial_id = kept.get_trial_id_from_study_id_trial_number(kept.get_study_id_from_name("s"), number)
+    kept.set_trial_user_attr(trial_id, "worker", json.dumps({**json.loads(owner()), "pid": ended_process()}))
+
+
+def test_enqueued_architectures_are_asked_for_first_and_in_order(study: Study, reopen: Open, outcome: Outcome) -> None:
+    study.enqueue(SEEDS)
+    seeds = [seed.key for seed in SEEDS]
+    assert go_on(study, 2, outcome) == seeds[:2]
+    # A study that goes on has them in its queue already.
+    again = reopen()
+    again.enqueue(SEEDS)
+    keys = go_on(again, len(seeds), outcome)
+    assert keys[:-2] == seeds[2:]
+    assert not set(keys[-2:]) & set(seeds)
+
+
+def test_proposals_are_asked_for_by_number_and_trials(study: Study, outcome: Outcome) -> None:
+    asked: list[tuple[int, tuple[Trial, ...]]] = []
+
+    def propose(number: int, trials: Sequence[Trial]) -> Picks:
+        asked.append((number, tuple(trials)))
+        return PROPOSE(number, trials)
+
+    told: list[Trial] = []
+    for count in range(3):
+        number, architecture = study.ask(propose)
+        assert number == count
+        assert architecture == SPACE.decode(PROPOSE(number, told))
+        told.append(outcome(number, architecture))
+        study.tell(told[-1])
+    assert asked == [(count, tuple(told[:count])) for count in range(3)]
+
+
+def test_told_trials_and_settings_are_there_again(study: Study, reopen: Open, outcome: Outcome, storage: str) -> None:
+    go_on(study, 3, outcome)
+    assert study.settings == {}
+    study.remember({"phase": "search", "budget_ms": 100.0})
+    again = reopen()
+    assert again.trials == study.trials
+    assert [trial.number for trial in again.trials] == [0, 1, 2]
+    assert again.settings == study.settings == {"phase": "search", "budget_ms": 100.0}
+    again.remember({"phase": "done"})
+    assert reopen().settings == {"phase": "done"}
+    assert has_study(storage, "s")
+    assert not has_study(storage, "t")
+
+
+def test_abandoned_architecture_is_asked_for_again(study: Study, outcome: Outcome) -> None:
+    go_on(study, 2, outcome)
+    number, architecture = study.ask(PROPOSE)
+    study.abandon(number)
+    assert len(study.trials) == 2
+    again, same = study.ask(never)
+    assert again > number
+    assert same == architecture
+
+
+def test_architecture_of_a_lost_process_is_asked_for_again(
+    study: Study, reopen: Open, storage: str, outcome: Outcome
+) -> None:
+    go_on(study, 2, outcome)
+    number, architecture = study.ask(PROPOSE)
+    # A process that lives keeps what it asked for.
+    assert reopen().ask(PROPOSE)[1] != architecture
+    lose(storage, number)
+    again = reopen()
+    assert again.ask(never)[1] == architecture
+    assert again.trials == study.trials
+
+
+def test_lost_trial_that_waited_first_is_asked_for_again(study: Study, reopen: Open, storage: str) -> None:
+    study.enqueue(SEEDS)
+    number, architecture = study.ask(never)
+    study.abandon(number)
+    asked = [study.ask(never) for _ in SEEDS]
+    assert architecture.key in {each.key for _, each in asked}
+    assert study.trials == []
+    lose(storage, asked[1][0])
+    assert reopen().ask(never)[1] == asked[1][1]
+
+
+def test_later_rungs_are_there_again(study: Study, reopen: Open, outcome: Outcome) -> None:
+    study.enqueue(SEEDS)
+    go_on(study, 6, outcome)
+    before = next(trial for trial in study.trials if trial.state == "trained")
+    higher = replace(before, rungs=(Rung(4, before.psnr, 1.0), Rung(16, before.psnr + 1, 3.0)))
+    top = replace(higher, rungs=(*higher.rungs, Rung(64, before.psnr + 2, 9.0)), seconds=13.0)
+    for trial in (higher, top):
+        study.advance(trial)
+        assert study.trials[before.number] == trial
+        assert reopen().trials == study.trials
+    assert [trial.number for trial in study.trials] == list(range(6))
+
+
+def test_trials_told_by_another_process_are_learnt_of(study: Study, reopen: Open, outcome: Outcome) -> None:
+    other = reopen()
+    go_on(study, 2, outcome)
+    number, _ = other.ask(PROPOSE)
+    assert number == 2
+    assert other.trials == study.trials

@@ -1,0 +1,62 @@
+"""How the time of a search is shared out."""
+
+import math
+import time
+
+import pytest
+
+from nas.successive_halving import ladder
+from nas.time_budget import FINISH_SECONDS, TimeBudget
+
+
+def test_searching_and_training_share_all_but_the_finish() -> None:
+    budget = TimeBudget(600.0, None, began=time.monotonic())
+    assert budget.working_seconds == 600 - FINISH_SECONDS
+    assert budget.training_share + budget.search_left <= budget.working_seconds
+    # It began a moment ago.
+    assert budget.training_share < budget.training_seconds() <= budget.working_seconds
+
+
+def test_short_time_keeps_half_for_the_finish() -> None:
+    assert TimeBudget(60.0, None).working_seconds == 30.0
+
+
+def test_search_that_used_its_time_leaves_the_rest_to_the_training() -> None:
+    budget = TimeBudget(600.0, None, began=time.monotonic() - 500)
+    assert not budget.allows_another(3, 1.0)
+    assert budget.training_seconds() == budget.training_share == pytest.approx(0.45 * budget.working_seconds)
+
+
+def test_trial_that_does_not_fit_into_the_time_is_not_begun() -> None:
+    budget = TimeBudget(600.0, None)
+    assert budget.allows_another(10_000, 0.1)
+    assert not budget.allows_another(0, 600.0)
+
+
+def test_trials_bound_a_search_without_a_time_limit() -> None:
+    budget = TimeBudget(math.inf, 4)
+    assert budget.allows_another(3, 1e9)
+    assert not budget.allows_another(4, 0.0)
+
+
+def test_four_times_the_time_is_twice_the_steps() -> None:
+    for rungs in (1, 3):
+        steps = [TimeBudget(seconds, None).trial_steps(rungs) for seconds in (600.0, 2400.0)]
+        assert steps[1] == pytest.approx(2 * steps[0], abs=2)
+
+
+def test_top_of_a_ladder_is_higher_than_a_single_training() -> None:
+    budget = TimeBudget(600.0, None)
+    assert budget.trial_steps(3) > budget.trial_steps(1)
+    # However short the time, every rung adds steps.
+    assert ladder(TimeBudget(0.1, None).trial_steps(3), 3).steps == (20, 80, 320)
+
+
+def test_steps_without_a_time_limit_are_those_of_the_default() -> None:
+    assert TimeBudget(math.inf, 4).trial_steps(3) == TimeBudget(600.0, None).trial_steps(3)
+
+
+def test_supernet_takes_a_part_of_the_search() -> None:
+    budget = TimeBudget(600.0, None)
+    assert 0 < budget.supernet_seconds < budget.working_seconds - budget.training_share
+    assert math.isinf(TimeBudget(math.inf, 4).supernet_seconds)

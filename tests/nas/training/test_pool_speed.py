@@ -1,0 +1,57 @@
+"""How many train at once: the best of measured speeds by hand, and a measurement."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+import torch
+
+from nas.evaluate import Setup
+from nas.training.pool_speed import PoolSpeeds, _sizes, measure_pool_speeds
+from search_spaces.msrresnet import repeated
+from sr.errors import InputError
+
+TINY = repeated(8, "branched_conv", 1)
+
+
+def test_on_a_cpu_no_more_workers_than_threads_are_tried(tiny: Setup) -> None:
+    """The recipe distils, and yet no teacher is asked for."""
+    assert torch.get_num_threads() == 1
+    speeds = measure_pool_speeds(replace(tiny, recipe=replace(tiny.recipe, distillation=0.5)), TINY, 8)
+    assert list(speeds.steps_per_second) == [1]
+    assert speeds.steps_per_second[1] > 0
+    assert speeds.best == 1
+    assert speeds.describe() == f"candidates train one at a time: {speeds.steps_per_second[1]:.1f} steps/s alone"
+
+
+def test_pool_of_no_worker_is_refused(tiny: Setup) -> None:
+    with pytest.raises(InputError, match="at least 1 worker trains, got 0"):
+        measure_pool_speeds(tiny, TINY, 0)
+
+
+# To see them tried would take as many processes.
+@pytest.mark.parametrize(("most", "expected"), [(1, [1]), (2, [1, 2]), (3, [1, 2]), (4, [1, 2, 4]), (9, [1, 2, 4, 8])])
+def test_sizes_that_are_tried_are_powers_of_two(most: int, expected: list[int]) -> None:
+    assert _sizes(most) == expected
+
+
+@pytest.mark.parametrize(
+    ("speeds", "best", "words"),
+    [
+        ({1: 20.0, 2: 21.0}, 1, "candidates train one at a time: 20.0 steps/s alone, 21.0 by 2 (1.05 times)"),
+        ({1: 20.0, 2: 0.0}, 1, "candidates train one at a time: 20.0 steps/s alone, no room for 2"),
+        (
+            {1: 20.0, 2: 30.0, 4: 32.0},
+            2,
+            "candidates train 2 at once: 20.0 steps/s alone, 30.0 by 2 (1.50 times), 32.0 by 4 (1.60 times)",
+        ),
+        ({1: 20.0, 2: 23.0}, 2, "candidates train 2 at once: 20.0 steps/s alone, 23.0 by 2 (1.15 times)"),
+        ({1: 20.0, 2: 20.0, 4: 80.0}, 1, None),
+    ],
+)
+def test_best_size_of_measured_speeds_is_that_by_hand(
+    speeds: Mapping[int, float], best: int, words: str | None
+) -> None:
+    assert PoolSpeeds(speeds).best == best
+    if words is not None:
+        assert PoolSpeeds(speeds).describe() == words

@@ -1,0 +1,206 @@
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from search_spaces.reparam import BranchedConv3x3
+from sr.deployment import DTYPES
+from sr.measure.latency import (
+    MEMORY_FORMATS,
+    WIDE_SPREAD,
+    Protocol,
+    Runner,
+    Runtime,
+    enough,
+    lay_out,
+    measure_runtimes,
+    percentile,
+)
+from sr.measure.target import Target
+
+CPU = torch.device("cpu")
+SHORT = Protocol(seconds=0.02, minimum_runs=3, idle_seconds=0)
+needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA device")
+
+
+class Tiny(nn.Module):
+    """One convolution and a shuffle; remembers the layouts, dtypes, modes and sizes that it was called with."""
+
+    def __init__(self, kernel: int = 3) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 48, kernel, padding=kernel // 2)
+        self.shuffle = nn.PixelShuffle(4)
+
+    def forward(self, lr: Tensor) -> Tensor:
+        """Map (n, 3, h, w) to (n, 3, 4h, 4w)."""
+        return self.shuffle(self.conv(lr))
+
+
+class Spy(Tiny):
+    """Notes how it is called; the note is shared with the copies that a measurement makes."""
+
+    calls: list[tuple[bool, torch.dtype, bool, tuple[int, ...]]] = []  # noqa: RUF012 - emptied by every test
+
+    def forward(self, lr: Tensor) -> Tensor:
+        """Map (n, 3, h, w) to (n, 3, 4h, 4w)."""
+        layout = lr.is_contiguous(memory_format=torch.channels_last)
+        self.calls.append((layout, lr.dtype, self.training or torch.is_grad_enabled(), tuple(lr.shape)))
+        return super().forward(lr)
+
+
+@pytest.fixture
+def spy() -> Spy:
+    Spy.calls.clear()
+    return Spy()
+
+
+def measured(network: nn.Module, protocol: Protocol = SHORT, dtype: str = "float32") -> Runtime:
+    return measure_runtimes({"it": network}, Target(CPU, (16, 24), dtype), protocol)["it"]
+
+
+def test_a_runtime_has_a_spread_and_enough_runs() -> None:
+    runtime = measured(Tiny())
+    assert 0 < runtime.p10_ms <= runtime.median_ms <= runtime.p90_ms
+    assert runtime.spread == pytest.approx((runtime.p90_ms - runtime.p10_ms) / runtime.median_ms)
+    assert 3 <= runtime.runs <= SHORT.maximum_runs + Runner.RUNS_PER_ROUND
+    assert runtime.memory_format in MEMORY_FORMATS
+    assert runtime.memory == 0
+    assert runtime.spread <= WIDE_SPREAD or not runtime.reliable
+
+
+def test_several_networks_are_measured_at_once_and_left_as_they_are() -> None:
+    networks = {"narrow": Tiny(1), "wide": Tiny(5), "branched": BranchedConv3x3(3, 3, identity=True)}
+    layouts = {name: [p.stride() for p in network.parameters()] for name, network in networks.items()}
+    runtimes = measure_runtimes(networks, Target(CPU, (16, 16)), SHORT)
+    assert list(runtimes) == list(networks)
+    assert all(math.isfinite(runtime.median_ms) for runtime in runtimes.values())
+    for name, network in networks.items():
+        assert network.training
+        assert [p.stride() for p in network.parameters()] == layouts[name]
+
+
+def test_no_network_takes_no_time() -> None:
+    assert measure_runtimes({}, Target(CPU), SHORT) == {}
+
+
+@pytest.mark.parametrize("memory_format", MEMORY_FORMATS)
+def test_each_memory_format_can_be_asked_for(memory_format: str, spy: Spy) -> None:
+    assert measured(spy, replace(SHORT, memory_format=memory_format)).memory_format == memory_format
+    assert {call[0] for call in spy.calls} == {memory_format == "channels_last"}
+
+
+def test_the_fastest_format_is_found_by_trying_both(spy: Spy) -> None:
+    runtime = measured(spy)
+    assert {call[0] for call in spy.calls} == {True, False}
+    assert spy.calls[-1][0] is (runtime.memory_format == "channels_last")
+
+
+def test_runs_are_in_eval_mode_without_gradients_and_of_the_size_asked_for(spy: Spy) -> None:
+    measured(spy.train())
+    assert {call[1:] for call in spy.calls} == {(torch.float32, False, (1, 3, 16, 24))}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_the_number_format_is_that_asked_for(dtype: str, spy: Spy) -> None:
+    measured(spy, dtype=dtype)
+    assert {call[1] for call in spy.calls} == {DTYPES[dtype]}
+
+
+@pytest.mark.parametrize(("early_stop_runs", "runs", "calls"), [(1, 1, 1), (3, 3, 4)])
+def test_what_is_far_too_slow_is_not_timed_further(spy: Spy, early_stop_runs: int, runs: int, calls: int) -> None:
+    hasty = replace(SHORT, seconds=1.0, minimum_runs=50, early_stop_ms=1e-6, early_stop_runs=early_stop_runs)
+    runtime = measured(spy, hasty)
+    assert runtime.runs == runs
+    assert runtime.reliable <= (runs >= 3)
+    assert runtime.memory_format == next(iter(MEMORY_FORMATS))
+    # The cold run that tells, and those asked for beyond it.
+    assert len(spy.calls) == calls
+
+
+def test_too_slow_is_what_is_far_slower_than_allowed() -> None:
+    runner = Runner(Tiny(), Target(CPU, (16, 16)), replace(SHORT, early_stop_ms=1e9))
+    assert not runner.too_slow
+    runner = Runner(Tiny(), Target(CPU, (16, 16)), replace(SHORT, early_stop_ms=1e-9))
+    assert runner.too_slow
+
+
+@pytest.mark.parametrize("memory_format", MEMORY_FORMATS)
+def test_images_of_filters_are_laid_out_and_other_tensors_stay(memory_format: str) -> None:
+    network = Tiny()
+    network.register_buffer("volume", torch.rand(2, 3, 4, 5, 6))
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    lay_out(network, memory_format)
+    assert network.conv.weight.is_contiguous(memory_format=MEMORY_FORMATS[memory_format])
+    assert network.get_buffer("volume").is_contiguous()
+    assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("times_ms", "expected"),
+    [
+        ([], False),
+        ([10.0] * 3, False),
+        ([10.0] * 4, True),
+        ([1.0] * 4, False),
+        ([1.0] * 9, False),
+        ([1.0] * 10, True),
+        ([200.0], True),
+        ([200.0, 50.0], False),
+    ],
+)
+def test_enough_by_hand(times_ms: list[float], expected: bool) -> None:
+    protocol = Protocol(seconds=0.04, minimum_runs=4, maximum_runs=10, early_stop_ms=100.0)
+    assert enough(times_ms, protocol) is expected
+
+
+def test_percentiles_by_hand() -> None:
+    values = [50.0, 10.0, 20.0, 40.0, 30.0]
+    assert percentile(values, 0.5) == 30
+    assert percentile(values, 0.1) == pytest.approx(14)
+    assert percentile(values, 0.9) == pytest.approx(46)
+    assert percentile([7.0], 0.9) == 7
+
+
+@given(st.lists(st.floats(0.001, 1e6), min_size=1, max_size=20))
+def test_percentiles_are_in_order(values: list[float]) -> None:
+    low, middle, high = (percentile(values, share) for share in (0.1, 0.5, 0.9))
+    assert min(values) <= low <= middle <= high <= max(values)
+
+
+def test_a_wide_spread_is_not_reliable() -> None:
+    runner = Runner(Tiny(), Target(CPU, (16, 16)), replace(SHORT, memory_format="contiguous"))
+    narrow, wide = runner.summary([10.0] * 9 + [11.0]), runner.summary([10.0] * 5 + [14.0] * 5)
+    assert (narrow.median_ms, narrow.runs, narrow.reliable) == (10.0, 10, True)
+    assert (wide.p10_ms, wide.p90_ms, wide.reliable) == (10.0, 14.0, False)
+    assert wide.spread == pytest.approx(4 / 12)
+
+
+def test_other_pictures_can_be_timed(spy: Spy) -> None:
+    runner = Runner(spy, Target(CPU, (16, 16)), replace(SHORT, memory_format="contiguous"))
+    spy.calls.clear()
+    assert all(ms > 0 for ms in runner.times(2, torch.rand(1, 3, 24, 20)))
+    assert [call[3] for call in spy.calls] == [(1, 3, 24, 20)] * 2
+
+
+def test_the_input_is_always_the_same() -> None:
+    inputs = [Runner(Tiny(), Target(CPU, (16, 16)), SHORT).lr for _ in range(2)]
+    assert torch.equal(*inputs)
+    assert inputs[0].min() >= 0
+    assert inputs[0].max() < 1
+    assert np.unique(inputs[0].numpy()).size > 100
+
+
+@needs_cuda
+def test_memory_on_cuda_is_that_of_the_network_alone() -> None:
+    target = Target(torch.device("cuda", 0), (64, 64))
+    protocol = replace(SHORT, memory_format="contiguous")
+    alone = measure_runtimes({"it": Tiny()}, target, protocol)["it"]
+    others = torch.zeros(2**26, device=target.device)
+    beside = measure_runtimes({"it": Tiny(), "big": nn.Conv2d(3, 512, 9)}, target, protocol)
+    assert others.nbytes > beside["it"].memory >= 4 * 64 * 64 * 48
+    assert beside["it"].memory == pytest.approx(alone.memory, rel=0.1)

@@ -1,0 +1,93 @@
+"""The least of many runs, and when there were enough of them."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+from sr.measure.timing import FEWEST_RUNS, best_ms, counts_own_time, cuda_ms, enough, run_ms
+
+CPU = torch.device("cpu")
+needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA device")
+
+
+@pytest.mark.parametrize(
+    ("times_ms", "suffice"),
+    [
+        ([20.0] * 4, False),
+        ([1.0] * 50, False),
+        ([20.0] * 5, True),
+        ([20.0, 20.1, 20.2, 35.0, 90.0], True),
+        # One run alone was quick: the machine is busy, or it was luck.
+        ([20.0, 30.0, 30.0, 35.0, 90.0], False),
+        ([20.0, 130.0, 150.0, 160.0, 190.0], True),
+        ([600.0], True),
+        ([], False),
+    ],
+)
+def test_runs_suffice_when_several_agree_or_time_is_up(times_ms: list[float], suffice: bool) -> None:
+    assert enough(times_ms, 1) is suffice
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_one_thread_is_not_charged_for_what_others_take() -> None:
+    if not counts_own_time():
+        pytest.skip("this system does not count the time of a thread finely")
+
+    def away() -> torch.Tensor:
+        time.sleep(0.05)
+        return torch.zeros(1)
+
+    began = time.perf_counter()
+    own_ms = run_ms(away, CPU, 1)
+    # However long the machine kept us waiting besides.
+    assert 1000 * (time.perf_counter() - began) - own_ms > 25
+
+
+def test_queued_runs_count_each() -> None:
+    assert not enough([2.0] * 5, 1)
+    assert enough([2.0] * 5, 10)
+
+
+def test_each_work_gets_its_least_time_in_the_order_given() -> None:
+    picture = torch.rand(2**18)
+    runs = {"small": 0, "large": 0}
+
+    def small() -> torch.Tensor:
+        runs["small"] += 1
+        return picture[: 2**10].exp()
+
+    def large() -> torch.Tensor:
+        runs["large"] += 1
+        return picture.exp().exp().exp()
+
+    large_ms, small_ms = best_ms([large, small], CPU)
+    assert large_ms > small_ms > 0
+    # Small work runs often, to fill its share of a round.
+    assert runs["small"] > runs["large"] > FEWEST_RUNS
+    assert best_ms([], CPU) == []
+
+
+@needs_cuda
+def test_on_cuda_one_time_is_the_mean_of_many_runs() -> None:
+    device = torch.device("cuda")
+    picture = torch.rand(2**24, device=device)
+    ran = []
+
+    def work() -> torch.Tensor:
+        ran.append(1)
+        return picture.exp()
+
+    assert run_ms(work, device, 7) > 0
+    assert cuda_ms(work, device, 5) > 0
+    assert len(ran) == 7 + 5
+    assert best_ms([work], device)[0] > 0

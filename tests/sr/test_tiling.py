@@ -1,0 +1,92 @@
+"""Tiles change nothing, and pictures of any size go through."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from sr.errors import InputError
+from sr.lr_size import SMALLEST_SIDE
+from sr.tiling import spans, upscale
+
+pytestmark = pytest.mark.numeric
+
+
+class Small(nn.Module):
+    """A x4 network that sees 3 LR pixels around each and counts its calls and the largest input."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 8, 3, padding=1), nn.ReLU(),
+            nn.Conv2d(8, 48, 3, padding=1), nn.PixelShuffle(4),
+        )  # fmt: skip
+        self.seen: list[tuple[int, ...]] = []
+
+    def forward(self, lr: Tensor) -> Tensor:
+        if not torch.compiler.is_exporting():
+            self.seen.append(tuple(lr.shape[2:]))
+        return self.layers(lr)
+
+
+# Repeats every pixel 4 x 4 times.
+ENLARGE = nn.Upsample(scale_factor=4)
+
+
+@given(st.integers(16, 70), st.integers(16, 70), st.integers(8, 30))
+@settings(max_examples=12, deadline=None)
+def test_tiles_that_overlap_the_receptive_field_change_nothing(height, width, tile):
+    network = Small().double().eval()
+    lr = torch.rand(2, 3, height, width, dtype=torch.float64)
+    with torch.inference_mode():
+        tiled = upscale(network, lr, tile=tile, overlap=3)
+        sides = network.seen.copy()
+        torch.testing.assert_close(tiled, network(lr), atol=1e-10, rtol=0)
+    if height * width > (tile + 6) ** 2:
+        assert len(sides) > 1
+        assert max(max(side) for side in sides) <= tile + 6
+    else:
+        assert sides == [(height, width)]
+
+
+def test_too_small_an_overlap_shows_that_the_tiles_are_real():
+    network = Small().double().eval()
+    lr = torch.rand(1, 3, 40, 40, dtype=torch.float64)
+    with torch.inference_mode():
+        difference = (upscale(network, lr, tile=16, overlap=1) - network(lr)).abs()
+    assert difference.max() > 1e-4
+    assert difference[..., :4, :4].max() < 1e-10, "the picture's own corner is far from the seams"
+
+
+def test_a_qhd_picture_goes_through_in_tiles_of_bounded_size():
+    network = ENLARGE
+    seen = []
+    network.register_forward_pre_hook(lambda _module, given: seen.append(tuple(given[0].shape[2:])))
+    lr = torch.rand(1, 3, 540, 960)
+    assert torch.equal(upscale(network, lr, tile=256), network(lr))
+    assert max(max(side) for side in seen[:-1]) <= 320
+
+
+@given(st.integers(1, 500), st.integers(1, 60))
+def test_spans_cover_the_length_once(length, tile):
+    cut = list(spans(length, tile))
+    assert [start for start, _ in cut] == [0, *(end for _, end in cut[:-1])]
+    assert cut[-1][1] == length
+    assert all(1 <= end - start <= tile for start, end in cut)
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (3, 40), (20, 5), (15, 15)])
+def test_tiny_pictures_are_padded_by_repetition_and_cropped(height, width):
+    network = Small().eval()
+    lr = torch.rand(1, 3, height, width)
+    with torch.inference_mode():
+        sr = upscale(network, lr, tile=256)
+        assert sr.shape == (1, 3, 4 * height, 4 * width)
+        assert network.seen == [(max(height, SMALLEST_SIDE), max(width, SMALLEST_SIDE))]
+        assert torch.equal(upscale(ENLARGE, lr, tile=256), ENLARGE(lr))
+
+
+def test_a_network_that_is_not_x4_is_named():
+    with pytest.raises(InputError, match=r"\(1, 3, 20, 20\) became \(1, 3, 20, 20\)"):
+        upscale(nn.Identity(), torch.rand(1, 3, 20, 20), tile=None)
