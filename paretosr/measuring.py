@@ -1,0 +1,45 @@
+"""One network measured on this device."""
+
+import torch
+from torch import nn
+
+from sr.errors import InputError
+from sr.lr_size import SMALLEST_SIDE
+from sr.measure.latency import Protocol
+from sr.measure.measurement import Measurement
+from sr.measure.measurement import measure as measure_all
+from sr.measure.target import Target
+
+
+def measure(network: nn.Module, target: Target | None = None, protocol: Protocol = Protocol()) -> Measurement:
+    """Count a network and measure its runtime, alone on the device and in its deployed form.
+
+    Args:
+        network: Maps (n, 3, h, w) to (n, 3, s*h, s*w) for a whole scale s; left as it is.
+        target: What it is measured on; by default 256x256 LR in float32 on the GPU where there is one, else the CPU.
+        protocol: How long and how often it is timed; by default for a second.
+
+    Returns:
+        Parameters, multiply-adds, activations, convolutions and memory; the runtime with its spread; and the
+        conditions that it was measured under. Without quality.
+
+    Raises:
+        InputError: Where the network maps pictures to something else.
+        torch.OutOfMemoryError: Where it does not fit into a GPU's memory.
+    """
+    _check_shapes(network)
+    return measure_all({"network": network}, target or Target.of(), protocol)["network"]
+
+
+def _check_shapes(network: nn.Module) -> None:
+    """Raise InputError where a small picture does not become one of the same shape times a whole number."""
+    first = next(network.parameters(), torch.zeros(()))
+    height, width = SMALLEST_SIDE, SMALLEST_SIDE + 8
+    with torch.inference_mode():
+        sr = network(torch.rand(1, 3, height, width, dtype=first.dtype, device=first.device))
+    scale = sr.shape[-1] // width if isinstance(sr, torch.Tensor) and sr.ndim == 4 else 0
+    if scale < 1 or tuple(sr.shape) != (1, 3, scale * height, scale * width):
+        became = tuple(sr.shape) if isinstance(sr, torch.Tensor) else type(sr).__name__
+        raise InputError(
+            f"a network here maps (n, 3, h, w) to (n, 3, s*h, s*w), but (1, 3, {height}, {width}) became {became}"
+        )

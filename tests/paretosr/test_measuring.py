@@ -1,0 +1,56 @@
+"""One network measured, of any origin and any scale."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from paretosr.measuring import measure
+from sr.errors import InputError
+from sr.measure.latency import Protocol
+from sr.measure.target import Target
+
+FEW = Protocol(seconds=0.0, minimum_runs=3, idle_seconds=0.0)
+TARGET = Target(torch.device("cpu"), (16, 24))
+
+
+class Enlarge(nn.Module):
+    """A convolution and a pixel shuffle."""
+
+    def __init__(self, scale: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 3 * scale**2, 3, padding=1)
+        self.shuffle = nn.PixelShuffle(scale)
+
+    def forward(self, lr: Tensor) -> Tensor:
+        shuffled: Tensor = self.shuffle(self.conv(lr))
+        return shuffled
+
+
+@pytest.mark.parametrize("scale", [1, 2, 3, 4])
+def test_a_network_of_any_scale_is_counted_and_timed(scale: int) -> None:
+    network = Enlarge(scale)
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    found = measure(network, TARGET, FEW)
+    assert found.complexity.multi_adds == 9 * 3 * 3 * scale**2 * 16 * 24
+    assert found.runtime.runs >= 3
+    assert found.conditions == TARGET.conditions
+    assert found.quality is None
+    assert found.reference_ms is None
+    assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
+
+
+def test_a_network_in_another_dtype_is_checked_in_its_own() -> None:
+    assert measure(Enlarge(2).bfloat16(), TARGET, FEW).runtime.median_ms > 0
+
+
+@pytest.mark.parametrize(
+    ("network", "became"),
+    [
+        (nn.Conv2d(3, 3, 3, stride=2), r"\(1, 3, 7, 11\)"),
+        (nn.Conv2d(3, 4, 3, padding=1), r"\(1, 4, 16, 24\)"),
+        (nn.Flatten(), r"\(1, 1152\)"),
+    ],
+)
+def test_what_does_not_enlarge_pictures_is_refused_with_its_shape(network: nn.Module, became: str) -> None:
+    with pytest.raises(InputError, match=f"but \\(1, 3, 16, 24\\) became {became}"):
+        measure(network, TARGET, FEW)
