@@ -54,7 +54,7 @@ def main(argv: list[str] | None = None) -> int:
     network_path = asked.config.folder / f"{PER_LAYER}-shared" / "network.pth"
     if not network_path.is_file():
         resume = (asked.config.folder / "asked.json").exists()
-        prune(asked.checkpoint, replace(asked.config, budget=budget, resume=resume), Terminal())
+        prune(asked.checkpoint, replace(asked.config, budget=budget, resume=resume), report=Terminal())
     networks = {
         TARGET: load_network(network_path),
         "hcsrn": load_network(asked.checkpoint),

@@ -79,7 +79,7 @@ def pruned(ratio: float, asked: Asked) -> dict[str, Any]:
         from prune.pipeline import prune
 
         config = replace(asked.config, ratio=ratio, budget=None, out=out, resume=(out / "asked.json").exists())
-        prune(asked.checkpoint, config, Terminal())
+        prune(asked.checkpoint, config, report=Terminal())
     found: dict[str, Any] = json.loads(results.read_text(encoding="utf-8"))
     return found
 

@@ -50,7 +50,7 @@ class Search:
         sampler: What proposes where nothing waits in the study.
         evaluate: Counts and measures a candidate: from its number and architecture to a trial that is `measured`,
             `infeasible` or `failed`.
-        fidelity: How candidates are _judged.
+        fidelity: How candidates are judged.
         executor: Where they are trained.
         surrogate: What the search expects; it observes the trials.
         time_budget: How many trials and how much time there are.

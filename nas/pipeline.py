@@ -47,7 +47,7 @@ def search(
     report: Report = no_report,
     on_trial: Callable[[Trial], None] | None = None,
     plan: MeasurementPlan = DEFAULT_PLAN,
-    command: str = "",
+    command: str | None = None,
 ) -> SearchResult:
     """Find, train and export the network with the best PSNR within a runtime budget on this device.
 
@@ -58,7 +58,7 @@ def search(
         report: Is told of every step; see `sr.progress`.
         on_trial: Is called with each trial as its outcome, and later each further rung, is recorded.
         plan: How much is measured.
-        command: What is written to command.txt, such as how the search was started.
+        command: How the search was started, for command.txt; None for this call.
 
     Returns:
         The trials, the front, and the chosen network; without one where nothing was within the budget.
@@ -72,7 +72,8 @@ def search(
     setup, val = prepare(config, time_budget, report)
     # The ladder's constraint, and that the results can be written, speak now and not after minutes or hours.
     fidelity_schedule(config.fidelity, setup, Path(config.out), fewest_first_steps=plan.fewest_first_steps)
-    write_text(Path(config.out) / "command.txt", command + "\n")
+    shown = f"paretosr.search({config!r})" if command is None else command
+    write_text(Path(config.out) / "command.txt", shown + "\n")
     study, setup = open_study(config, space, setup, teacher, exists=exists)
     try:
         table = empty_table(setup.target)
@@ -128,8 +129,8 @@ def _latency_table(
         seconds = plan.entries_share * time_budget.seconds if limited else plan.entries_seconds
         if not measure_entries(table, space, seconds):
             report(Message(
-                f"what this device's networks are made of is known in part after {duration(seconds)}; "
-                "networks of the rest are measured without a prediction"
+                f"the latency table of this device is incomplete after {duration(seconds)}: "
+                "networks that it does not cover are measured without a prediction"
             ))  # fmt: skip
     return table
 

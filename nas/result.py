@@ -54,25 +54,24 @@ class SearchResult:
     @property
     def architecture(self) -> Architecture:
         """The description of the chosen network; raises InputError where there is none."""
-        return self._chosen.trial.architecture
+        return self._required().trial.architecture
 
     @property
     def measurement(self) -> Measurement:
         """Counts, runtime and quality of the chosen network; raises InputError where there is none."""
-        return self._chosen.measurement
+        return self._required().measurement
 
     @property
     def network(self) -> nn.Module:
         """The chosen network, read from its checkpoint, in eval mode on the CPU; InputError where there is none."""
-        assert self._chosen is not None
+        self._required()
         return load_network(self.folder / "chosen" / "network.pth")
 
     def to_json(self) -> dict[str, Any]:
         """Return the measurement and the architecture of the chosen network; raises InputError where there is none."""
         return self.measurement.to_json() | {"architecture": self.architecture.to_json()}
 
-    @property
-    def _chosen(self) -> Chosen:
+    def _required(self) -> Chosen:
         if self.chosen is None:
             raise InputError(" ".join(self.lines))
         return self.chosen

@@ -33,6 +33,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from baselines import BASELINES, build
+    from nas.config.measurement_plan import MeasurementPlan
     from nas.config.search import SearchConfig
     from nas.pipeline import search
     from nas.result import SearchResult
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from prune.pipeline import PruneResult, prune
     from sr.checkpoint import load_network
     from sr.errors import InputError
+    from sr.measure.latency import Protocol
     from sr.measure.measurement import Measurement
     from sr.measure.target import Target
     from sr.progress import Message, Step
@@ -50,7 +52,9 @@ __all__ = [
     "BASELINES",
     "InputError",
     "Measurement",
+    "MeasurementPlan",
     "Message",
+    "Protocol",
     "PruneConfig",
     "PruneResult",
     "SearchConfig",
@@ -70,7 +74,9 @@ _HOMES = {
     "BASELINES": "baselines",
     "InputError": "sr.errors",
     "Measurement": "sr.measure.measurement",
+    "MeasurementPlan": "nas.config.measurement_plan",
     "Message": "sr.progress",
+    "Protocol": "sr.measure.latency",
     "PruneConfig": "prune.config",
     "PruneResult": "prune.pipeline",
     "SearchConfig": "nas.config.search",

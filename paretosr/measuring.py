@@ -1,8 +1,11 @@
 """One network measured on this device."""
 
+import copy
+
 import torch
 from torch import nn
 
+from sr.checkpoint import one_line
 from sr.errors import InputError
 from sr.lr_size import SMALLEST_SIDE
 from sr.measure.latency import Protocol
@@ -27,19 +30,27 @@ def measure(network: nn.Module, target: Target | None = None, protocol: Protocol
         InputError: Where the network maps pictures to something else.
         torch.OutOfMemoryError: Where it does not fit into a GPU's memory.
     """
+    if target is not None and not isinstance(target, Target):
+        raise InputError(f"a network is measured on a Target, got {target!r}; Target.of makes one")
     _check_shapes(network)
     return measure_all({"network": network}, target or Target.of(), protocol)["network"]
 
 
 def _check_shapes(network: nn.Module) -> None:
     """Raise InputError where a small picture does not become one of the same shape times a whole number."""
-    first = next(network.parameters(), torch.zeros(()))
+    mapping = "a network here maps (n, 3, h, w) to (n, 3, s*h, s*w)"
+    if not isinstance(network, nn.Module):
+        raise InputError(f"{mapping}, got {network!r}")
+    # A copy: running it in training mode would change the statistics of batch norm.
+    copied = copy.deepcopy(network).eval()
+    first = next(copied.parameters(), torch.zeros(()))
     height, width = SMALLEST_SIDE, SMALLEST_SIDE + 8
-    with torch.inference_mode():
-        sr = network(torch.rand(1, 3, height, width, dtype=first.dtype, device=first.device))
+    try:
+        with torch.inference_mode():
+            sr = copied(torch.rand(1, 3, height, width, dtype=first.dtype, device=first.device))
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise InputError(f"{mapping}, but fails for (1, 3, {height}, {width}): {one_line(error)}") from error
     scale = sr.shape[-1] // width if isinstance(sr, torch.Tensor) and sr.ndim == 4 else 0
     if scale < 1 or tuple(sr.shape) != (1, 3, scale * height, scale * width):
         became = tuple(sr.shape) if isinstance(sr, torch.Tensor) else type(sr).__name__
-        raise InputError(
-            f"a network here maps (n, 3, h, w) to (n, 3, s*h, s*w), but (1, 3, {height}, {width}) became {became}"
-        )
+        raise InputError(f"{mapping}, but (1, 3, {height}, {width}) became {became}")

@@ -8,7 +8,7 @@ from typing import Any
 from prune.config import PruneConfig
 from sr.constraints import flag
 from sr.errors import InputError
-from sr.files import write_json
+from sr.files import make_folder, write_json
 from sr.measure.target import parse_device
 
 _FILE = "asked.json"
@@ -45,7 +45,7 @@ def begin(checkpoint: Path, config: PruneConfig) -> dict[str, str]:
             raise InputError(f"{config.folder} holds another pruning ({'; '.join(changed)}); name another --out")
     elif config.resume:
         raise InputError(f"there is no pruning in {config.folder}; leave --resume out to start one")
-    config.folder.mkdir(parents=True, exist_ok=True)
+    make_folder(config.folder)
     return asked
 
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from sr.constraints import DTYPE_NAMES, as_paths, at_least, flag, one_of
+from sr.constraints import DTYPE_NAMES, as_paths, at_least, flag, of_declared_types, one_of
 from sr.errors import InputError
 from sr.files import StrPath
-from sr.lr_size import LrSize
+from sr.lr_size import LrSize, check_size
 
 Metric = Literal["params", "multi_adds", "activations", "runtime"]
 METRICS: tuple[Metric, ...] = get_args(Metric)
@@ -82,7 +82,9 @@ class PruneConfig:
     resume: bool = False
 
     def __post_init__(self) -> None:
+        of_declared_types(self)
         as_paths(self, "data", "val", "out")
+        check_size(self.lr_size)
         _check_names("--target", self.targets, METRICS)
         _check_names("--channel-order", self.channel_orders, CHANNEL_ORDERS)
         _check_names("--methods", self.methods, METHODS)

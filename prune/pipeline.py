@@ -21,7 +21,7 @@ from prune.verdict import verdict
 from sr.checkpoint import Description, load, load_network
 from sr.errors import InputError
 from sr.exporting import export_onnx
-from sr.files import write_json, write_text
+from sr.files import as_path, write_json, write_text
 from sr.measure.measurement import Measurement
 from sr.progress import Message, Report, no_report
 from sr.training.trainer import TrainingFailedError
@@ -74,8 +74,8 @@ class PruneResult:
 def prune(
     checkpoint: str | os.PathLike[str],
     config: PruneConfig,
-    report: Report = no_report,
     *,
+    report: Report = no_report,
     command: str | None = None,
     timing: Timing = Timing(),  # noqa: B008 - frozen
 ) -> PruneResult:
@@ -95,7 +95,7 @@ def prune(
         InputError: Where a file or a value is not as it should be, no plan stays within the limits, or no method can
             prune this network.
     """
-    path = Path(checkpoint)
+    path = as_path(checkpoint)
     asked = begin(path, config)
     description, setup = set_up(path, config, report, timing)
     keep(config.folder, asked)

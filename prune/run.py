@@ -14,7 +14,7 @@ def main(argv: list[str] | None = None) -> int:
     # Not before: who asks for help waits for no import of torch.
     from prune.pipeline import prune
 
-    result = prune(asked.checkpoint, asked.config, Terminal(), command=command_line("prune.run", argv))
+    result = prune(asked.checkpoint, asked.config, report=Terminal(), command=command_line("prune.run", argv))
     if asked.json:
         write_json(asked.json, result.to_json())
     for line in result.verdict:

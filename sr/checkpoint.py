@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from sr.deployment import deploy
 from sr.errors import InputError
-from sr.files import StrPath
+from sr.files import StrPath, as_path
 from sr.lr_size import SCALE
 from sr.tensors import read_tensors, write_tensors
 
@@ -135,7 +135,7 @@ def load(path: StrPath) -> Checkpoint:
     Raises:
         InputError: Where there is no such file or it is none of ours.
     """
-    path = Path(path)
+    path = as_path(path)
     if not path.is_file():
         raise InputError(f"no checkpoint at {path}")
     try:

@@ -13,6 +13,21 @@ from sr.errors import InputError
 StrPath = str | os.PathLike[str]
 
 
+def as_path(value: StrPath) -> Path:
+    """Return a path that was given as text or as a path; raises InputError for anything else."""
+    if not isinstance(value, str | os.PathLike):
+        raise InputError(f"a path is text or a path, got {value!r}")
+    return Path(value)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it where they are not there; raises InputError where that cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(_unwritable(folder, error)) from error
+
+
 @contextlib.contextmanager
 def replacing(path: StrPath) -> Iterator[Path]:
     """Yield a temporary path beside `path` that takes its place when the block ends without an error.

@@ -12,6 +12,15 @@ LrSize = tuple[int, int]
 SMALLEST_SIDE = 16
 
 
+def check_size(size: LrSize) -> None:
+    """Raise InputError where a size is no pair of whole numbers that are large enough."""
+    whole = isinstance(size, tuple) and len(size) == 2 and all(type(side) is int for side in size)
+    if not whole or min(size) < SMALLEST_SIDE:
+        raise InputError(
+            f"an LR size is (height, width) in pixels, each a whole number from {SMALLEST_SIDE}; got {size!r}"
+        )
+
+
 def parse_size(text: str) -> LrSize:
     """Turn WIDTHxHEIGHT into (height, width).
 

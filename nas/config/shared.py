@@ -4,10 +4,10 @@ import math
 from dataclasses import dataclass
 
 from search_spaces import SPACES
-from sr.constraints import DTYPE_NAMES, as_paths, at_least, one_of
+from sr.constraints import DTYPE_NAMES, as_paths, at_least, of_declared_types, one_of
 from sr.errors import InputError
 from sr.files import StrPath
-from sr.lr_size import SMALLEST_SIDE, LrSize
+from sr.lr_size import LrSize, check_size
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,13 +43,11 @@ class SharedConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        of_declared_types(self)
         as_paths(self, "data", "val")
         if not (math.isfinite(self.budget_ms) and self.budget_ms > 0):
             raise InputError(f"--budget-ms must be a number of milliseconds over zero, got {self.budget_ms!r}")
         one_of(self, "space", tuple(sorted(SPACES)))
         one_of(self, "dtype", DTYPE_NAMES)
-        if len(self.lr_size) != 2 or min(self.lr_size) < SMALLEST_SIDE:
-            raise InputError(
-                f"--lr-size must be a height and a width of at least {SMALLEST_SIDE} pixels, got {self.lr_size}"
-            )
+        check_size(self.lr_size)
         at_least(1, self, "batch", "patch")

@@ -281,7 +281,7 @@ def prediction_error(predicted: Sequence[float], measured: Sequence[float]) -> P
 def describe(error: PredictionError | None) -> str:
     """Say in one sentence how far predicted runtimes were right."""
     if error is None:
-        return "No predicted runtime was compared with a measured one yet."
+        return "No predicted runtime was compared with a measured one."
     ranks = "" if error.spearman is None else f" (Spearman's rank correlation {error.spearman:.3f})"
     return (
         f"Predicted runtimes were off by {100 * error.median:.1f} % in the median and by at most "

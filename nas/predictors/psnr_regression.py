@@ -141,10 +141,8 @@ class PsnrRegression:
         """Say from what a PSNR is predicted and how wrong that was on unseen networks, as what follows its subject."""
         error = self.error
         if isinstance(self.model, Prior):
-            stated = f"its {self.cheap[-1]} PSNR plus a constant" if self.cheap else "in the order of multiply-adds"
             return (
-                f"was guessed to be {stated}, as {error.examples} of the {_MINIMUM_EXAMPLES} trained networks that a "
-                f"prediction takes were known"
+                f"was not predicted: that takes {_MINIMUM_EXAMPLES} trained networks, and {error.examples} were known"
             )
         tau = "no Kendall's tau, all the same" if error.tau is None else f"Kendall's tau {error.tau:.2f}"
         *sources, last = ["costs", "blocks", *(f"{name} PSNR" for name in self.cheap)]

@@ -4,6 +4,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -13,7 +14,7 @@ from dataclasses import replace
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
 from types import TracebackType
-from typing import Concatenate, ParamSpec, Self, TypeVar, cast
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar, cast
 
 import torch
 
@@ -141,7 +142,9 @@ class _Worker:
         try:
             # A process that starts is busy for seconds: whoever measures waits for it.
             with training_on(self._setup.target.device):
-                self._pool.submit(os.getpid).result()
+                with _without_main():
+                    began = self._pool.submit(os.getpid)
+                began.result()
         except BrokenProcessPool as error:
             raise InputError("a process to train in must start, but it died at once; train one at a time") from error
 
@@ -156,6 +159,8 @@ class _Worker:
             self._pool.shutdown()
 
 
+# One process is started at a time.
+_STARTING = threading.Lock()
 # The state of this process where it is a worker; in all others there is none.
 _STATES: list[WorkerState] = []
 
@@ -184,6 +189,22 @@ def _work_here(work: Callable[..., object], *args: object, **kwargs: object) -> 
     finally:
         if state.setup.target.device.type == "cuda":
             torch.cuda.empty_cache()
+
+
+@contextlib.contextmanager
+def _without_main() -> Iterator[None]:
+    """Keep a process that is started meanwhile from running the user's script, as new processes do to find its names.
+
+    A script without `if __name__ == "__main__"` would search again in each of them; what is done there is ours alone.
+    """
+    main = sys.modules["__main__"]
+    with _STARTING:
+        hidden: dict[str, Any] = {name: vars(main).pop(name) for name in ("__file__", "__spec__") if name in vars(main)}
+        vars(main)["__spec__"] = None
+        try:
+            yield
+        finally:
+            vars(main).update(hidden)
 
 
 def _block_interrupts() -> None:

@@ -9,7 +9,7 @@ import torch
 
 from sr.deployment import DTYPES
 from sr.errors import InputError
-from sr.lr_size import SMALLEST_SIDE, LrSize
+from sr.lr_size import LrSize, check_size
 
 
 @dataclass(frozen=True)
@@ -51,10 +51,11 @@ class Target:
     dtype: str = "float32"
 
     def __post_init__(self) -> None:
-        if self.dtype not in DTYPES:
+        if not isinstance(self.device, torch.device):
+            raise InputError(f"a target's device is a torch.device, got {self.device!r}; Target.of takes its name")
+        if not isinstance(self.dtype, str) or self.dtype not in DTYPES:
             raise InputError(f"a dtype is one of {', '.join(DTYPES)}, got {self.dtype!r}")
-        if len(self.lr_size) != 2 or min(self.lr_size) < SMALLEST_SIDE:
-            raise InputError(f"an LR size is (height, width), each at least {SMALLEST_SIDE} pixels; got {self.lr_size}")
+        check_size(self.lr_size)
 
     @classmethod
     def of(cls, device: str = "auto", lr_size: LrSize = (256, 256), dtype: str = "float32") -> "Target":
@@ -80,6 +81,8 @@ def parse_device(text: str) -> torch.device:
     Raises:
         InputError: Where it is not there or no name of one.
     """
+    if not isinstance(text, str):
+        raise InputError(f"--device must be auto, cpu, cuda or cuda:N, got {text!r}")
     if text == "auto":
         return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
     try:

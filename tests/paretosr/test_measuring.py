@@ -54,3 +54,27 @@ def test_a_network_in_another_dtype_is_checked_in_its_own() -> None:
 def test_what_does_not_enlarge_pictures_is_refused_with_its_shape(network: nn.Module, became: str) -> None:
     with pytest.raises(InputError, match=f"but \\(1, 3, 16, 24\\) became {became}"):
         measure(network, TARGET, FEW)
+
+
+def test_statistics_of_batch_norm_stay_as_they_are() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 3, 3, padding=1), nn.BatchNorm2d(3))
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    measure(network, TARGET, FEW)
+    assert network.training
+    assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
+
+
+@pytest.mark.parametrize("network", [None, "ecbsr", Enlarge, abs], ids=["none", "name", "class", "function"])
+def test_what_is_no_module_is_refused(network: object) -> None:
+    with pytest.raises(InputError, match=r"maps \(n, 3, h, w\) to \(n, 3, s\*h, s\*w\), got"):
+        measure(network, TARGET, FEW)  # type: ignore[arg-type]
+
+
+def test_network_that_takes_something_else_is_refused_with_its_own_words() -> None:
+    with pytest.raises(InputError, match=r"but fails for \(1, 3, 16, 24\): .*expected input"):
+        measure(nn.Conv2d(1, 3, 3, padding=1), TARGET, FEW)
+
+
+def test_device_in_place_of_a_target_is_refused() -> None:
+    with pytest.raises(InputError, match=r"measured on a Target, got 'cpu'; Target\.of makes one"):
+        measure(Enlarge(2), "cpu", FEW)  # type: ignore[arg-type]

@@ -85,10 +85,10 @@ def done(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[PruneR
     """Return a pruning that was interrupted and went on, and what lay in its folder when it was over."""
     out = tmp_path_factory.mktemp("done") / "out"
     with pytest.raises(KeyboardInterrupt):
-        prune(folder / "hcsrn.pth", limited(folder, out), interrupt, timing=TIMING)
+        prune(folder / "hcsrn.pth", limited(folder, out), report=interrupt, timing=TIMING)
     assert (out / "per-layer-shared" / "plan.json").is_file()
     assert not (out / "group" / "plan.json").exists()
-    result = prune(folder / "hcsrn.pth", limited(folder, out, resume=True), no_report, timing=TIMING)
+    result = prune(folder / "hcsrn.pth", limited(folder, out, resume=True), report=no_report, timing=TIMING)
     return result, contents(out)
 
 
@@ -113,7 +113,9 @@ def test_going_on_repeats_nothing_and_says_the_same(folder: Path, done: tuple[Pr
     for name in ("network.onnx", "page.html", "results.json"):
         (result.folder / name).unlink()
     events: list[Event] = []
-    again = prune(folder / "hcsrn.pth", limited(folder, result.folder, resume=True), events.append, timing=TIMING)
+    again = prune(
+        folder / "hcsrn.pth", limited(folder, result.folder, resume=True), report=events.append, timing=TIMING
+    )
     assert contents(result.folder) == before
     assert not [event for event in events if isinstance(event, Step)], "something was trained"
     assert [each.name for each in again.outcomes] == [each.name for each in result.outcomes]
@@ -186,7 +188,7 @@ def test_a_method_that_cannot_is_left_out(folder: Path, tmp_path: Path, monkeypa
         folder, tmp_path / "out", targets=("params",), psnr_floor=1.0, fine_tune_steps=0, tick_steps=1,
         methods=("per-layer", "group"),
     )  # fmt: skip
-    result = prune(folder / "imdn.pth", config, events.append, timing=TIMING)
+    result = prune(folder / "imdn.pth", config, report=events.append, timing=TIMING)
     (line,) = result.left_out
     assert line.startswith("group is left out")
     assert "torch-pruning cannot prune" in line

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sr.errors import InputError
-from sr.files import replacing, write_bytes, write_json, write_text
+from sr.files import as_path, make_folder, replacing, write_bytes, write_json, write_text
 
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -92,3 +92,21 @@ def test_json_comes_back(tmp_path_factory: pytest.TempPathFactory, value: object
     text = path.read_text("utf-8")
     assert text.endswith("\n")
     assert json.loads(text) == value
+
+
+def test_path_may_be_text_or_a_path() -> None:
+    assert as_path("folder/file") == as_path(Path("folder/file")) == Path("folder/file")
+    with pytest.raises(InputError, match="a path is text or a path, got 5"):
+        as_path(5)  # type: ignore[arg-type]
+
+
+def test_folder_is_made_with_those_above_it_and_may_be_there(tmp_path: Path) -> None:
+    for _ in range(2):
+        make_folder(tmp_path / "above" / "folder")
+    assert (tmp_path / "above" / "folder").is_dir()
+
+
+def test_folder_in_place_of_a_file_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match=r"cannot write .*file: File exists; name a folder"):
+        make_folder(tmp_path / "file")

@@ -221,7 +221,7 @@ def test_error_is_said_in_one_sentence() -> None:
         "that the prediction had not seen (Spearman's rank correlation 0.500)."
     )
     assert describe(PredictionError(3, 0.1, 0.2, None)) == words.replace(" (Spearman's rank correlation 0.500)", "")
-    assert describe(None) == "No predicted runtime was compared with a measured one yet."
+    assert describe(None) == "No predicted runtime was compared with a measured one."
 
 
 def test_entries_are_remembered_in_the_cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -234,20 +234,18 @@ def test_equal_trials_give_equal_expectations(endless: Outcome) -> None:
 
 
 def test_description_before_any_trial_says_that_nothing_is_known() -> None:
-    few = "as 0 of the 6 trained networks that a prediction takes were known"
+    few = "was not predicted: that takes 6 trained networks, and 0 were known"
     assert surrogate_of(table_of(), 10.0).describe() == [
-        "No predicted runtime was compared with a measured one yet.",
-        f"The PSNR of a candidate after stage 1 of 3, its first PSNR, was guessed to be in the order of multiply-adds, "
-        f"{few}; multiply-adds chose what was tried next.",
-        f"The PSNR of a candidate after stage 2 of 3 was guessed to be its first PSNR plus a constant, {few}; the "
-        f"first PSNR chose which candidates trained on.",
+        "No predicted runtime was compared with a measured one.",
+        f"The PSNR of a candidate after stage 1 of 3, its first PSNR, {few}; multiply-adds chose what was tried next.",
+        f"The PSNR of a candidate after stage 2 of 3 {few}; the first PSNR chose which candidates trained on.",
     ]
 
 
 def test_description_of_a_single_training_has_no_stages() -> None:
     lines = Surrogate(table_of(), 10.0, SIZE, Ladder((64,))).describe()
     assert len(lines) == 2
-    assert lines[1].startswith("The PSNR of a candidate was guessed")
+    assert lines[1].startswith("The PSNR of a candidate was not predicted")
 
 
 def test_description_has_every_figure(endless: Outcome) -> None:

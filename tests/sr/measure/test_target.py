@@ -24,9 +24,9 @@ def test_an_unknown_dtype_is_refused(dtype: str) -> None:
         Target(CPU, dtype=dtype)
 
 
-@pytest.mark.parametrize("size", [(SMALLEST_SIDE - 1, 64), (64, 0), (64,), (64, 64, 64)])
+@pytest.mark.parametrize("size", [(SMALLEST_SIDE - 1, 64), (64, 0), (64,), (64, 64, 64), (16.5, 24)])
 def test_what_is_no_lr_size_is_refused(size: tuple[int, ...]) -> None:
-    with pytest.raises(InputError, match=rf"each at least {SMALLEST_SIDE} pixels; got \({size[0]}"):
+    with pytest.raises(InputError, match=rf"each a whole number from {SMALLEST_SIDE}; got \({size[0]}"):
         Target(CPU, size)  # type: ignore[arg-type]
 
 
@@ -68,3 +68,10 @@ def test_no_cuda_is_an_input_error() -> None:
 def test_cuda_is_the_first_one() -> None:
     assert parse_device("cuda") == parse_device("cuda:0") == torch.device("cuda", 0)
     assert "CUDA" in Target(torch.device("cuda", 0)).conditions.driver
+
+
+def test_device_by_its_name_is_refused_with_what_takes_one() -> None:
+    with pytest.raises(InputError, match=r"device is a torch\.device, got 'cpu'; Target\.of takes its name"):
+        Target("cpu")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="--device must be auto, cpu, cuda or cuda:N, got None"):
+        Target.of(None)  # type: ignore[arg-type]
