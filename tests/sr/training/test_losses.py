@@ -1,11 +1,20 @@
 """Losses by hand."""
 
+import math
+
 import pytest
 import torch
 
-from sr.training.losses import GRADIENT_WEIGHT, LOSSES
+from sr.training.losses import GRADIENT_WEIGHT, LOSSES, charbonnier
 
 pytestmark = pytest.mark.numeric
+
+
+def test_losses_by_hand() -> None:
+    sr, hr = torch.tensor([1.0, 3.0]), torch.tensor([1.0, 0.0])
+    assert LOSSES["l1"](sr, hr) == 1.5
+    assert LOSSES["l2"](sr, hr) == 4.5
+    assert charbonnier(sr, hr).item() == pytest.approx((1e-3 + math.sqrt(9 + 1e-6)) / 2)
 
 
 def test_a_constant_difference_has_no_gradient_part() -> None:
