@@ -39,10 +39,10 @@ from sr.files import write_json
 from sr.lr_size import SMALLEST_SIDE
 from sr.measure.complexity import count
 from sr.measure.device_lock import training_on
-from sr.measure.latency import MEMORY_FORMATS
 from sr.measure.quality import evaluate
 from sr.measure.target import Target, parse_device
 from sr.measure.timing import best_ms
+from sr.memory_format import MEMORY_FORMATS
 from sr.progress import no_report
 from sr.seeds import generator
 from sr.terminal import Terminal, say

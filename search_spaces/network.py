@@ -1,5 +1,6 @@
 """From an architecture to a network."""
 
+import copy
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -98,19 +99,48 @@ class _OneStep(nn.Module):
     def __init__(self, num_feat: int, image_skip: str) -> None:
         super().__init__()
         self.conv_last = nn.Conv2d(num_feat, 3 * SCALE**2, 3, padding=1)
-        self.image_skip = image_skip
-        if image_skip != "none":
-            self.register_buffer("skip_kernel", interpolation_kernel(image_skip), persistent=False)
+        self.skip_kernel: Tensor | None
+        kernel = None if image_skip == "none" else interpolation_kernel(image_skip)
+        self.register_buffer("skip_kernel", kernel, persistent=False)
 
     def forward(self, feature: Tensor, lr: Tensor) -> Tensor:
         """Map feature (n, c, h, w) and lr (n, 3, h, w) to (n, 3, 4h, 4w)."""
-        subpixels = self.conv_last(feature)
-        if self.image_skip != "none":
-            kernel = self.get_buffer("skip_kernel")
-            radius = kernel.shape[-1] // 2
-            padded = F.pad(lr, (radius,) * 4, mode="replicate") if radius else lr
-            subpixels.add_(F.conv2d(padded, kernel))
-        return shuffle_colour_last(subpixels)
+        return shuffle_colour_last(_with_image_skip(self.conv_last(feature), lr, self.skip_kernel))
+
+    def portable(self) -> nn.Module:
+        """Return the form for other engines: the channels run as torch's own pixel shuffle takes them.
+
+        That is DepthToSpace in ONNX, where ours becomes a transposition in six dimensions on one thread.
+        """
+        return _PortableOneStep(self)
+
+
+class _PortableOneStep(nn.Module):
+    """_OneStep with its 48 channels in the order (colour, row, column) of torch's pixel shuffle."""
+
+    def __init__(self, original: _OneStep) -> None:
+        super().__init__()
+        order = torch.arange(3 * SCALE**2).view(SCALE**2, 3).t().flatten()
+        self.conv_last = copy.deepcopy(original.conv_last)
+        with torch.no_grad():
+            for tensor in self.conv_last.parameters():
+                tensor.copy_(tensor[order])
+        self.skip_kernel: Tensor | None
+        kernel = original.skip_kernel
+        self.register_buffer("skip_kernel", None if kernel is None else kernel[order], persistent=False)
+
+    def forward(self, feature: Tensor, lr: Tensor) -> Tensor:
+        """Map feature (n, c, h, w) and lr (n, 3, h, w) to (n, 3, 4h, 4w)."""
+        return F.pixel_shuffle(_with_image_skip(self.conv_last(feature), lr, self.skip_kernel), SCALE)
+
+
+def _with_image_skip(subpixels: Tensor, lr: Tensor, kernel: Tensor | None) -> Tensor:
+    """Add an interpolated LR (n, 3, h, w) to subpixels (n, 48, h, w), in place; kernel: (48, 3, k, k) or None."""
+    if kernel is None:
+        return subpixels
+    radius = kernel.shape[-1] // 2
+    padded = F.pad(lr, (radius,) * 4, mode="replicate") if radius else lr
+    return subpixels.add_(F.conv2d(padded, kernel))
 
 
 def shuffle_colour_last(subpixels: Tensor) -> Tensor:

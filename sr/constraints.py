@@ -10,8 +10,10 @@ from sr.errors import InputError
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-# The keys of `sr.deployment.DTYPES`, which take torch to be read.
-DTYPE_NAMES = ("bfloat16", "float16", "float32")
+# What networks run in: the keys of `sr.deployment.DTYPES`, which take torch to be read, and 8 bits.
+DTYPE_NAMES = ("bfloat16", "float16", "float32", "int8")
+# What runs networks: the keys of `sr.measure.engines.registry.ENGINES`.
+ENGINE_NAMES = ("onnxruntime", "openvino", "tensorrt", "torch", "torch-compile")
 
 
 def of_declared_types(config: "DataclassInstance") -> None:

@@ -1,7 +1,8 @@
 """From the form a network is trained in to the form that runs on the user's device."""
 
 import copy
-from typing import Protocol, cast
+from collections.abc import Callable
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -21,26 +22,36 @@ def deploy(network: nn.Module) -> nn.Module:
     Returns:
         A copy in eval mode in which every foldable module is replaced with what it folds to.
     """
-    deployed = _folded(copy.deepcopy(network).eval())
+    deployed = _replaced(copy.deepcopy(network).eval(), "fold")
     # Again: what a fold makes is new, and so in training mode.
     return deployed.eval()
 
 
-class _Foldable(Protocol):
-    """A module with a cheaper form of the same function."""
-
-    def fold(self) -> nn.Module:
-        """Return that form."""
-        ...
-
-
-def _folded(module: nn.Module) -> nn.Module:
-    """Return what `module` folds to, else `module` itself with its children folded in place."""
-    if hasattr(module, "fold"):
-        return cast("_Foldable", module).fold()
+def _replaced(module: nn.Module, form: str) -> nn.Module:
+    """Return what the method `form` of a module gives, else the module with its children replaced so, in place."""
+    if hasattr(module, form):
+        return cast("Callable[[], nn.Module]", getattr(module, form))()
     for name, child in module.named_children():
-        setattr(module, name, _folded(child))
+        setattr(module, name, _replaced(child, form))
     return module
+
+
+def portable(network: nn.Module) -> nn.Module:
+    """Return the network in the form that other engines run: float32 on the CPU, its weights laid out contiguously.
+
+    A module that torch runs fastest in one form and other engines in another has a `portable()`, which returns the
+    other one.
+
+    Args:
+        network: Deployed; left as it is.
+
+    Returns:
+        A copy in eval mode that computes the same.
+    """
+    copied = copy.deepcopy(network).cpu().float()
+    for tensor in (*copied.parameters(), *copied.buffers()):
+        tensor.data = tensor.data.contiguous()
+    return _replaced(copied, "portable").eval()
 
 
 class _InDtype(nn.Module):

@@ -1,14 +1,10 @@
 """From a network to a file that other programs run: ONNX, torch.export and safetensors, parity checked."""
 
-import contextlib
 import copy
-import logging
-import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import onnxruntime
 import torch
 from torch import Tensor, nn
 from torch.export import Dim
@@ -19,6 +15,10 @@ from sr.deployment import deploy
 from sr.errors import InputError
 from sr.files import StrPath, replacing
 from sr.lr_size import LrSize
+from sr.measure.engines.engine import Runner
+from sr.measure.engines.registry import ENGINES
+from sr.measure.target import Target
+from sr.onnx_graph import onnx_graph
 
 TOLERANCE = 1e-4
 # Two pictures, and sides that differ: a batch of 1 or equal sides would be taken for constraints on the network.
@@ -33,51 +33,38 @@ class ExportError(Exception):
 class OnnxNetwork(nn.Module):
     """A network in an ONNX file, run on the CPU: (n, 3, h, w) float32 in [0, 1] -> (n, 3, 4h, 4w), on lr's device."""
 
-    def __init__(self, session: onnxruntime.InferenceSession) -> None:
+    def __init__(self, runner: Runner) -> None:
         super().__init__()
-        self._session = session
-        self.input_name = session.get_inputs()[0].name
+        self._runner = runner
 
     def forward(self, lr: Tensor) -> Tensor:
         """Upscale a batch; no gradients."""
-        array = lr.detach().cpu().float().contiguous().numpy()
-        (output,) = self._session.run(None, {self.input_name: array})
-        return torch.from_numpy(output).to(lr.device)
+        return self._runner.run(lr)
 
 
 def load_onnx(path: StrPath) -> OnnxNetwork:
-    """Read an ONNX network of any origin.
+    """Read an ONNX network of any origin, to be run by onnxruntime.
 
     Raises:
         InputError: Where it is none or takes something else than one RGB batch in float32.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"no ONNX network at {path}")
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    try:
-        session = onnxruntime.InferenceSession(path, sess_options=options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime has a type per cause, all direct children of Exception
-        raise InputError(f"{path} is no ONNX network that onnxruntime can run; export it again") from error
-    inputs, outputs = session.get_inputs(), session.get_outputs()
-    shapes = [entry.shape for entry in (*inputs, *outputs)]
-    if len(inputs) != 1 or len(outputs) != 1 or any(len(shape) != 4 or shape[1] != 3 for shape in shapes):
-        raise InputError(f"{path}: a network here takes one (n, 3, h, w) and gives one (n, 3, 4h, 4w), got {shapes}")
-    if inputs[0].type != "tensor(float)":
-        raise InputError(f"{path}: a network here takes float32, got {inputs[0].type}; export it in float32")
-    return OnnxNetwork(session)
+    target = Target(torch.device("cpu"), engine="onnxruntime")
+    return OnnxNetwork(ENGINES["onnxruntime"].open(Path(path), target))
 
 
-def export_onnx(network: nn.Module, path: StrPath, *, sizes: Sequence[LrSize] = PARITY_SIZES) -> float:
-    """Write a network, as it is, as one ONNX file with free batch, height and width; input "lr", output "sr".
+def export_onnx(
+    network: nn.Module, path: StrPath, *, lr_size: LrSize | None = None, sizes: Sequence[LrSize] = PARITY_SIZES
+) -> float:
+    """Write a network, as it is, as one ONNX file; input "lr", output "sr".
 
     Before the file takes its name onnxruntime runs it beside the network.
 
     Args:
         network: Maps (n, 3, h, w) to (n, 3, 4h, 4w); left as it is. Deploy it first.
         path: The file.
-        sizes: The LR sizes, (height, width), that both are run at; none is the one that it is traced with.
+        lr_size: Height and width of the one picture that it takes, which is a little faster; None leaves batch, height
+            and width free.
+        sizes: The LR sizes, (height, width), that both are run at where they are free.
 
     Returns:
         The largest absolute difference from the network in float32 on the CPU.
@@ -88,20 +75,10 @@ def export_onnx(network: nn.Module, path: StrPath, *, sizes: Sequence[LrSize] = 
     """
 
     def write(portable: nn.Module, temporary: Path) -> nn.Module:
-        torch.onnx.export(
-            portable,
-            (torch.rand(_TRACED_SHAPE),),
-            temporary,
-            dynamo=True,
-            input_names=["lr"],
-            output_names=["sr"],
-            dynamic_shapes=({0: "batch", 2: "height", 3: "width"},),
-            external_data=False,
-            verbose=False,
-        )
+        temporary.write_bytes(onnx_graph(portable, lr_size))
         return load_onnx(temporary)
 
-    return _write_checked(network, path, write, sizes)
+    return _write_checked(network, path, write, sizes if lr_size is None else [lr_size])
 
 
 def write_program(network: nn.Module, path: StrPath, *, sizes: Sequence[LrSize] = PARITY_SIZES) -> float:
@@ -180,8 +157,7 @@ def _write_checked(
     # What every export holds: float32 in eval mode.
     portable = copy.deepcopy(network).cpu().float().eval()
     with replacing(path) as temporary:
-        with _silenced():
-            exported = write(portable, temporary)
+        exported = write(portable, temporary)
         difference = parity(portable, exported, sizes)
         check_parity(path, difference)
     return difference
@@ -221,17 +197,3 @@ def check_parity(path: StrPath, difference: float) -> None:
             f"{path} was not written: an export must be within {TOLERANCE:g} of the network, but it differs by "
             f"{difference:.3g}"
         )
-
-
-@contextlib.contextmanager
-def _silenced() -> Iterator[None]:
-    """Silence what the exporter says of itself: operators of packages that we do not use, and its own deprecations."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message=r".*LeafSpec.* is deprecated", category=FutureWarning)
-            yield
-    finally:
-        logger.setLevel(level)

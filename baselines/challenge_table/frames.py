@@ -9,10 +9,11 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from sr.deployment import deploy
 from sr.errors import InputError
 from sr.lr_size import LrSize, parse_size
 from sr.measure.device_lock import measuring_on
-from sr.measure.latency import MEMORY_FORMATS, Protocol, Runner
+from sr.measure.engines.registry import engine_of
 from sr.measure.target import Target
 
 # The LR sizes of the 100 test pictures of DIV2K.
@@ -51,15 +52,13 @@ def pass_means(
     Returns:
         The mean milliseconds per frame of each of three passes.
     """
-    with measuring_on(target.device), torch.inference_mode():
-        # Too slow by declaration: the runner times nothing before the first frame but one cold run.
-        protocol = Protocol(memory_format=memory_format, early_stop_ms=0.0)
-        runner = Runner(network, replace(target, lr_size=frames[0]), protocol)
-        pictures = {size: torch.rand(1, 3, *size).to(runner.lr).contiguous(memory_format=MEMORY_FORMATS[memory_format])
-                    for size in set(frames)}  # fmt: skip
-        return tuple(
-            statistics.fmean(ms for size in frames for ms in runner.times(1, pictures[size])) for _ in range(_PASSES)
+    with measuring_on(target.device):
+        runner = engine_of(target).prepare(
+            deploy(network), replace(target, lr_size=frames[0]), memory_format=memory_format
         )
+        runner.run_ms()
+        pictures = {size: torch.rand(1, 3, *size) for size in set(frames)}
+        return tuple(statistics.fmean(runner.run_ms(pictures[size]) for size in frames) for _ in range(_PASSES))
 
 
 def estimated_seconds(median_ms: float, lr_size: LrSize, frames: Sequence[LrSize]) -> float:

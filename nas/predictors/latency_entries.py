@@ -13,8 +13,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from search_spaces.architecture import Architecture, Block
 from search_spaces.network import SearchedNetwork, build
 from sr.deployment import DTYPES, deploy
-from sr.measure.latency import MEMORY_FORMATS, lay_out
 from sr.measure.target import Target
+from sr.memory_format import MEMORY_FORMATS, lay_out
 
 # A block runs in a row of its like: it finds its input in the caches as its neighbour left it.
 _CHAIN = 3

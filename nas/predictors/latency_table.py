@@ -22,9 +22,9 @@ from search_spaces.architecture import Architecture
 from search_spaces.space import SearchSpace
 from sr.errors import InputError
 from sr.lr_size import LrSize, size_text
-from sr.measure.latency import MEMORY_FORMATS
 from sr.measure.target import Target
 from sr.measure.timing_cache import TimingCache, cache_path, place
+from sr.memory_format import MEMORY_FORMATS
 from sr.progress import Report, no_report
 from sr.rank_correlation import spearman
 

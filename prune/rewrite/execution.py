@@ -17,10 +17,10 @@ from prune.rewrite.surgery import Surgery
 from prune.selection.costs import Costs
 from sr.deployment import DTYPES
 from sr.measure.device_lock import measuring_on
-from sr.measure.latency import MEMORY_FORMATS
 from sr.measure.target import Target
 from sr.measure.timing import best_ms
 from sr.measure.timing_cache import TimeWorks
+from sr.memory_format import MEMORY_FORMATS
 
 _FLOAT_BYTES = 4
 # An access is worth choosing over a simpler one only where it is faster by this share.

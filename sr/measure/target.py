@@ -1,15 +1,17 @@
-"""What a network is measured for: device, LR size and dtype; and the fingerprint of what a runtime depends on."""
+"""What a network is measured for: device, LR size, dtype, engine; and the fingerprint of what a runtime depends on."""
 
+import importlib.metadata
 import os
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
-from sr.deployment import DTYPES
+from sr.constraints import DTYPE_NAMES, ENGINE_NAMES
 from sr.errors import InputError
 from sr.lr_size import LrSize, check_size
+from sr.measure.allocator import keep_freed_memory
 
 
 @dataclass(frozen=True)
@@ -19,10 +21,12 @@ class Conditions:
     Attributes:
         device: The name of the processor or GPU.
         driver: Its driver and libraries.
-        versions: Of torch, Python and the system.
-        threads: How many torch uses.
+        versions: Of torch, the engine, Python and the system.
+        threads: How many the engine uses.
         lr_size: Height and width of the LR picture.
-        dtype: A key of `sr.deployment.DTYPES`.
+        dtype: One of `DTYPE_NAMES`.
+        engine: One of `ENGINE_NAMES`.
+        allocator: What becomes of memory that is freed, on a CPU.
     """
 
     device: str
@@ -31,6 +35,8 @@ class Conditions:
     threads: int
     lr_size: LrSize
     dtype: str
+    engine: str = "torch"
+    allocator: str = ""
 
 
 @dataclass(frozen=True)
@@ -40,27 +46,36 @@ class Target:
     Attributes:
         device: Where it runs.
         lr_size: Height and width of the LR picture, in pixels.
-        dtype: A key of `sr.deployment.DTYPES`.
+        dtype: One of `DTYPE_NAMES`.
+        engine: One of `ENGINE_NAMES`: what runs the network.
 
     Raises:
-        InputError: For an unknown dtype or a size that is none.
+        InputError: For an unknown dtype or engine, or a size that is none.
     """
 
     device: torch.device
     lr_size: LrSize = (256, 256)
     dtype: str = "float32"
+    engine: str = "torch"
 
     def __post_init__(self) -> None:
         if not isinstance(self.device, torch.device):
             raise InputError(f"a target's device is a torch.device, got {self.device!r}; Target.of takes its name")
-        if not isinstance(self.dtype, str) or self.dtype not in DTYPES:
-            raise InputError(f"a dtype is one of {', '.join(DTYPES)}, got {self.dtype!r}")
+        for name, known in (("dtype", DTYPE_NAMES), ("engine", ENGINE_NAMES)):
+            if getattr(self, name) not in known:
+                raise InputError(f"the {name} of a target is one of {', '.join(known)}, got {getattr(self, name)!r}")
         check_size(self.lr_size)
 
     @classmethod
-    def of(cls, device: str = "auto", lr_size: LrSize = (256, 256), dtype: str = "float32") -> "Target":
+    def of(
+        cls, device: str = "auto", lr_size: LrSize = (256, 256), dtype: str = "float32", engine: str = "torch"
+    ) -> "Target":
         """Return the target on a device by its name; see `parse_device`."""
-        return cls(parse_device(device), lr_size, dtype)
+        return cls(parse_device(device), lr_size, dtype, engine)
+
+    def in_engine(self, engine: str) -> "Target":
+        """Return the same target in another engine."""
+        return replace(self, engine=engine)
 
     @property
     def conditions(self) -> Conditions:
@@ -71,8 +86,23 @@ class Target:
             name, driver = properties.name, f"{_nvidia_driver()}, {cuda}"
         else:
             name, driver = _processor_name(), f"oneDNN {'on' if torch.backends.mkldnn.is_available() else 'off'}"
-        versions = f"torch {torch.__version__}, Python {platform.python_version()}, {platform.system()}"
-        return Conditions(name, driver, versions, torch.get_num_threads(), self.lr_size, self.dtype)
+        engine = "" if self.engine not in _PACKAGES else f"{self.engine} {_version(_PACKAGES[self.engine])}, "
+        versions = f"{engine}torch {torch.__version__}, Python {platform.python_version()}, {platform.system()}"
+        allocator = keep_freed_memory() if self.device.type == "cpu" else ""
+        threads = torch.get_num_threads()
+        return Conditions(name, driver, versions, threads, self.lr_size, self.dtype, self.engine, allocator)
+
+
+# What has a version of its own, by the name of the engine.
+_PACKAGES = {"onnxruntime": "onnxruntime", "openvino": "openvino", "tensorrt": "tensorrt"}
+
+
+def _version(package: str) -> str:
+    """Return the version of an installed package."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "unknown"
 
 
 def parse_device(text: str) -> torch.device:

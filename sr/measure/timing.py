@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Sequence
 
 import torch
-from torch import Tensor
 
 FEWEST_RUNS, SHORTEST_MS, LONGEST_MS = 5, 60.0, 500.0
 # The least time counts where so many runs lie within this share above it.
@@ -15,7 +14,7 @@ _ROUND_MS, _MOST_RUNS_PER_ROUND = 5.0, 50
 _QUEUED = 10
 
 
-def best_ms(works: Sequence[Callable[[], Tensor]], device: torch.device) -> list[float]:
+def best_ms(works: Sequence[Callable[[], object]], device: torch.device) -> list[float]:
     """Return how long works take, each alone, over runs in turn.
 
     Args:
@@ -58,7 +57,7 @@ def counts_own_time() -> bool:
     return torch.get_num_threads() == 1 and time.get_clock_info("thread_time").resolution <= 1e-6
 
 
-def run_ms(work: Callable[[], Tensor], device: torch.device, queued: int) -> float:
+def run_ms(work: Callable[[], object], device: torch.device, queued: int) -> float:
     """Return the milliseconds of one run; on CUDA the mean of `queued` runs between two events."""
     if device.type != "cuda":
         clock = time.thread_time_ns if counts_own_time() else time.perf_counter_ns

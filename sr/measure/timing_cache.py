@@ -15,17 +15,20 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from sr.checkpoint import provenance
+from sr.constraints import DTYPE_NAMES
 from sr.deployment import DTYPES
 from sr.errors import InputError
 from sr.files import StrPath, write_json
 from sr.measure.device_lock import measuring_on, wait_until_idle
-from sr.measure.latency import MEMORY_FORMATS
 from sr.measure.target import Target
 from sr.measure.timing import best_ms, counts_own_time
+from sr.memory_format import MEMORY_FORMATS
 from sr.progress import Message, Report, no_report
 
-Prepare = Callable[[], Callable[[], Tensor]]
-TimeWorks = Callable[[Sequence[Callable[[], Tensor]], torch.device], list[float]]
+# A run of something: what it returns is not looked at.
+Work = Callable[[], object]
+Prepare = Callable[[], Work]
+TimeWorks = Callable[[Sequence[Work], torch.device], list[float]]
 
 # Works timed in the same rounds under one device lock: their tensors are held together.
 BURST = 8
@@ -79,10 +82,11 @@ class TimingCache:
     Args:
         subject: What the timings are, for messages.
         device: Where the works run.
-        dtype: A key of `sr.deployment.DTYPES`.
+        dtype: One of `DTYPE_NAMES`.
         path: Where the timings are remembered; None for nowhere. A file of other conditions (processor, versions,
             threads, ...) or of another layout is replaced, and `report` gets a line that says so.
-        memory_format: A key of `sr.measure.latency.MEMORY_FORMATS`; None where the works choose their own.
+        memory_format: A key of `sr.memory_format.MEMORY_FORMATS`; None where the works choose their own.
+        engine: One of `ENGINE_NAMES`: what runs the works.
         report: Is told of what is replaced and of a device that is busy.
         time_works: Returns the milliseconds of each of some works, run on a device.
 
@@ -98,16 +102,17 @@ class TimingCache:
         path: StrPath | None,
         *,
         memory_format: str | None = None,
+        engine: str = "torch",
         report: Report = no_report,
         time_works: TimeWorks = best_ms,
     ) -> None:
-        if dtype not in DTYPES or memory_format not in (None, *MEMORY_FORMATS):
-            known = f"{', '.join(DTYPES)} and a memory format of {', '.join(MEMORY_FORMATS)}"
+        if dtype not in DTYPE_NAMES or memory_format not in (None, *MEMORY_FORMATS):
+            known = f"{', '.join(DTYPE_NAMES)} and a memory format of {', '.join(MEMORY_FORMATS)}"
             raise InputError(f"a table of {subject} has a dtype of {known}, got {dtype!r} and {memory_format!r}")
-        self.subject, self.device, self.dtype = subject, device, dtype
+        self.subject, self.device, self.dtype, self.engine = subject, device, dtype, engine
         self.path = None if path is None else Path(path)
         self.memory_format = memory_format or "contiguous"
-        self.place = place(device, dtype, memory_format)
+        self.place = place(device, dtype, memory_format, engine)
         self.timings = Timings() if self.path is None else _remembered(self.path, self.place, subject, report)
         self._report, self._time_works, self.saved_at = report, time_works, time.monotonic()
         self.disturbed, self._doubtful = False, set[str]()
@@ -189,7 +194,7 @@ class TimingCache:
         drift = min(MOST_DRIFT, anchor_ms / self.timings.anchor_ms)
         return [ms / drift for ms in times]
 
-    def _undisturbed(self, works: Sequence[Callable[[], Tensor]]) -> list[float]:
+    def _undisturbed(self, works: Sequence[Work]) -> list[float]:
         """Return the least milliseconds of each work, once other processes let go of the CPU or not in time."""
         if self.device.type == "cpu" and not counts_own_time():
             wait_until_idle(IDLE_SECONDS)
@@ -221,14 +226,16 @@ class TimingCache:
         values = torch.rand(*shape, generator=torch.Generator().manual_seed(0)) - 0.5
         memory_format = MEMORY_FORMATS[self.memory_format if len(shape) == 4 else "contiguous"]
         # Not Tensor.contiguous: it leaves a tensor of one channel as it is, which another layer would have laid out.
-        laid_out = torch.empty(shape, dtype=DTYPES[self.dtype], device=self.device, memory_format=memory_format)
+        # An engine takes float32 and has its own ways with other dtypes.
+        dtype = DTYPES[self.dtype] if self.engine == "torch" else torch.float32
+        laid_out = torch.empty(shape, dtype=dtype, device=self.device, memory_format=memory_format)
         return laid_out.copy_(values)
 
 
-def place(device: torch.device, dtype: str, memory_format: str | None = None) -> dict[str, Any]:
+def place(device: torch.device, dtype: str, memory_format: str | None = None, engine: str = "torch") -> dict[str, Any]:
     """Return what the timings of one table share, as JSON gives it back."""
     # Each work has a size of its own.
-    shared = asdict(Target(device, dtype=dtype).conditions)
+    shared = asdict(Target(device, dtype=dtype, engine=engine).conditions)
     del shared["lr_size"]
     return shared if memory_format is None else {**shared, "memory_format": memory_format}
 
@@ -256,6 +263,11 @@ def cache_path(name: str, here: Mapping[str, Any]) -> Path:
     """Return where the timings of this `place` are remembered: a file in the user's cache folder, `name` first."""
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     # Everything that a user switches between has its own file; else two tables would replace each other in turn.
-    words = [f"{here['device']} {here['threads']} threads", here["dtype"], here.get("memory_format", "")]
+    words = [
+        f"{here['device']} {here['threads']} threads",
+        here["engine"],
+        here["dtype"],
+        here.get("memory_format", ""),
+    ]
     text = " ".join(words).strip().lower()
     return Path(cache) / "paretosr" / f"{name}-{re.sub(r'[^a-z0-9_]+', '-', text)}.json"

@@ -10,7 +10,7 @@ from torch import nn
 
 from sr.data.pairs import Pairs
 from sr.measure.device_lock import training_on
-from sr.measure.latency import MEMORY_FORMATS
+from sr.memory_format import MEMORY_FORMATS
 from sr.training.recipe import PRECISIONS, Recipe
 from sr.training.trainer import Trainer, check_teacher
 

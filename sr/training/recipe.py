@@ -7,7 +7,7 @@ from typing import Literal
 
 import torch
 
-from sr.measure.latency import MEMORY_FORMATS
+from sr.memory_format import MEMORY_FORMATS
 from sr.training.losses import LOSSES
 
 _AT_LEAST_1 = ("steps", "batch", "patch")

@@ -12,7 +12,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from sr.data.pairs import Pairs
 from sr.errors import InputError
-from sr.measure.latency import MEMORY_FORMATS, lay_out
+from sr.memory_format import MEMORY_FORMATS, lay_out
 from sr.seeds import generator
 from sr.training.losses import LOSSES
 from sr.training.recipe import OPTIMISERS, PRECISIONS, Recipe

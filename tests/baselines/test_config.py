@@ -14,8 +14,8 @@ def test_a_page_needs_runtimes() -> None:
 
 
 def test_what_is_no_dtype_is_refused() -> None:
-    with pytest.raises(InputError, match=r"--dtype must be one of .*, got 'int8'"):
-        TableConfig(dtype="int8")
+    with pytest.raises(InputError, match=r"--dtype must be one of .*, got 'int3'"):
+        TableConfig(dtype="int3")
 
 
 def test_paths_may_be_text() -> None:

@@ -60,7 +60,7 @@ def test_names_are_those_that_there_are() -> None:
             "--channel-order takes each once, of independent, .*; got sorted",
         ),
         ({"methods": ("ours",)}, "--methods takes each once, of per-layer, group, magnitude; got ours"),
-        ({"dtype": "int8"}, "--dtype must be one of bfloat16, float16, float32, got 'int8'"),
+        ({"dtype": "int3"}, "--dtype must be one of bfloat16, float16, float32, int8, got 'int3'"),
         ({"rounds": 0}, "--rounds must be over 0, got 0"),
         ({"tick_steps": -1}, "--tick-steps must be over 0"),
         ({"learning_rate": float("nan")}, "--learning-rate must be over 0"),

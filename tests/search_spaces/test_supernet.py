@@ -19,7 +19,7 @@ from search_spaces.network import build
 from search_spaces.space import SearchSpace
 from search_spaces.supernet import Supernet
 from sr.checkpoint import Checkpoint, Description, load_network, save
-from sr.measure.latency import MEMORY_FORMATS, lay_out
+from sr.memory_format import MEMORY_FORMATS, lay_out
 
 pytestmark = pytest.mark.numeric
 

@@ -22,7 +22,7 @@ def test_shared_config_of_a_budget_has_the_defaults() -> None:
 
 
 def test_names_are_those_of_the_registries() -> None:
-    assert set(DTYPE_NAMES) == set(DTYPES)
+    assert set(DTYPE_NAMES) == {*DTYPES, "int8"}
 
 
 def test_paths_may_be_texts_and_are_held_as_paths() -> None:
@@ -42,7 +42,7 @@ def test_shared_config_is_frozen() -> None:
         ({"budget_ms": 0}, "--budget-ms must be a number of milliseconds over zero, got 0"),
         ({"budget_ms": float("inf")}, "--budget-ms must be a number of milliseconds over zero, got inf"),
         ({"space": "outer"}, "--space must be one of msrresnet, neptuneai, got 'outer'"),
-        ({"dtype": "int3"}, "--dtype must be one of bfloat16, float16, float32, got 'int3'"),
+        ({"dtype": "int3"}, "--dtype must be one of bfloat16, float16, float32, int8, got 'int3'"),
         ({"lr_size": (8, 256)}, "an LR size is (height, width) in pixels, each a whole number from 16; got (8, 256)"),
         ({"lr_size": (256,)}, "--lr-size must be (a whole number, a whole number), got (256,)"),
         ({"budget_ms": "40"}, "--budget-ms must be a number, got '40'"),

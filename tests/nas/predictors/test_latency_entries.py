@@ -11,8 +11,8 @@ from search_spaces.architecture import Architecture, Block
 from search_spaces.msrresnet import repeated
 from search_spaces.network import build
 from sr.measure.complexity import count
-from sr.measure.latency import MEMORY_FORMATS
 from sr.measure.target import Target
+from sr.memory_format import MEMORY_FORMATS
 
 SIZE = (16, 16)
 TARGET = Target(torch.device("cpu"), SIZE)

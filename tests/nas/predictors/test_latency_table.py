@@ -30,9 +30,9 @@ from search_spaces import SPACES
 from search_spaces.architecture import Architecture
 from search_spaces.msrresnet import MSRRESNET_SPACE, repeated
 from sr.errors import InputError
-from sr.measure.latency import MEMORY_FORMATS
 from sr.measure.target import Target
 from sr.measure.timing_cache import TimingCache, Timings
+from sr.memory_format import MEMORY_FORMATS
 
 CPU = torch.device("cpu")
 SIZE = (16, 16)

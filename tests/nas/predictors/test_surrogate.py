@@ -18,8 +18,8 @@ from nas.trial import Trial
 from search_spaces.architecture import Architecture
 from search_spaces.fast_counts import counts
 from search_spaces.msrresnet import MSRRESNET_SPACE, repeated
-from sr.measure.latency import MEMORY_FORMATS
 from sr.measure.timing_cache import TimingCache, Timings
+from sr.memory_format import MEMORY_FORMATS
 from sr.rank_correlation import kendall_tau
 
 Outcome = Callable[..., Trial]

@@ -1,7 +1,7 @@
 import math
 from dataclasses import replace
+from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -10,18 +10,20 @@ from torch import Tensor, nn
 
 from search_spaces.reparam import BranchedConv3x3
 from sr.deployment import DTYPES
+from sr.measure.engines.registry import ENGINES
 from sr.measure.latency import (
-    MEMORY_FORMATS,
     WIDE_SPREAD,
     Protocol,
-    Runner,
     Runtime,
+    Subject,
     enough,
-    lay_out,
     measure_runtimes,
+    measure_subjects,
     percentile,
+    summary,
 )
 from sr.measure.target import Target
+from sr.memory_format import MEMORY_FORMATS
 
 CPU = torch.device("cpu")
 SHORT = Protocol(seconds=0.02, minimum_runs=3, idle_seconds=0)
@@ -67,7 +69,7 @@ def test_a_runtime_has_a_spread_and_enough_runs() -> None:
     runtime = measured(Tiny())
     assert 0 < runtime.p10_ms <= runtime.median_ms <= runtime.p90_ms
     assert runtime.spread == pytest.approx((runtime.p90_ms - runtime.p10_ms) / runtime.median_ms)
-    assert 3 <= runtime.runs <= SHORT.maximum_runs + Runner.RUNS_PER_ROUND
+    assert 3 <= runtime.runs <= SHORT.maximum_runs + 3
     assert runtime.memory_format in MEMORY_FORMATS
     assert runtime.memory == 0
     assert runtime.spread <= WIDE_SPREAD or not runtime.reliable
@@ -97,7 +99,7 @@ def test_each_memory_format_can_be_asked_for(memory_format: str, spy: Spy) -> No
 def test_the_fastest_format_is_found_by_trying_both(spy: Spy) -> None:
     runtime = measured(spy)
     assert {call[0] for call in spy.calls} == {True, False}
-    assert spy.calls[-1][0] is (runtime.memory_format == "channels_last")
+    assert runtime.memory_format in MEMORY_FORMATS
 
 
 def test_runs_are_in_eval_mode_without_gradients_and_of_the_size_asked_for(spy: Spy) -> None:
@@ -120,24 +122,6 @@ def test_what_is_far_too_slow_is_not_timed_further(spy: Spy, early_stop_runs: in
     assert runtime.memory_format == next(iter(MEMORY_FORMATS))
     # The cold run that tells, and those asked for beyond it.
     assert len(spy.calls) == calls
-
-
-def test_too_slow_is_what_is_far_slower_than_allowed() -> None:
-    runner = Runner(Tiny(), Target(CPU, (16, 16)), replace(SHORT, early_stop_ms=1e9))
-    assert not runner.too_slow
-    runner = Runner(Tiny(), Target(CPU, (16, 16)), replace(SHORT, early_stop_ms=1e-9))
-    assert runner.too_slow
-
-
-@pytest.mark.parametrize("memory_format", MEMORY_FORMATS)
-def test_images_of_filters_are_laid_out_and_other_tensors_stay(memory_format: str) -> None:
-    network = Tiny()
-    network.register_buffer("volume", torch.rand(2, 3, 4, 5, 6))
-    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    lay_out(network, memory_format)
-    assert network.conv.weight.is_contiguous(memory_format=MEMORY_FORMATS[memory_format])
-    assert network.get_buffer("volume").is_contiguous()
-    assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
 
 
 @pytest.mark.parametrize(
@@ -173,26 +157,26 @@ def test_percentiles_are_in_order(values: list[float]) -> None:
 
 
 def test_a_wide_spread_is_not_reliable() -> None:
-    runner = Runner(Tiny(), Target(CPU, (16, 16)), replace(SHORT, memory_format="contiguous"))
-    narrow, wide = runner.summary([10.0] * 9 + [11.0]), runner.summary([10.0] * 5 + [14.0] * 5)
+    narrow, wide = (summary(times, "contiguous") for times in ([10.0] * 9 + [11.0], [10.0] * 5 + [14.0] * 5))
     assert (narrow.median_ms, narrow.runs, narrow.reliable) == (10.0, 10, True)
     assert (wide.p10_ms, wide.p90_ms, wide.reliable) == (10.0, 14.0, False)
     assert wide.spread == pytest.approx(4 / 12)
 
 
-def test_other_pictures_can_be_timed(spy: Spy) -> None:
-    runner = Runner(spy, Target(CPU, (16, 16)), replace(SHORT, memory_format="contiguous"))
-    spy.calls.clear()
-    assert all(ms > 0 for ms in runner.times(2, torch.rand(1, 3, 24, 20)))
-    assert [call[3] for call in spy.calls] == [(1, 3, 24, 20)] * 2
+@pytest.mark.parametrize("engine", ["torch", "onnxruntime"])
+def test_engines_and_files_run_in_the_same_rounds(engine: str, tmp_path: Path) -> None:
+    target = Target(CPU, (16, 24), engine="onnxruntime")
+    ENGINES["onnxruntime"].write(Tiny().eval(), target, tmp_path / "tiny.onnx")
+    subjects = {"network": Subject(Tiny(), target.in_engine(engine)), "file": Subject(tmp_path / "tiny.onnx", target)}
+    runtimes = measure_subjects(subjects, SHORT)
+    assert list(runtimes) == list(subjects)
+    assert all(runtime.runs >= 3 and runtime.precision == "float32" for runtime in runtimes.values())
 
 
-def test_the_input_is_always_the_same() -> None:
-    inputs = [Runner(Tiny(), Target(CPU, (16, 16)), SHORT).lr for _ in range(2)]
-    assert torch.equal(*inputs)
-    assert inputs[0].min() >= 0
-    assert inputs[0].max() < 1
-    assert np.unique(inputs[0].numpy()).size > 100
+def test_rounds_are_of_one_device() -> None:
+    subjects = {"here": Subject(Tiny(), Target(CPU)), "there": Subject(Tiny(), Target(torch.device("meta")))}
+    with pytest.raises(ValueError, match="one device"):
+        measure_subjects(subjects, SHORT)
 
 
 @needs_cuda

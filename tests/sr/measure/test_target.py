@@ -18,9 +18,9 @@ def test_a_target_by_the_name_of_its_device() -> None:
     assert (Target.of().lr_size, Target.of().dtype) == ((256, 256), "float32")
 
 
-@pytest.mark.parametrize("dtype", ["int8", "", "float64"])
+@pytest.mark.parametrize("dtype", ["int3", "", "float64"])
 def test_an_unknown_dtype_is_refused(dtype: str) -> None:
-    with pytest.raises(InputError, match=f"a dtype is one of float32, float16, bfloat16, got '{dtype}'"):
+    with pytest.raises(InputError, match=f"the dtype of a target is one of .*float32.*, got '{dtype}'"):
         Target(CPU, dtype=dtype)
 
 

@@ -182,7 +182,7 @@ def test_a_table_that_cannot_be_written_says_so(tmp_path: Path) -> None:
         measured.save()
 
 
-@pytest.mark.parametrize("wrong", [{"dtype": "int8"}, {"memory_format": "tiled"}])
+@pytest.mark.parametrize("wrong", [{"dtype": "int3"}, {"memory_format": "tiled"}])
 def test_a_table_is_of_a_known_dtype_and_memory_format(wrong: dict[str, str]) -> None:
     with pytest.raises(InputError, match=f"got .*{next(iter(wrong.values()))}"):
         table(**wrong)
@@ -243,5 +243,6 @@ def test_the_file_lies_in_the_users_cache(tmp_path: Path, monkeypatch: pytest.Mo
     path = cache_path("blocks", place(CPU, "float32"))
     assert path.parent == tmp_path / "paretosr"
     assert path.name.startswith("blocks-")
-    assert path.name.endswith("threads-float32.json")
+    assert path.name.endswith("threads-torch-float32.json")
     assert path != cache_path("blocks", place(CPU, "bfloat16"))
+    assert path != cache_path("blocks", place(CPU, "float32", engine="onnxruntime"))

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from sr.data.pairs import Pairs
-from sr.measure.latency import MEMORY_FORMATS
+from sr.memory_format import MEMORY_FORMATS
 from sr.training.autotune import autotune, available_precisions, seconds_per_step
 from sr.training.recipe import PRECISIONS, Recipe
 

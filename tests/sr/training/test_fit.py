@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from sr.checkpoint import Checkpoint, Description, save
 from sr.data.pairs import Pairs
 from sr.errors import InputError
-from sr.measure.latency import MEMORY_FORMATS
+from sr.memory_format import MEMORY_FORMATS
 from sr.progress import Event, Progress, Step
 from sr.training.autotune import autotune, seconds_per_step
 from sr.training.closed_form_output import solve_output

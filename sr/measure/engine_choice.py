@@ -1,0 +1,68 @@
+"""Which engine a target gets where none is asked for: the one that runs what is shipped fastest on this device."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from torch import nn
+
+from sr.lr_size import SCALE, size_text
+from sr.measure.engines.registry import engine_of, usable
+from sr.measure.target import Target
+from sr.measure.timing_cache import TimingCache, cache_path, place
+from sr.progress import Message, Report, no_report
+
+# What is shipped is ONNX, or what these make of it: torch runs the checkpoint, which is for going on with.
+_SHIPPED = ("onnxruntime", "openvino", "tensorrt")
+AUTO = "auto"
+
+
+def with_engine(target: Target, engine: str, *, report: Report = no_report, path: Path | None = None) -> Target:
+    """Return the target in an engine by its name.
+
+    Args:
+        target: In any engine.
+        engine: One of `ENGINE_NAMES`, or auto: the fastest that is installed of those that run what is shipped; torch
+            where none does on this device.
+        report: Is told which engine auto is.
+        path: Where it is remembered how fast engines are; by default in the user's cache folder.
+
+    Raises:
+        InputError: Where that engine is not installed or does not run the target's dtype.
+    """
+    if engine != AUTO:
+        chosen = target.in_engine(engine)
+        engine_of(chosen)
+        return chosen
+    candidates = usable(target, _SHIPPED)
+    if not candidates:
+        report(Message(f"engine torch: no other that is installed runs {target.dtype} on {target.device}"))
+        return target.in_engine("torch")
+    if len(candidates) == 1:
+        report(Message(f"engine {candidates[0].engine}: the only one installed that runs what is shipped"))
+        return candidates[0]
+    times = _probe_ms(candidates, path, report)
+    chosen = min(candidates, key=lambda each: times[each.engine])
+    listed = ", ".join(f"{name} {ms:.1f} ms" for name, ms in sorted(times.items(), key=lambda each: each[1]))
+    report(Message(f"engine {chosen.engine}: the fastest here for a small network ({listed}); --engine names another"))
+    return chosen
+
+
+def _probe_ms(candidates: list[Target], path: Path | None, report: Report) -> dict[str, float]:
+    """Return the milliseconds of a small network in each engine, measured once per device and version."""
+    target = candidates[0]
+    path = path or cache_path("engines", place(target.device, target.dtype, engine="torch"))
+    cache = TimingCache("engines' runtimes", target.device, target.dtype, path, report=report)
+    keys = {each.engine: f"{each.conditions.versions} {size_text(each.lr_size)}" for each in candidates}
+    cache.measure({keys[each.engine]: partial(_run_of, each) for each in candidates})
+    cache.save()
+    return {name: cache.ms(key) for name, key in keys.items()}
+
+
+def _run_of(target: Target) -> Callable[[], object]:
+    """Return a run of the small network on a target: eight convolutions of 16 channels between head and tail."""
+    layers: list[nn.Module] = [nn.Conv2d(3, 16, 3, padding=1)]
+    for _ in range(8):
+        layers += [nn.LeakyReLU(0.1), nn.Conv2d(16, 16, 3, padding=1)]
+    network = nn.Sequential(*layers, nn.Conv2d(16, 3 * SCALE**2, 3, padding=1), nn.PixelShuffle(SCALE)).eval()
+    return engine_of(target).prepare(network, target).run

@@ -1,0 +1,1 @@
+"""What runs a network: one engine per file, all behind one protocol."""

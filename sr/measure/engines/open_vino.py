@@ -1,0 +1,143 @@
+"""OpenVINO: what runs networks fastest on most x86 processors."""
+
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sr.checkpoint import one_line
+from sr.errors import InputError
+from sr.files import replacing
+from sr.measure.engines.engine import picture_of, require, wall_ms
+from sr.measure.target import Target
+from sr.onnx_graph import onnx_graph, part_graph
+
+# Its own names for precisions, in hints and in what it says of operators that ran.
+_HINTS = {"float32": "f32", "float16": "f16", "bfloat16": "bf16"}
+_RAN = {"f32": "float32", "f16": "float16", "bf16": "bfloat16", "i8": "int8", "u8": "int8"}
+
+
+class OpenVino:
+    """See `sr.measure.engines.engine.Engine`; its file is OpenVINO's IR: an .xml, its weights in a .bin."""
+
+    name = "openvino"
+    ending = ".xml"
+    memory_formats = ("contiguous",)
+
+    def check(self, target: Target) -> None:
+        """Raise InputError where it is not installed, or does not run the dtype on this processor."""
+        require("openvino", self.name, "pip install openvino")
+        if target.device.type != "cpu":
+            raise InputError(f"--engine openvino runs on the CPU, got --device {target.device}; name another engine")
+        capabilities = {"float32": "FP32", "float16": "FP16", "bfloat16": "BF16"}
+        if capabilities.get(target.dtype) not in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+            raise InputError(f"--engine openvino does not run {target.dtype} on this processor; use --dtype float32")
+
+    def prepare(
+        self,
+        module: nn.Module,
+        target: Target,
+        inputs: Sequence[Tensor] | None = None,
+        *,
+        memory_format: str = "contiguous",  # noqa: ARG002 - there is one
+        any_weights: bool = False,
+    ) -> "OpenVinoRunner":
+        """Turn a network into ONNX at the sizes of its inputs, and compile that."""
+        self.check(target)
+        inputs = [picture_of(target)] if inputs is None else inputs
+        return OpenVinoRunner(compiled(part_graph(module, inputs, any_weights=any_weights), target), inputs)
+
+    def write(
+        self,
+        network: nn.Module,
+        target: Target,
+        path: Path,
+        *,
+        free_size: bool = False,
+        calibration: Sequence[Tensor] | None = None,  # noqa: ARG002 - of int8
+    ) -> None:
+        """Write IR: the .xml, and the .bin with the weights beside it."""
+        self.check(target)
+        import openvino
+
+        model = _core().read_model(onnx_graph(network, None if free_size else target.lr_size))
+        with replacing(path.with_suffix(".bin")) as weights, replacing(path) as temporary:
+            openvino.serialize(model, str(temporary), str(weights))
+
+    def open(self, path: Path, target: Target) -> "OpenVinoRunner":
+        """Make an IR or ONNX file ready to run."""
+        self.check(target)
+        if not path.is_file():
+            raise InputError(f"no network at {path}")
+        return OpenVinoRunner(compiled(path, target), [picture_of(target)])
+
+
+@functools.cache
+def _core() -> Any:  # noqa: ANN401 - the package may not be installed
+    """Return what reads and compiles networks: one for the process."""
+    import openvino
+
+    return openvino.Core()
+
+
+def compiled(model: bytes | Path, target: Target) -> Any:  # noqa: ANN401 - as above
+    """Return a network compiled for one picture at a time, with as many threads as torch has.
+
+    Raises:
+        InputError: Where OpenVINO cannot run the model.
+    """
+    # By itself it takes bfloat16 where the processor has it.
+    options = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": torch.get_num_threads()}
+    if target.dtype in _HINTS:
+        options["INFERENCE_PRECISION_HINT"] = _HINTS[target.dtype]
+    try:
+        return _core().compile_model(_core().read_model(model), "CPU", options)
+    except RuntimeError as error:
+        what = "this network" if isinstance(model, bytes) else str(model)
+        raise InputError(f"{what} is no network that openvino can run: {one_line(error, 200)}") from error
+
+
+class OpenVinoRunner:
+    """A compiled network with its inputs; a `Runner`."""
+
+    def __init__(self, made: Any, inputs: Sequence[Tensor]) -> None:  # noqa: ANN401 - as above
+        self._compiled, self._request = made, made.create_infer_request()
+        self._inputs = _arrays(inputs)
+
+    @functools.cached_property
+    def precision(self) -> str:
+        """What most of its convolutions run in, as the compiled graph says."""
+        operators = self._compiled.get_runtime_model().get_ops()
+        ran = [
+            operator.get_rt_info()["runtimePrecision"].astype(str).lower()
+            for operator in operators
+            if "conv" in operator.get_rt_info()["layerType"].astype(str).lower()
+        ]
+        most = max(ran, key=ran.count) if ran else "f32"
+        return _RAN.get(most, most)
+
+    def run(self, *inputs: Tensor) -> Tensor:
+        """Return the output, on the device of the first input where one is given; InputError where it fails."""
+        try:
+            output = self._request.infer(_arrays(inputs) if inputs else self._inputs)[0]
+        except RuntimeError as error:
+            raise InputError(f"openvino cannot run this network: {one_line(error, 200)}") from error
+        # A copy: the request writes its next output into the same memory.
+        sr = torch.from_numpy(output.copy())
+        return sr.to(inputs[0].device) if inputs else sr
+
+    def run_ms(self, *inputs: Tensor) -> float:
+        """Return the milliseconds of one run, from a picture in this process's memory to one there."""
+        arrays = _arrays(inputs) if inputs else self._inputs
+        return wall_ms(lambda: self._request.infer(arrays))
+
+    def peak_memory(self) -> int:
+        """Return 0: it does not tell."""
+        return 0
+
+
+def _arrays(inputs: Sequence[Tensor]) -> list[Any]:
+    return [tensor.detach().cpu().float().contiguous().numpy() for tensor in inputs]

@@ -1,0 +1,72 @@
+"""PyTorch with its compiler (torch.compile): element-wise operators fused; it takes a C++ compiler on a CPU."""
+
+import copy
+import shutil
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from sr.checkpoint import load_network
+from sr.deployment import DTYPES, deploy
+from sr.errors import InputError
+from sr.measure.engines.engine import picture_of
+from sr.measure.engines.torch_eager import TorchRunner, check_dtype
+from sr.measure.target import Target
+from sr.memory_format import MEMORY_FORMATS, lay_out
+
+
+class TorchCompiled:
+    """See `sr.measure.engines.engine.Engine`; its file is a checkpoint of ours."""
+
+    name = "torch-compile"
+    ending = ".pth"
+    memory_formats = tuple(MEMORY_FORMATS)
+
+    def check(self, target: Target) -> None:
+        """Raise InputError for a dtype that it does not run, or without a compiler."""
+        check_dtype(self.name, target)
+        if target.device.type == "cpu" and not any(map(shutil.which, ("g++", "c++", "clang++"))):
+            raise InputError("--engine torch-compile takes a C++ compiler: install g++, or use --engine torch")
+
+    def prepare(
+        self,
+        module: nn.Module,
+        target: Target,
+        inputs: Sequence[Tensor] | None = None,
+        *,
+        memory_format: str = "contiguous",
+        any_weights: bool = False,  # noqa: ARG002 - the compiler remembers by structure itself
+    ) -> TorchRunner:
+        """Compile a copy of the network, which takes seconds, and run it once."""
+        self.check(target)
+        placed = copy.deepcopy(module).eval().to(target.device, DTYPES[target.dtype])
+        lay_out(placed, memory_format)
+        with warnings.catch_warnings():
+            # The compiler's own imports.
+            warnings.filterwarnings("ignore", message=r".*is deprecated", category=DeprecationWarning)
+            compiled = torch.compile(placed, dynamic=False)
+            assert isinstance(compiled, nn.Module)
+            runner = TorchRunner(compiled, [picture_of(target)] if inputs is None else inputs, target, memory_format)
+            runner.run()
+        return runner
+
+    def write(
+        self,
+        network: nn.Module,
+        target: Target,
+        path: Path,
+        *,
+        free_size: bool = False,
+        calibration: Sequence[Tensor] | None = None,
+    ) -> None:
+        """Refuse, as torch does."""
+        raise NotImplementedError("a checkpoint is written by sr.checkpoint.save, which takes the description")
+
+    def open(self, path: Path, target: Target) -> TorchRunner:
+        """Make the network of a checkpoint ready to run."""
+        if path.suffix.lower() != self.ending:
+            raise InputError(f"--engine {self.name} runs checkpoints ({self.ending}), got {path}; name another engine")
+        return self.prepare(deploy(load_network(path)), target)

@@ -1,0 +1,124 @@
+"""PyTorch as it is: what trains a network runs it too, operator by operator."""
+
+import copy
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from sr.checkpoint import load_network
+from sr.deployment import DTYPES, deploy
+from sr.errors import InputError
+from sr.measure.engines.engine import picture_of, wall_ms
+from sr.measure.target import Target
+from sr.measure.timing import cuda_ms
+from sr.memory_format import MEMORY_FORMATS, lay_out
+
+
+class TorchEager:
+    """See `sr.measure.engines.engine.Engine`; its file is a checkpoint of ours."""
+
+    name = "torch"
+    ending = ".pth"
+    memory_formats = tuple(MEMORY_FORMATS)
+
+    def check(self, target: Target) -> None:
+        """Raise InputError for a dtype that it does not run."""
+        check_dtype(self.name, target)
+
+    def prepare(
+        self,
+        module: nn.Module,
+        target: Target,
+        inputs: Sequence[Tensor] | None = None,
+        *,
+        memory_format: str = "contiguous",
+        any_weights: bool = False,  # noqa: ARG002 - it has nothing to prepare
+    ) -> "TorchRunner":
+        """Lay a copy of the network out on the device."""
+        self.check(target)
+        placed = copy.deepcopy(module).eval().to(target.device, DTYPES[target.dtype])
+        lay_out(placed, memory_format)
+        return TorchRunner(placed, [picture_of(target)] if inputs is None else inputs, target, memory_format)
+
+    def write(
+        self,
+        network: nn.Module,
+        target: Target,
+        path: Path,
+        *,
+        free_size: bool = False,
+        calibration: Sequence[Tensor] | None = None,
+    ) -> None:
+        """Refuse: a checkpoint takes the network's description, which `sr.checkpoint.save` writes."""
+        raise NotImplementedError("a checkpoint is written by sr.checkpoint.save, which takes the description")
+
+    def open(self, path: Path, target: Target) -> "TorchRunner":
+        """Make the network of a checkpoint ready to run."""
+        if path.suffix.lower() != self.ending:
+            raise InputError(f"--engine {self.name} runs checkpoints ({self.ending}), got {path}; name another engine")
+        return self.prepare(deploy(load_network(path)), target)
+
+
+def check_dtype(engine: str, target: Target) -> None:
+    """Raise InputError where torch has no network in the target's dtype."""
+    if target.dtype not in DTYPES:
+        known = ", ".join(DTYPES)
+        raise InputError(f"--engine {engine} runs {known}, got --dtype {target.dtype}; name another engine for that")
+
+
+class TorchRunner:
+    """A network in torch; a `Runner`.
+
+    Args:
+        module: On the device, in its dtype and memory format.
+        inputs: What it is run on.
+        target: Of the run.
+        memory_format: A key of `MEMORY_FORMATS`.
+    """
+
+    def __init__(self, module: nn.Module, inputs: Sequence[Tensor], target: Target, memory_format: str) -> None:
+        self._module, self._target, self._memory_format = module, target, memory_format
+        self._inputs = self._placed(inputs)
+
+    @property
+    def precision(self) -> str:
+        """The dtype of its weights, which torch never changes by itself."""
+        weights = next(self._module.parameters(), torch.empty(0, dtype=DTYPES[self._target.dtype]))
+        return str(weights.dtype).removeprefix("torch.")
+
+    @torch.inference_mode()
+    def run(self, *inputs: Tensor) -> Tensor:
+        """Return the output in float32, on the device of the first input where one is given."""
+        sr: Tensor = self._module(*(self._placed(inputs) if inputs else self._inputs)).float()
+        return sr.to(inputs[0].device) if inputs else sr
+
+    @torch.inference_mode()
+    def run_ms(self, *inputs: Tensor) -> float:
+        """Return the milliseconds of one run."""
+        taken = self._placed(inputs) if inputs else self._inputs
+        if self._target.device.type == "cuda":
+            return cuda_ms(lambda: self._module(*taken), self._target.device)
+        return wall_ms(lambda: self._module(*taken))
+
+    @torch.inference_mode()
+    def peak_memory(self) -> int:
+        """Return the bytes allocated at the peak of one run, weights and input included; 0 where not on CUDA."""
+        device = self._target.device
+        if device.type != "cuda":
+            return 0
+        torch.cuda.synchronize(device)
+        own = sum(held.nbytes for held in (*self._module.parameters(), *self._module.buffers(), *self._inputs))
+        # What else this process keeps there: the other networks of the rounds, pictures to train on.
+        others = torch.cuda.memory_allocated(device) - own
+        torch.cuda.reset_peak_memory_stats(device)
+        self._module(*self._inputs)
+        torch.cuda.synchronize(device)
+        return torch.cuda.max_memory_allocated(device) - others
+
+    def _placed(self, inputs: Sequence[Tensor]) -> list[Tensor]:
+        """Return inputs on the device, in the dtype and, where they are pictures, the memory format."""
+        dtype, pictures = DTYPES[self._target.dtype], MEMORY_FORMATS[self._memory_format]
+        placed = [tensor.to(self._target.device, dtype) for tensor in inputs]
+        return [each.contiguous(memory_format=pictures) if each.dim() == 4 else each for each in placed]

@@ -1,0 +1,186 @@
+"""What every engine has to keep: `sr.measure.engines.engine.Engine`."""
+
+from pathlib import Path
+
+import onnx
+import pytest
+import torch
+from torch import Tensor, nn
+
+from search_spaces.architecture import Architecture, Block
+from search_spaces.network import build
+from sr.constraints import ENGINE_NAMES
+from sr.deployment import deploy
+from sr.errors import InputError
+from sr.measure.engines.engine import Engine, Runner
+from sr.measure.engines.registry import ENGINES, engine_of, usable
+from sr.measure.target import Target
+from sr.memory_format import MEMORY_FORMATS
+from sr.onnx_graph import onnx_graph
+
+pytestmark = pytest.mark.numeric
+
+CPU = torch.device("cpu")
+SIZES = ((24, 40), (37, 53), (64, 48), (16, 16), (90, 31))
+KINDS = ("residual_leaky", "branched_conv", "inverted_x3", "mobilenetv3", "idle", "multiscale_idle")
+# Compiling takes seconds a network.
+QUICK = ("onnxruntime", "openvino", "tensorrt", "torch")
+
+
+def engine_named(name: str, target: Target) -> Engine:
+    """Return an engine, or skip where it cannot be used here."""
+    try:
+        return engine_of(target.in_engine(name))
+    except InputError as error:
+        pytest.skip(str(error))
+
+
+def searched(upsampler: str = "one_step", image_skip: str = "bicubic", aggregation: str = "concat") -> nn.Module:
+    """Return a deployed network with every kind of block."""
+    torch.manual_seed(0)
+    blocks = tuple(Block(kind) for kind in KINDS)
+    described = Architecture(16, blocks, upsampler=upsampler, image_skip=image_skip, aggregation=aggregation)
+    return deploy(build(described))
+
+
+def picture(size: tuple[int, int]) -> Tensor:
+    return torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(1))
+
+
+def assert_same(runner: Runner, network: nn.Module, lr: Tensor) -> None:
+    with torch.inference_mode():
+        expected = network(lr)
+    got = runner.run(lr)
+    assert got.shape == expected.shape
+    assert got.dtype == torch.float32
+    assert got.device == lr.device
+    assert float((got - expected).abs().max()) <= 1e-4 * max(1.0, float(expected.abs().max()))
+
+
+def test_every_name_that_a_command_takes_is_an_engine() -> None:
+    assert sorted(ENGINES) == sorted(ENGINE_NAMES)
+    assert all(name == engine.name for name, engine in ENGINES.items())
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", QUICK)
+def test_prepared_network_computes_what_torch_computes(name: str, size: tuple[int, int]) -> None:
+    target = Target(CPU, size, engine=name)
+    engine, network = engine_named(name, target), searched()
+    for memory_format in engine.memory_formats:
+        runner = engine.prepare(network, target, memory_format=memory_format)
+        assert_same(runner, network, picture(size))
+        assert runner.precision == "float32"
+        assert runner.run_ms() > 0
+        assert runner.peak_memory() >= 0
+
+
+@pytest.mark.parametrize("upsampler", ["one_step", "two_step", "nearest_conv"])
+@pytest.mark.parametrize("image_skip", ["none", "nearest", "bilinear"])
+@pytest.mark.parametrize("name", QUICK)
+def test_every_upsampler_and_skip_computes_what_torch_computes(name: str, image_skip: str, upsampler: str) -> None:
+    target = Target(CPU, (16, 24), engine=name)
+    network = searched(upsampler, image_skip, "long_skip")
+    assert_same(engine_named(name, target).prepare(network, target), network, picture((16, 24)))
+
+
+def test_compiled_network_computes_what_torch_computes() -> None:
+    target = Target(CPU, (16, 24), engine="torch-compile")
+    network = nn.Sequential(nn.Conv2d(3, 48, 3, padding=1), nn.LeakyReLU(0.1), nn.PixelShuffle(4)).eval()
+    assert_same(engine_named("torch-compile", target).prepare(network, target), network, picture((16, 24)))
+
+
+@pytest.mark.parametrize("free_size", [False, True])
+@pytest.mark.parametrize("name", [name for name in QUICK if name != "torch"])
+def test_written_file_computes_what_torch_computes(name: str, free_size: bool, tmp_path: Path) -> None:
+    target = Target(CPU, SIZES[0], engine=name)
+    engine, network = engine_named(name, target), searched()
+    path = tmp_path / f"network{engine.ending}"
+    engine.write(network, target, path, free_size=free_size)
+    runner = engine.open(path, target)
+    for size in SIZES if free_size else SIZES[:1]:
+        assert_same(runner, network, picture(size))
+    if free_size:
+        assert runner.run(torch.rand(2, 3, 20, 28)).shape == (2, 3, 80, 112)
+    assert runner.run_ms() > 0
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_a_part_with_several_inputs_runs(name: str) -> None:
+    class Sum(nn.Module):
+        def forward(self, first: Tensor, second: Tensor) -> Tensor:
+            return first + 2 * second
+
+    target = Target(CPU, (16, 16), engine=name)
+    inputs = [torch.rand(1, 8, 16, 16), torch.rand(1, 8, 16, 16)]
+    runner = engine_named(name, target).prepare(Sum(), target, inputs)
+    assert torch.allclose(runner.run(*inputs), inputs[0] + 2 * inputs[1], atol=1e-6)
+    assert runner.run_ms() > 0
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_preparing_leaves_the_network_as_it_is(name: str) -> None:
+    target = Target(CPU, (16, 16), engine=name)
+    network = searched()
+    before = {key: (tensor.clone(), tensor.stride()) for key, tensor in network.state_dict().items()}
+    engine_named(name, target).prepare(network, target).run()
+    after = network.state_dict()
+    assert all(
+        torch.equal(after[key], was) and after[key].stride() == strides for key, (was, strides) in before.items()
+    )
+
+
+@pytest.mark.parametrize("name", [name for name in QUICK if name != "torch"])
+def test_any_weights_gives_the_structure_asked_for(name: str) -> None:
+    target = Target(CPU, (16, 16), engine=name)
+    engine = engine_named(name, target)
+    narrow, wide = (nn.Sequential(nn.Conv2d(3, 48, k, padding=k // 2), nn.PixelShuffle(4)).eval() for k in (1, 3))
+    for network in (narrow, wide, narrow):
+        assert engine.prepare(network, target, any_weights=True).run().shape == (1, 3, 64, 64)
+
+
+@pytest.mark.parametrize("name", sorted(ENGINES))
+def test_a_file_that_is_no_network_is_one_line(name: str, tmp_path: Path) -> None:
+    target = Target(CPU, (16, 16), engine=name)
+    engine = engine_named(name, target)
+    broken = tmp_path / f"broken{engine.ending}"
+    broken.write_bytes(b"no network")
+    for path in (broken, tmp_path / f"missing{engine.ending}"):
+        with pytest.raises(InputError) as caught:
+            engine.open(path, target)
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", [name for name in QUICK if name != "torch"])
+def test_an_operator_without_onnx_is_one_line(name: str) -> None:
+    class Unknown(nn.Module):
+        def forward(self, lr: Tensor) -> Tensor:
+            return torch.special.bessel_j0(lr).repeat(1, 1, 4, 4)
+
+    target = Target(CPU, (16, 16), engine=name)
+    with pytest.raises(InputError) as caught:
+        engine_named(name, target).prepare(Unknown(), target)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_dtype_that_nobody_runs_is_one_line() -> None:
+    for name in ("torch", "onnxruntime"):
+        with pytest.raises(InputError, match=r"int8|float32"):
+            ENGINES[name].check(Target(CPU, dtype="float16" if name == "onnxruntime" else "int8", engine=name))
+
+
+def test_usable_engines_are_those_whose_check_passes() -> None:
+    found = [target.engine for target in usable(Target(CPU))]
+    assert {"onnxruntime", "torch"} <= set(found) <= set(ENGINES)
+
+
+@pytest.mark.parametrize("memory_format", sorted(MEMORY_FORMATS))
+@pytest.mark.parametrize("lr_size", [None, (24, 40)])
+def test_exported_one_step_holds_depth_to_space_and_no_transposition(
+    lr_size: tuple[int, int] | None, memory_format: str
+) -> None:
+    # A network laid out for torch takes another branch there.
+    network = searched(image_skip="bilinear", aggregation="none").to(memory_format=MEMORY_FORMATS[memory_format])
+    operators = [node.op_type for node in onnx.load_from_string(onnx_graph(network, lr_size)).graph.node]
+    assert operators.count("DepthToSpace") == 1
+    assert "Transpose" not in operators
