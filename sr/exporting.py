@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.export import Dim
 
 from sr.checkpoint import load_network
@@ -15,8 +15,7 @@ from sr.deployment import deploy
 from sr.errors import InputError
 from sr.files import StrPath, replacing
 from sr.lr_size import LrSize
-from sr.measure.engines.engine import Runner
-from sr.measure.engines.registry import ENGINES
+from sr.measure.engines.network import EngineNetwork, open_network
 from sr.measure.target import Target
 from sr.onnx_graph import onnx_graph
 
@@ -30,26 +29,13 @@ class ExportError(Exception):
     """An exported network that does not compute what the network computes; nothing was written."""
 
 
-class OnnxNetwork(nn.Module):
-    """A network in an ONNX file, run on the CPU: (n, 3, h, w) float32 in [0, 1] -> (n, 3, 4h, 4w), on lr's device."""
-
-    def __init__(self, runner: Runner) -> None:
-        super().__init__()
-        self._runner = runner
-
-    def forward(self, lr: Tensor) -> Tensor:
-        """Upscale a batch; no gradients."""
-        return self._runner.run(lr)
-
-
-def load_onnx(path: StrPath) -> OnnxNetwork:
+def load_onnx(path: StrPath) -> EngineNetwork:
     """Read an ONNX network of any origin, to be run by onnxruntime.
 
     Raises:
         InputError: Where it is none or takes something else than one RGB batch in float32.
     """
-    target = Target(torch.device("cpu"), engine="onnxruntime")
-    return OnnxNetwork(ENGINES["onnxruntime"].open(Path(path), target))
+    return open_network(path, Target(torch.device("cpu"), engine="onnxruntime"))
 
 
 def export_onnx(
