@@ -9,6 +9,7 @@ from nas.trial import State, Trial
 from search_spaces.architecture import Architecture
 from search_spaces.network import build
 from sr.data.pairs import Pairs
+from sr.errors import InputError
 from sr.measure.complexity import count
 from sr.measure.latency import Protocol
 from sr.measure.measurement import Measurement, measure
@@ -55,6 +56,9 @@ def cost_candidate(number: int, architecture: Architecture, setup: Setup, protoc
         measurement = measure_candidate(architecture, setup, protocol)
     except torch.OutOfMemoryError:
         return ended("failed", None, "the device has too little memory for this network")
+    except InputError as error:
+        # The engine lacks an operator.
+        return ended("failed", None, str(error))
     if not measurement.within(setup.budget_ms):
         return ended("infeasible", measurement, _over_budget(measurement, setup.budget_ms))
     return ended("measured", measurement)

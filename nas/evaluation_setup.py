@@ -8,7 +8,8 @@ from search_spaces.msrresnet import REFERENCE_NETWORK
 from sr.data.pairs import Pairs, on_device, same_pictures
 from sr.data.sources import load_pairs
 from sr.errors import InputError
-from sr.measure.target import Target
+from sr.measure.engine_choice import with_engine
+from sr.measure.target import Target, parse_device
 from sr.progress import Report, no_report
 from sr.training.recipe import Recipe
 
@@ -37,7 +38,7 @@ def load_pictures(config: SharedConfig, report: Report = no_report) -> tuple[Pai
     return training, validation
 
 
-def make_setup(config: SharedConfig, steps: int, train: Pairs, val: Pairs) -> Setup:
+def make_setup(config: SharedConfig, steps: int, train: Pairs, val: Pairs, report: Report = no_report) -> Setup:
     """Put together what all candidates share.
 
     Args:
@@ -45,8 +46,12 @@ def make_setup(config: SharedConfig, steps: int, train: Pairs, val: Pairs) -> Se
         steps: Of the training of one candidate.
         train: Pictures to train on; they go to the device where they fit.
         val: Pictures to validate on, of which candidates see the centres of a few.
+        report: Is told which engine runs them where the config leaves it open.
+
+    Raises:
+        InputError: Where the device or the engine is not there.
     """
-    target = target_of(config)
+    target = target_of(config, report)
     batch, patch = _batch_and_patch(config)
     return Setup(
         budget_ms=config.budget_ms,
@@ -58,11 +63,11 @@ def make_setup(config: SharedConfig, steps: int, train: Pairs, val: Pairs) -> Se
     )
 
 
-def target_of(config: SharedConfig) -> Target:
-    """Return what networks are to be fast on; raises InputError where that device is not there."""
-    return Target.of(config.device, config.lr_size, config.dtype)
+def target_of(config: SharedConfig, report: Report = no_report) -> Target:
+    """Return what networks are to be fast on; raises InputError where that device or engine is not there."""
+    return with_engine(Target.of(config.device, config.lr_size, config.dtype), config.engine, report=report)
 
 
 def _batch_and_patch(config: SharedConfig) -> tuple[int, int]:
-    batch, patch = SMALL_STEPS if target_of(config).device.type == "cpu" else LARGE_STEPS
+    batch, patch = SMALL_STEPS if parse_device(config.device).type == "cpu" else LARGE_STEPS
     return batch if config.batch is None else config.batch, patch if config.patch is None else config.patch

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from torch import nn
+from torch import Tensor, nn
 
 import baselines
 from nas.evaluate import REFERENCE, Setup
@@ -15,16 +15,16 @@ from nas.trial import Trial, trained_once
 from search_spaces.network import build
 from sr.checkpoint import Checkpoint, Description, load_network, save
 from sr.data.pairs import Pairs
-from sr.deployment import deploy, in_dtype
+from sr.deployment import deploy
 from sr.errors import InputError
-from sr.exporting import export_onnx
 from sr.files import write_json
 from sr.measure.complexity import count
-from sr.measure.latency import Protocol
+from sr.measure.latency import Protocol, Runtime, Subject, measure_subjects
 from sr.measure.measurement import Measurement, measure
-from sr.measure.quality import Quality, bicubic_quality, evaluate
+from sr.measure.quality import Quality, bicubic_quality
 from sr.memory import fits
 from sr.progress import Message, Report, no_report
+from sr.shipping import Shipped, judge, ship, subjects
 from sr.training.autotune import autotune, seconds_per_step
 from sr.training.fit import fit
 from sr.training.recipe import Recipe
@@ -33,6 +33,8 @@ from sr.training.trainer import TrainingFailedError
 _FINALISTS = 3
 _TRAINING_STATE = "training.state"
 _PASSES = 3
+# Training pictures that an int8 network is calibrated on.
+_CALIBRATION = 16
 _TRAININGS = 3
 # The challenge's baseline and winner, and the winner of the year before: what every newcomer is compared with.
 _RIVALS = ("msrresnet", "imdn", "rfdn")
@@ -51,13 +53,15 @@ class Finalist:
 class Chosen:
     """The network that a search ends with.
 
-    measurement: runtime of the trained network and its quality on all validation pictures. bicubic: theirs.
+    measurement: runtime of what is shipped, in the target's engine, and the quality of its own output on all validation
+    pictures. bicubic: theirs. engines: its runtime in every engine that is installed, by name.
     """
 
     finalist: Finalist
     recipe: Recipe
     measurement: Measurement
     bicubic: Quality
+    engines: Mapping[str, Runtime]
 
     @property
     def trial(self) -> Trial:
@@ -163,7 +167,7 @@ def _train_and_ship_once(
     """Train the chosen network, going on from `folder`/training.state where one is, measure it, and write it out.
 
     It starts from the supernet's weights where the candidates' trainings do, else from scratch. Leaves network.pth
-    (deployed form), architecture.json, measurement.json and network.onnx in `folder`.
+    (deployed form), architecture.json, measurement.json and what `ship` writes in `folder`.
 
     Raises:
         TrainingFailedError: As `fit` does.
@@ -179,29 +183,43 @@ def _train_and_ship_once(
         state=state, label="training the chosen", teacher=teacher, report=report,
     )  # fmt: skip
     network = deploy(fitted.network)
-    quality = evaluate(in_dtype(network, setup.target.dtype), val, device)
+    save(folder / "network.pth", _as_checkpoint(network, finalist.trial, fitted.recipe, setup))
+    shipped = ship(network, setup.target, folder, _calibration(setup))
+    measurement, engines = _measure_shipped(shipped, network, setup, protocol)
+    measurement = replace(measurement, quality=judge(shipped, network, val))
     bicubic = bicubic_quality(val, device)
-    measurement = replace(_measure_trained(network, setup, protocol), quality=quality)
-    save(folder / "network.pth", _as_checkpoint(network.cpu(), finalist.trial, fitted.recipe, setup))
     write_json(folder / "architecture.json", architecture.to_json())
-    write_json(folder / "measurement.json", measurement.to_json() | {"bicubic": asdict(bicubic)})
-    export_onnx(network, folder / "network.onnx")
+    more = {"bicubic": asdict(bicubic), "engines": {name: asdict(runtime) for name, runtime in engines.items()}}
+    write_json(folder / "measurement.json", measurement.to_json() | more)
     state.unlink(missing_ok=True)
-    return Chosen(finalist, fitted.recipe, measurement, bicubic)
+    return Chosen(finalist, fitted.recipe, measurement, bicubic, engines)
 
 
-def _measure_trained(network: nn.Module, setup: Setup, protocol: Protocol) -> Measurement:
-    """Measure the trained network for longer than any candidate: this is the runtime that is reported.
+def _calibration(setup: Setup) -> list[Tensor]:
+    """Return LR pictures (1, 3, h, w) in [0, 1] that an int8 network is calibrated on: the first to train on."""
+    return [setup.train.pair(index)[0].cpu() for index in range(min(_CALIBRATION, len(setup.train)))]
+
+
+def _measure_shipped(
+    shipped: Shipped, network: nn.Module, setup: Setup, protocol: Protocol
+) -> tuple[Measurement, dict[str, Runtime]]:
+    """Measure what is shipped for longer than any candidate: this is the runtime that is reported.
 
     Over the budget it gets the challenge's three passes, of which the fastest counts: a machine shared with others has
     slow minutes.
+
+    Returns:
+        The measurement in the target's engine, without quality; and the runtime in every engine by its name.
     """
-    limited = replace(protocol, early_stop_ms=4 * setup.budget_ms)
-    passes: list[Measurement] = []
-    while len(passes) < _PASSES and not any(taken.within(setup.budget_ms) for taken in passes):
-        both = {"chosen": network, REFERENCE: build(setup.reference)}
-        passes.append(measure(both, setup.target, limited, reference=REFERENCE)["chosen"])
-    return min(passes, key=lambda taken: taken.runtime.p90_ms)
+    target, limited = setup.target, replace(protocol, early_stop_ms=4 * setup.budget_ms)
+    timed = {**subjects(shipped, network), REFERENCE: Subject(build(setup.reference), target)}
+    passes: list[dict[str, Runtime]] = []
+    while len(passes) < _PASSES and not any(taken[target.engine].p90_ms <= setup.budget_ms for taken in passes):
+        passes.append(measure_subjects(timed, limited))
+    runtimes = min(passes, key=lambda taken: taken[target.engine].p90_ms)
+    reference_ms = runtimes.pop(REFERENCE).median_ms
+    complexity = count(network, target.lr_size)
+    return Measurement(complexity, runtimes[target.engine], target.conditions, reference_ms), runtimes
 
 
 def _as_checkpoint(network: nn.Module, trial: Trial, recipe: Recipe, setup: Setup) -> Checkpoint:

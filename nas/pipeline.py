@@ -104,13 +104,14 @@ def prepare(config: SearchConfig, time_budget: TimeBudget, report: Report) -> tu
     """
     train, val = load_pictures(config, report)
     steps = config.trial_steps or time_budget.trial_steps(TRAINED_RUNGS[config.fidelity])
-    setup = make_setup(config, steps, train, val)
+    setup = make_setup(config, steps, train, val, report)
     setup = replace(setup, recipe=replace(setup.recipe, distillation=config.teacher_share))
     space, place = SPACES[config.space], setup.target.conditions
     size = size_text(place.lr_size)
     report(Message(f"space {space.name}: {space.size:.2e} descriptions, {space.networks:.2e} different networks"))
     report(Message(
-        f"budget {setup.budget_ms:g} ms for {size} LR, {place.dtype}, {place.device}, {place.threads} threads"
+        f"budget {setup.budget_ms:g} ms for {size} LR, {place.dtype} in {place.engine}, {place.device}, "
+        f"{place.threads} threads"
     ))  # fmt: skip
     report(Message(f"pictures: {len(train)} to train on, {len(val)} to validate on; {steps} steps a candidate"))
     return setup, val.to(setup.target.device)

@@ -15,6 +15,7 @@ from sr.lr_size import size_text
 from sr.report.figures import pareto_figure, write_png
 from sr.report.page import Kind, Point
 from sr.report.pareto_page import pareto_page
+from sr.shipping import describe as describe_engines
 
 _COLUMNS = (
     "number", "state", "psnr", "psnr_y", "last_psnr", "last_steps",
@@ -123,10 +124,11 @@ def closing_lines(
         f"{complexity.multi_adds / 1e9:.2f} G multi-adds, {complexity.activations / 1e6:.2f} M activations.",
         f"Runtime: {runtime.median_ms:.1f} ms (p10 {runtime.p10_ms:.1f}, p90 {runtime.p90_ms:.1f}, {runtime.runs} runs)"
         f" for {size_text(place.lr_size)} LR, {verdict} the budget of {budget_ms:g} ms, on {place.device}, "
-        f"{place.threads} threads, {place.dtype}, {runtime.memory_format}.{steady}",
+        f"{place.threads} threads, in {place.engine}, {runtime.precision}, {runtime.memory_format}.{steady}",
         f"Quality after {chosen.recipe.steps:,} steps: PSNR {quality.psnr:.2f} dB, {gain:+.2f} against bicubic's "
         f"{chosen.bicubic.psnr:.2f}; on Y {quality.psnr_y:.2f} against {chosen.bicubic.psnr_y:.2f} "
         f"({quality.pictures} validation pictures).",
+        describe_engines(chosen.engines),
         *_rivals(chosen),
         _tally(trials, fidelity),
         *predictions,

@@ -15,6 +15,7 @@ from nas.study import Study
 from search_spaces.network import build
 from search_spaces.space import SearchSpace
 from sr.checkpoint import load_network
+from sr.constraints import AUTO
 from sr.errors import InputError
 from sr.training.autotune import autotune
 from sr.training.recipe import Recipe
@@ -58,6 +59,9 @@ def open_study(
         steps = setup.recipe.steps if config.trial_steps is not None else was.steps
         recipe = replace(setup.recipe, steps=steps, precision=was.precision, memory_format=was.memory_format)
         setup = replace(setup, recipe=recipe)
+        if config.engine == AUTO:
+            # As the first run found it, whatever is installed by now.
+            setup = replace(setup, target=setup.target.in_engine(study.settings["conditions"]["engine"]))
         _check_settings(study.settings, _settings_of(config, space, setup))
     else:
         # One for all: candidates that train in other precisions do not compare.

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 # What networks run in: the keys of `sr.deployment.DTYPES`, which take torch to be read, and 8 bits.
 DTYPE_NAMES = ("bfloat16", "float16", "float32", "int8")
 # What runs networks: the keys of `sr.measure.engines.registry.ENGINES`.
+AUTO = "auto"
 ENGINE_NAMES = ("onnxruntime", "openvino", "tensorrt", "torch", "torch-compile")
 
 

@@ -105,7 +105,10 @@ def calibrate(
             fails.
     """
     space, out = space or SPACES[config.space], Path(config.out)
-    setup, steps = make_setup(config, config.steps, *load_pictures(config, report)), ladder(config.steps, config.rungs)
+    setup, steps = (
+        make_setup(config, config.steps, *load_pictures(config, report), report),
+        ladder(config.steps, config.rungs),
+    )
     settings = _settings_of(config, setup, steps)
     _check_settings(settings, out)
     setup = _autotuned(setup, out)

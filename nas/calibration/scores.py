@@ -17,9 +17,9 @@ from nas.training.worker_state import WorkerState
 from search_spaces.architecture import Architecture
 from search_spaces.network import build
 from search_spaces.supernet import Supernet
-from sr.deployment import in_dtype
 from sr.errors import InputError
 from sr.measure.complexity import Complexity, count
+from sr.measure.engines.network import as_judged
 from sr.measure.quality import evaluate
 from sr.training.fit import fit
 from sr.training.trainer import TrainingFailedError
@@ -156,7 +156,7 @@ def regression_name(cheap: Sequence[str]) -> str:
 
 def _psnr_of(network: nn.Module, setup: Setup) -> float:
     """Return the PSNR on the validation crops in dB."""
-    return evaluate(in_dtype(network, setup.target.dtype), setup.val, setup.target.device, with_ssim=False).psnr
+    return evaluate(as_judged(network, setup.target), setup.val, setup.target.device, with_ssim=False).psnr
 
 
 def _share_of_rungs(networks: Sequence[TrainedNetwork], last: int) -> float:

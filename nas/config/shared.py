@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from search_spaces import SPACES
-from sr.constraints import DTYPE_NAMES, as_paths, at_least, of_declared_types, one_of
+from sr.constraints import AUTO, DTYPE_NAMES, ENGINE_NAMES, as_paths, at_least, of_declared_types, one_of
 from sr.errors import InputError
 from sr.files import StrPath
 from sr.lr_size import LrSize, check_size
@@ -18,7 +18,9 @@ class SharedConfig:
         budget_ms: Milliseconds for one LR picture that nine runs of ten must keep to.
         space: A key of `search_spaces.SPACES`.
         lr_size: Height and width of that LR picture, in pixels.
-        dtype: What a network is timed in: a key of `sr.deployment.DTYPES`.
+        dtype: What a network is timed in: one of `DTYPE_NAMES`.
+        engine: What runs it: one of `ENGINE_NAMES`, or auto for the fastest that is installed of those that run what
+            is shipped.
         batch: Patches a training step; None for the device's default.
         patch: Side of the LR patches, in pixels; None for the device's default.
         data: Folder of HR pictures to train on; None for those inside scikit-image. Held as a `Path`.
@@ -35,6 +37,7 @@ class SharedConfig:
     space: str = "msrresnet"
     lr_size: LrSize = (256, 256)
     dtype: str = "float32"
+    engine: str = "auto"
     batch: int | None = None
     patch: int | None = None
     data: StrPath | None = None
@@ -49,5 +52,6 @@ class SharedConfig:
             raise InputError(f"--budget-ms must be a number of milliseconds over zero, got {self.budget_ms!r}")
         one_of(self, "space", tuple(sorted(SPACES)))
         one_of(self, "dtype", DTYPE_NAMES)
+        one_of(self, "engine", (AUTO, *ENGINE_NAMES))
         check_size(self.lr_size)
         at_least(1, self, "batch", "patch")

@@ -6,7 +6,7 @@ from typing import Any
 from nas.config.shared import SharedConfig
 from search_spaces import SPACES
 from sr.command import Parser
-from sr.constraints import DTYPE_NAMES
+from sr.constraints import AUTO, DTYPE_NAMES, ENGINE_NAMES
 from sr.errors import InputError
 from sr.lr_size import parse_size
 
@@ -22,6 +22,9 @@ def add_shared_arguments(parser: Parser) -> None:
     parser.add_argument("--space", choices=sorted(SPACES), default="msrresnet", help="default msrresnet")
     parser.add_argument("--lr-size", default="256x256", metavar="WxH", help="LR size of the budget (default 256x256)")
     parser.add_argument("--dtype", choices=DTYPE_NAMES, default="float32", help="of the runtime (default float32)")
+    parser.add_argument("--engine", choices=(AUTO, *ENGINE_NAMES), default=AUTO,
+                        help="what runs the network (default auto: of those installed the one that runs what is "
+                        "shipped fastest here)")  # fmt: skip
     parser.add_argument("--batch", type=int, metavar="N", help="patches a step (default 8 on a CPU, 32 on a GPU)")
     parser.add_argument("--patch", type=int, metavar="N", help="side of the LR patches (default 24, on a GPU 48)")
     parser.add_shared("data", "val", "device", "seed")
@@ -45,7 +48,7 @@ def shared_config(args: argparse.Namespace) -> SharedConfig:
     return SharedConfig(**shared_values(args))
 
 
-_AS_THEY_ARE = ("space", "dtype", "batch", "patch", "data", "val", "device", "seed")
+_AS_THEY_ARE = ("space", "dtype", "engine", "batch", "patch", "data", "val", "device", "seed")
 
 
 def _milliseconds(text: str) -> float:

@@ -2,27 +2,26 @@
 
 import functools
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from search_spaces.architecture import Architecture, Block
 from search_spaces.network import SearchedNetwork, build
-from sr.deployment import DTYPES, deploy
+from sr.deployment import deploy
+from sr.lr_size import LrSize
+from sr.measure.engines.registry import engine_of
 from sr.measure.target import Target
-from sr.memory_format import MEMORY_FORMATS, lay_out
 
 # A block runs in a row of its like: it finds its input in the caches as its neighbour left it.
 _CHAIN = 3
 # The aggregation `concat` costs so much more a block: measured at two counts, straight between and beyond them.
 _FEW, _MANY = 2, 10
 _EMPTY = (Block("identity"),)
-
-_Run = Callable[[SearchedNetwork, Tensor, Sequence[Tensor]], Tensor]
 
 
 @dataclass(frozen=True)
@@ -84,49 +83,59 @@ def entries_of(architecture: Architecture) -> dict[Entry, float]:
     return {entry: share for entry, share in found.items() if share}
 
 
-def prepare(entry: Entry, target: Target, memory_format: str) -> Callable[[], Tensor]:
-    """Return a run of an entry's deployed part on random content.
+def prepare(entry: Entry, target: Target, memory_format: str) -> Callable[[], object]:
+    """Return a run of an entry's deployed part on random content, in the target's engine.
 
     Args:
         entry: What is run.
-        target: The device and dtype that it runs in, and the size of the LR picture.
-        memory_format: A key of `sr.measure.latency.MEMORY_FORMATS`.
+        target: What it runs on, and the size of the LR picture.
+        memory_format: One of the engine's.
     """
-    dtype = DTYPES[target.dtype]
-    network = cast("SearchedNetwork", deploy(build(entry.network)).to(target.device, dtype))
-    lay_out(network, memory_format)
-    random = torch.Generator().manual_seed(0)
-
-    def picture(channels: int) -> Tensor:
-        drawn = torch.rand(1, channels, *target.lr_size, generator=random).to(target.device, dtype)
-        return drawn.contiguous(memory_format=MEMORY_FORMATS[memory_format])
-
-    # Only what is read: the head's output, and those of all blocks where they are joined.
-    read = 1 + len(network.trunk) if entry.part == "aggregation" else 1
-    lr, outputs = picture(3), [picture(entry.num_feat) for _ in range(read)]
-    return lambda: _PARTS[entry.part](network, lr, outputs)
+    part, inputs = _part_of(entry, target.lr_size)
+    runner = engine_of(target).prepare(part, target, inputs, memory_format=memory_format, any_weights=True)
+    return runner.execute
 
 
 @functools.cache
 def work_of(entry: Entry) -> int:
     """Return what an entry's time grows with over its widths: its multi-adds, its channels where it has none."""
-    run = prepare(entry, Target(torch.device("meta"), (16, 16), "float32"), "contiguous")
+    part, inputs = _part_of(entry, (16, 16))
     with torch.no_grad(), FlopCounterMode(display=False) as operators:
-        run()
+        part(*inputs)
     return operators.get_total_flops() // 2 or entry.num_feat
 
 
-def _run_blocks(network: SearchedNetwork, _lr: Tensor, outputs: Sequence[Tensor]) -> Tensor:
-    """Run the trunk alone."""
-    feature = outputs[0]
-    for block in network.trunk:
-        feature = block(feature)
-    return feature
+def _part_of(entry: Entry, lr_size: LrSize) -> tuple[nn.Module, list[Tensor]]:
+    """Return an entry's part alone, deployed, and what it is run on."""
+    random = torch.Generator().manual_seed(0)
+    network = cast("SearchedNetwork", deploy(build(entry.network)))
+    features, pictures = (
+        [torch.rand(1, channels, *lr_size, generator=random) for _ in range(count)]
+        # Only what is read: the outputs of all blocks where they are joined.
+        for channels, count in ((entry.num_feat, 1 + len(network.trunk) if entry.part == "aggregation" else 1), (3, 1))
+    )
+    inputs = {"head": pictures, "blocks": features, "aggregation": features, "upsampler": [*features, *pictures]}
+    return _Part(entry.part, network), inputs[entry.part]
 
 
-_PARTS: dict[str, _Run] = {
-    "head": lambda network, lr, _outputs: cast("Tensor", network.act(network.conv_first(lr))),
-    "blocks": _run_blocks,
-    "aggregation": lambda network, _lr, outputs: cast("Tensor", network.aggregation(outputs)),
-    "upsampler": lambda network, lr, outputs: cast("Tensor", network.upsampler(outputs[0], lr)),
-}
+class _Part(nn.Module):
+    """One part of a network: its head, its blocks, its aggregation or its upsampler."""
+
+    def __init__(self, part: str, network: SearchedNetwork) -> None:
+        super().__init__()
+        self.part = part
+        # What it does not run it need not hold.
+        modules = {"head": (network.conv_first, network.act), "blocks": tuple(network.trunk)}
+        whole = {"aggregation": network.aggregation, "upsampler": network.upsampler}
+        self.modules_run = nn.ModuleList(modules.get(part) or (whole[part],))
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """Run it on what it reads."""
+        if self.part == "aggregation":
+            return self.modules_run[0](list(inputs))  # type: ignore[no-any-return]
+        if self.part == "upsampler":
+            return self.modules_run[0](*inputs)  # type: ignore[no-any-return]
+        (feature,) = inputs
+        for module in self.modules_run:
+            feature = module(feature)
+        return feature

@@ -22,9 +22,9 @@ from search_spaces.architecture import Architecture
 from search_spaces.space import SearchSpace
 from sr.errors import InputError
 from sr.lr_size import LrSize, size_text
+from sr.measure.engines.registry import ENGINES
 from sr.measure.target import Target
 from sr.measure.timing_cache import TimingCache, cache_path, place
-from sr.memory_format import MEMORY_FORMATS
 from sr.progress import Report, no_report
 from sr.rank_correlation import spearman
 
@@ -85,7 +85,7 @@ class LatencyTable:
     """Predicts the runtime of architectures for one LR picture on one device.
 
     Attributes:
-        cache: The milliseconds of the entries; it knows the device and the dtype.
+        cache: The milliseconds of the entries; it knows the device, the dtype and the engine.
         lr_size: Height and width of the LR picture.
         early_stop_ms: An entry that is slower than this at a narrower width is not measured, but extrapolated by its
             multi-adds.
@@ -118,7 +118,7 @@ class LatencyTable:
             at_width = [entry for entry in wanted if entry.num_feat == width and self._too_slow_at(entry) is None]
             self.cache.measure({
                 self._key(entry, memory_format): partial(prepare, entry, self._target, memory_format)
-                for entry in at_width for memory_format in MEMORY_FORMATS
+                for entry in at_width for memory_format in self._memory_formats
             })  # fmt: skip
 
     def knows(self, architecture: Architecture) -> bool:
@@ -172,13 +172,17 @@ class LatencyTable:
 
     @property
     def _target(self) -> Target:
-        return Target(self.cache.device, self.lr_size, self.cache.dtype)
+        return Target(self.cache.device, self.lr_size, self.cache.dtype, self.cache.engine)
+
+    @property
+    def _memory_formats(self) -> tuple[str, ...]:
+        return ENGINES[self.cache.engine].memory_formats
 
     def _sums(self, architecture: Architecture) -> Sums:
         """Return the times of the entries in the memory format in which they are together faster."""
         self.measure([architecture])
         found = []
-        for memory_format in MEMORY_FORMATS:
+        for memory_format in self._memory_formats:
             taken = dict.fromkeys(("head", "blocks", "aggregation", "upsampler"), 0.0)
             for entry, share in entries_of(architecture).items():
                 taken[entry.part] += share * self._entry_ms(entry, memory_format)
@@ -200,13 +204,13 @@ class LatencyTable:
         for width in range(entry.num_feat - _WIDTH_STEP, _NARROWEST - 1, -_WIDTH_STEP):
             narrower = entry.at(width)
             if self._is_measured(narrower):
-                fastest = min(self.cache.ms(self._key(narrower, memory_format)) for memory_format in MEMORY_FORMATS)
+                fastest = min(self.cache.ms(self._key(narrower, each)) for each in self._memory_formats)
                 if fastest > self.early_stop_ms * narrower.repeats:
                     return narrower
         return None
 
     def _is_measured(self, entry: Entry) -> bool:
-        return all(self.cache.knows(self._key(entry, memory_format)) for memory_format in MEMORY_FORMATS)
+        return all(self.cache.knows(self._key(entry, memory_format)) for memory_format in self._memory_formats)
 
     def _key(self, entry: Entry, memory_format: str) -> str:
         """Return the name under which an entry is remembered."""
@@ -219,7 +223,7 @@ def open_table(
     """Return the table of a device, with what is remembered of it.
 
     Args:
-        target: The device and dtype, and the size of the LR picture.
+        target: The device, dtype and engine, and the size of the LR picture.
         early_stop_ms: See `LatencyTable`.
         path: Where the entries are remembered; by default in the user's cache folder.
         report: Gets a message where what is remembered is of other conditions, and where the device is busy.
@@ -227,15 +231,15 @@ def open_table(
     Raises:
         InputError: Where the file holds no such table.
     """
-    path = path or cache_path("latency", place(target.device, target.dtype))
-    return LatencyTable(
-        TimingCache(_SUBJECT, target.device, target.dtype, path, report=report), target.lr_size, early_stop_ms
-    )
+    path = path or cache_path("latency", place(target.device, target.dtype, engine=target.engine))
+    cache = TimingCache(_SUBJECT, target.device, target.dtype, path, engine=target.engine, report=report)
+    return LatencyTable(cache, target.lr_size, early_stop_ms)
 
 
 def empty_table(target: Target) -> LatencyTable:
     """Return a table that knows nothing of its device and is kept nowhere: every network has to be measured."""
-    return LatencyTable(TimingCache(_SUBJECT, target.device, target.dtype, None), target.lr_size)
+    cache = TimingCache(_SUBJECT, target.device, target.dtype, None, engine=target.engine)
+    return LatencyTable(cache, target.lr_size)
 
 
 def measure_entries(table: LatencyTable, space: SearchSpace, seconds: float, *, draws: int = _DRAWS) -> bool:

@@ -11,8 +11,8 @@ from nas.training.task import TrainingResult, TrainingTask
 from search_spaces.architecture import Architecture
 from sr.checkpoint import load_network
 from sr.data.pairs import on_device
-from sr.deployment import in_dtype
 from sr.measure.device_lock import training_on
+from sr.measure.engines.network import as_judged
 from sr.measure.quality import evaluate
 from sr.training.fit import Fitted, fit
 from sr.training.recipe import Recipe
@@ -49,7 +49,7 @@ class WorkerState:
             fitted = _fitted(task, setup)
             # Judging disturbs whoever measures as much as training does.
             with training_on(device):
-                network = in_dtype(fitted.network, setup.target.dtype)
+                network = as_judged(fitted.network, setup.target)
                 quality = evaluate(network, setup.val, device, with_ssim=False)
         except TrainingFailedError as error:
             return TrainingResult(None, time.monotonic() - began, str(error))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from torch import nn
 
+from sr.constraints import AUTO
 from sr.lr_size import SCALE, size_text
 from sr.measure.engines.registry import engine_of, usable
 from sr.measure.target import Target
@@ -14,7 +15,6 @@ from sr.progress import Message, Report, no_report
 
 # What is shipped is ONNX, or what these make of it: torch runs the checkpoint, which is for going on with.
 _SHIPPED = ("onnxruntime", "openvino", "tensorrt")
-AUTO = "auto"
 
 
 def with_engine(target: Target, engine: str, *, report: Report = no_report, path: Path | None = None) -> Target:
@@ -65,4 +65,4 @@ def _run_of(target: Target) -> Callable[[], object]:
     for _ in range(8):
         layers += [nn.LeakyReLU(0.1), nn.Conv2d(16, 16, 3, padding=1)]
     network = nn.Sequential(*layers, nn.Conv2d(16, 3 * SCALE**2, 3, padding=1), nn.PixelShuffle(SCALE)).eval()
-    return engine_of(target).prepare(network, target).run
+    return engine_of(target).prepare(network, target).execute

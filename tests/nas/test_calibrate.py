@@ -15,7 +15,7 @@ from search_spaces.msrresnet import MSRRESNET_SPACE, repeated
 from sr.command import BAD_INPUT, DONE, run
 from sr.errors import InputError
 
-TINY = ["--budget-ms", "1000", "--networks", "8", "--steps", "16", "--rungs", "2", "--lr-size", "16x16",
+TINY = ["--budget-ms", "1000", "--engine", "torch", "--networks", "8", "--steps", "16", "--rungs", "2", "--lr-size", "16x16",
         "--batch", "2", "--patch", "6", "--device", "cpu", "--workers", "1"]  # fmt: skip
 
 
@@ -70,7 +70,7 @@ def test_command_says_what_each_score_is_worth_and_writes_the_figures(
     assert run(main, arguments) == DONE
     figures = json.loads((tmp_path / "figures.json").read_text())
     assert figures == json.loads((tmp_path / "out" / "calibration.json").read_text())
-    assert figures["command"].startswith("python -m nas.calibrate --budget-ms 1000 --networks 8")
+    assert figures["command"].startswith("python -m nas.calibrate --budget-ms 1000 --engine torch --networks 8")
     printed = capsys.readouterr().out
     assert "network 8 of 8: " in printed
     for each in figures["rankings"]:

@@ -34,7 +34,7 @@ def test_estimate_measures_one_small_candidate_and_writes_nothing(plan: Measurem
     events: list[Event] = []
     config = SearchConfig(
         budget_ms=60_000.0, out=tmp_path / "out", lr_size=(24, 32), batch=2, patch=8, device="cpu", trials=3,
-        trial_steps=16,
+        trial_steps=16, engine="torch",
     )  # fmt: skip
     estimate = estimate_cost(config, report=events.append, plan=plan)
     assert estimate.runtime_ms > 0

@@ -45,3 +45,10 @@ def test_candidate_that_the_memory_cannot_hold_is_not_even_measured(setup: Setup
     assert trial.state == "failed"
     assert trial.measurement is None
     assert "more than the device has left" in trial.reason
+
+
+def test_operator_that_the_engine_lacks_fails_the_candidate_with_that_reason(setup: Setup, few: Protocol) -> None:
+    lacking = replace(setup, target=replace(setup.target, dtype="bfloat16", engine="onnxruntime"))
+    trial = cost_candidate(0, lacking.reference, lacking, few)
+    assert trial.state == "failed"
+    assert "--dtype bfloat16" in trial.reason

@@ -18,7 +18,7 @@ from sr.terminal import Terminal
 
 
 def config(**fields: Any) -> SharedConfig:
-    return SharedConfig(**{"budget_ms": 40.0, "lr_size": (24, 32), "device": "cpu", **fields})
+    return SharedConfig(**{"budget_ms": 40.0, "lr_size": (24, 32), "device": "cpu", "engine": "torch", **fields})
 
 
 @pytest.fixture(scope="module")

@@ -109,7 +109,7 @@ def test_chosen_network_is_trained_judged_and_shipped(
     val, recipe, folder = setup.train, replace(setup.recipe, steps=6), tmp_path / "chosen"
     chosen = _train_and_ship_once(finalist, recipe, plain, val, folder, few)
     assert {path.name for path in folder.iterdir()} == {
-        "network.pth", "architecture.json", "measurement.json", "network.onnx",
+        "network.pth", "architecture.json", "measurement.json", "network.onnx", "network-24x16.onnx",
     }  # fmt: skip
     assert (chosen.trial, chosen.recipe) == (finalist.trial, recipe)
     network = load_network(folder / "network.pth")

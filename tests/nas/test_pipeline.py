@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnxruntime
 import pandas as pd
 import pytest
 from PIL import Image
@@ -24,6 +25,7 @@ from search_spaces.network import build
 from sr.checkpoint import Checkpoint, Description, load, save
 from sr.data.sources import load_pairs
 from sr.errors import InputError
+from sr.exporting import load_onnx
 from sr.files import write_json
 from sr.measure.quality import evaluate
 from sr.progress import Event, Message, Step, no_report
@@ -53,6 +55,7 @@ def configure(tmp_path_factory: pytest.TempPathFactory) -> Configure:
         short = {
             "budget_ms": 60_000.0, "out": out, "data": folders["train"], "val": folders["val"], "lr_size": (24, 32),
             "batch": 2, "patch": 8, "device": "cpu", "workers": 1, "trials": 4, "trial_steps": 16, "train_steps": 6,
+            "engine": "torch",
         }  # fmt: skip
         return SearchConfig(**{**short, **fields})  # type: ignore[arg-type]
 
@@ -169,7 +172,11 @@ def test_result_is_what_lies_in_its_folder(stopped: Stopped) -> None:
 
 def test_search_reports_its_steps_in_order(stopped: Stopped) -> None:
     *_, third = stopped.events
-    begins = ["space msrresnet: ", "budget 60000 ms for 32x24 LR, float32, ", "pictures: 2 to train on, 2 to validate"]
+    begins = [
+        "space msrresnet: ",
+        "budget 60000 ms for 32x24 LR, float32 in torch, ",
+        "pictures: 2 to train on, 2 to validate",
+    ]
     assert [line.startswith(begin) for line, begin in zip(messages(third), begins, strict=False)] == [True, True, True]
     last = third[-1]
     assert isinstance(last, Step)
@@ -236,3 +243,20 @@ def test_sampler_that_is_not_installed_is_named_before_anything_is_written(
     with pytest.raises(InputError, match="the sampler nni needs the package nni"):
         search(configure(tmp_path / "out", sampler="nni"))
     assert not (tmp_path / "out").exists()
+
+
+def test_search_in_another_engine_measures_and_judges_the_file_that_it_ships(
+    configure: Configure, plan: MeasurementPlan, tmp_path: Path
+) -> None:
+    config = configure(tmp_path, engine="onnxruntime", trials=1, use_predictions=False)
+    result = search(config, plan=plan)
+    assert result.chosen is not None
+    assert result.measurement.conditions.engine == "onnxruntime"
+    assert next(iter(result.chosen.engines)) == "onnxruntime"
+    assert "torch" in result.chosen.engines
+    assert any(line.startswith("The same network in every engine here: onnxruntime ") for line in result.lines)
+    session = onnxruntime.InferenceSession(tmp_path / "chosen" / "network-32x24.onnx")
+    assert session.get_inputs()[0].shape == [1, 3, 24, 32]
+    # The quality is of the file's own output.
+    shipped = load_onnx(tmp_path / "chosen" / "network.onnx")
+    assert result.measurement.quality == evaluate(shipped, load_pairs(Path(config.val or ""), "val"))

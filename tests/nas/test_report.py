@@ -26,7 +26,9 @@ def chosen(setup: Setup, outcome: Outcome) -> Chosen:
     assert trial.measurement is not None
     assert rival.measurement is not None
     finalist = Finalist(trial, trial.measurement, {"msrresnet": rival.measurement})
-    return Chosen(finalist, setup.recipe, trial.measurement, Quality(24.0, 25.0, None, 3))
+    return Chosen(
+        finalist, setup.recipe, trial.measurement, Quality(24.0, 25.0, None, 3), {"torch": trial.measurement.runtime}
+    )
 
 
 def promoted(trial: Trial, *psnr: float) -> Trial:
@@ -97,8 +99,9 @@ def test_closing_lines_name_choice_runtime_quality_rivals_and_predictions(
     assert lines[0].startswith("Chosen: trial 0, 8ch ")
     assert "within the budget of 60000 ms" in lines[1]
     assert f"{gain:+.2f} against bicubic's 24.00" in lines[2]
-    assert lines[3].startswith("In the same rounds: chosen ")
-    assert "msrresnet " in lines[3]
+    assert lines[3].startswith("The same network in every engine here: torch ")
+    assert lines[4].startswith("In the same rounds: chosen ")
+    assert "msrresnet " in lines[4]
     assert "The runtime was predicted." in lines
     slow = replace(setup, budget_ms=1e-6)
     over = closing_lines([chosen.trial], chosen, fidelity_schedule("train", slow, tmp_path), [])

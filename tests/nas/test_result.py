@@ -31,7 +31,9 @@ def result(outcomes: tuple[Trial, ...], setup: Setup, tmp_path: Path) -> SearchR
     trial = outcomes[1]
     assert trial.measurement is not None
     finalist = Finalist(trial, trial.measurement, {})
-    chosen = Chosen(finalist, setup.recipe, trial.measurement, Quality(24.0, 25.0, None, 3))
+    chosen = Chosen(
+        finalist, setup.recipe, trial.measurement, Quality(24.0, 25.0, None, 3), {"torch": trial.measurement.runtime}
+    )
     return SearchResult(tmp_path, 100.0, outcomes, chosen, ("Chosen: trial 0.",))
 
 

@@ -29,7 +29,7 @@ from sr.command import BAD_INPUT, DONE, INTERRUPTED, NOTHING_MEETS_BUDGET, run
 
 ROOT = Path(__file__).resolve().parents[2]
 SHORT = ["--lr-size", "32x24", "--trial-steps", "16", "--train-steps", "6", "--batch", "2", "--patch", "8",
-         "--workers", "1"]  # fmt: skip
+         "--workers", "1", "--engine", "torch"]  # fmt: skip
 Command = Callable[..., int]
 
 
@@ -66,7 +66,9 @@ def test_everything_promised_is_there(searched: Path) -> None:
     names = {path.name for path in searched.iterdir()}
     assert {"trials.csv", "front.csv", "pareto.html", "closing.txt", "study.journal", "chosen"} <= names
     chosen = {path.name for path in (searched / "chosen").iterdir()}
-    assert chosen == {"network.pth", "architecture.json", "measurement.json", "network.onnx"}
+    assert chosen == {
+        "network.pth", "architecture.json", "measurement.json", "network.onnx", "network-32x24.onnx",
+    }  # fmt: skip
 
 
 def test_tables_say_what_was_measured(searched: Path) -> None:

@@ -22,6 +22,10 @@ class Runner(Protocol):
         """The precision that its convolutions really run in, read back from the engine: a name of `DTYPE_NAMES`."""
         ...
 
+    def execute(self) -> object:
+        """Run on the inputs that it was prepared with, and leave the output where and as the engine makes it."""
+        ...
+
     def run(self, *inputs: Tensor) -> Tensor:
         """Return the output (n, 3, 4h, 4w) in float32 for an LR picture (n, 3, h, w) of a size that it was made for.
 

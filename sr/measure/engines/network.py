@@ -4,6 +4,7 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
+from sr.deployment import in_dtype
 from sr.files import StrPath
 from sr.measure.engines.engine import Runner
 from sr.measure.engines.registry import engine_of
@@ -25,6 +26,14 @@ class EngineNetwork(nn.Module):
     def forward(self, lr: Tensor) -> Tensor:
         """Upscale a batch."""
         return self._runner.run(lr)
+
+
+def as_judged(network: nn.Module, target: Target) -> nn.Module:
+    """Return what short trainings are judged by: the network in the target's dtype where torch runs it.
+
+    In another engine it is the network itself: the output of what is shipped is judged once there is a file.
+    """
+    return in_dtype(network, target.dtype) if target.engine.startswith("torch") else network
 
 
 def open_network(path: StrPath, target: Target) -> EngineNetwork:

@@ -119,6 +119,10 @@ class OpenVinoRunner:
         most = max(ran, key=ran.count) if ran else "f32"
         return _RAN.get(most, most)
 
+    def execute(self) -> object:
+        """Run on the inputs that it was prepared with."""
+        return self._request.infer(self._inputs)
+
     def run(self, *inputs: Tensor) -> Tensor:
         """Return the output, on the device of the first input where one is given; InputError where it fails."""
         try:

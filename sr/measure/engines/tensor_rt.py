@@ -128,6 +128,11 @@ class TensorRtRunner:
         """The dtype asked for: the plan is strongly typed."""
         return self._target.dtype
 
+    def execute(self) -> object:
+        """Run on the inputs that it was prepared with."""
+        self._execute(self._prepared)
+        return self._prepared[-1]
+
     def run(self, *inputs: Tensor) -> Tensor:
         """Return the output in float32, on the device of the first input where one is given."""
         tensors = self._bound(inputs) if inputs else self._prepared

@@ -89,6 +89,11 @@ class TorchRunner:
         return str(weights.dtype).removeprefix("torch.")
 
     @torch.inference_mode()
+    def execute(self) -> object:
+        """Run on the inputs that it was prepared with."""
+        return self._module(*self._inputs)
+
+    @torch.inference_mode()
     def run(self, *inputs: Tensor) -> Tensor:
         """Return the output in float32, on the device of the first input where one is given."""
         sr: Tensor = self._module(*(self._placed(inputs) if inputs else self._inputs)).float()

@@ -23,7 +23,7 @@ SPACE = replace(
 
 def config(out: Path, **fields: Any) -> CalibrateConfig:
     tiny = {"budget_ms": 1000.0, "networks": 8, "steps": 16, "lr_size": (16, 16), "batch": 2, "patch": 6}
-    return CalibrateConfig(**{**tiny, "device": "cpu", "out": out, **fields})
+    return CalibrateConfig(**{**tiny, "device": "cpu", "engine": "torch", "out": out, **fields})
 
 
 def calibrated_in(out: Path, report: Report = no_report, **fields: Any) -> CalibrationResult:

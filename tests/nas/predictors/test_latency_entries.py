@@ -77,6 +77,13 @@ def test_timed_run_is_what_runs_in_the_network(memory_format: str, aggregation: 
             assert torch.equal(run(), result), "a run changes what the next one is given"
 
 
+@pytest.mark.parametrize("aggregation", ["long_skip", "concat"])
+def test_entries_run_in_another_engine(aggregation: str) -> None:
+    target = TARGET.in_engine("onnxruntime")
+    for entry in entries_of(repeated(8, "mobilenetv3", 2, image_skip="bilinear", aggregation=aggregation)):
+        assert prepare(entry, target, "contiguous")() is not None
+
+
 def test_branches_are_timed_folded() -> None:
     (chain,) = (entry for entry in entries_of(repeated(8, "branched_conv", 1)) if entry.part == "blocks")
     assert work_of(chain) == CHAIN * 16 * 16 * 9 * 8 * 8

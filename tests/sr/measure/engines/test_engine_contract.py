@@ -71,6 +71,7 @@ def test_prepared_network_computes_what_torch_computes(name: str, size: tuple[in
         runner = engine.prepare(network, target, memory_format=memory_format)
         assert_same(runner, network, picture(size))
         assert runner.precision == "float32"
+        assert runner.execute() is not None
         assert runner.run_ms() > 0
         assert runner.peak_memory() >= 0
 

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from sr.errors import InputError
-from sr.measure.engines.network import open_network
+from sr.measure.engines.network import as_judged, open_network
 from sr.measure.engines.registry import ENGINES
 from sr.measure.target import Target
 
@@ -23,3 +23,10 @@ def test_a_file_runs_like_a_network_of_torch(tmp_path: Path) -> None:
 def test_a_file_of_another_engine_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="runs checkpoints"):
         open_network(tmp_path / "network.onnx", TARGET.in_engine("torch"))
+
+
+def test_short_trainings_are_judged_in_the_dtype_that_torch_runs() -> None:
+    network = nn.Conv2d(3, 3, 3)
+    assert as_judged(network, TARGET) is network
+    judged = as_judged(network, Target(torch.device("cpu"), dtype="bfloat16"))
+    assert {parameter.dtype for parameter in judged.parameters()} == {torch.bfloat16}

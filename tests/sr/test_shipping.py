@@ -1,0 +1,76 @@
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from sr.data.sources import load_pairs
+from sr.errors import InputError
+from sr.measure.engines.registry import engine_of
+from sr.measure.latency import Protocol
+from sr.measure.quality import evaluate
+from sr.measure.target import Target
+from sr.shipping import describe, judge, measure_shipped, ship, subjects
+
+SIZE = (16, 24)
+SHORT = Protocol(seconds=0.02, minimum_runs=3, idle_seconds=0)
+
+
+@pytest.fixture
+def network() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Conv2d(3, 48, 3, padding=1), nn.PixelShuffle(4)).eval()
+
+
+def target_in(engine: str) -> Target:
+    """Return a small target in an engine, or skip where that cannot be used here."""
+    target = Target(torch.device("cpu"), SIZE, engine=engine)
+    try:
+        engine_of(target)
+    except InputError as error:
+        pytest.skip(str(error))
+    return target
+
+
+@pytest.mark.parametrize(
+    ("engine", "own"),
+    [
+        ("torch", set()),
+        ("onnxruntime", set()),
+        ("openvino", {"network.xml", "network.bin", "network-24x16.xml", "network-24x16.bin"}),
+    ],
+)
+def test_files_are_onnx_and_what_the_engine_runs(
+    engine: str, own: set[str], network: nn.Module, tmp_path: Path
+) -> None:
+    shipped = ship(network, target_in(engine), tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"network.onnx", "network-24x16.onnx"} | own
+    assert shipped.difference <= 1e-4
+    assert shipped.is_judged_in_torch == (engine == "torch")
+
+
+@pytest.mark.parametrize("engine", ["torch", "onnxruntime", "openvino"])
+def test_what_is_shipped_is_timed_in_every_engine_its_own_first(
+    engine: str, network: nn.Module, tmp_path: Path
+) -> None:
+    shipped = ship(network, target_in(engine), tmp_path)
+    timed = subjects(shipped, network)
+    assert next(iter(timed)) == engine
+    assert {"torch", "onnxruntime"} <= set(timed)
+    assert timed["onnxruntime"].network == tmp_path / "network-24x16.onnx"
+    assert "torch-compile" not in timed
+    runtimes = measure_shipped(shipped, network, SHORT)
+    assert list(runtimes) == list(timed)
+    assert all(f"{name} " in describe(runtimes) for name in runtimes)
+
+
+@pytest.mark.parametrize("engine", ["torch", "onnxruntime", "openvino"])
+def test_quality_is_that_of_the_output_of_the_file(engine: str, network: nn.Module, tmp_path: Path) -> None:
+    val = load_pairs(None, "val").centre_crops(32, 2)
+    shipped = ship(network, target_in(engine), tmp_path)
+    with torch.no_grad():
+        # What is judged is the file, whatever becomes of the network.
+        expected = evaluate(network, val)
+        network[0].weight.mul_(0.5)
+    found = judge(shipped, network, val)
+    assert (found.psnr == pytest.approx(expected.psnr, abs=1e-3)) == (engine != "torch")
