@@ -15,8 +15,8 @@ from search_spaces.msrresnet import MSRRESNET_SPACE, repeated
 from sr.command import BAD_INPUT, DONE, run
 from sr.errors import InputError
 
-TINY = ["--budget-ms", "1000", "--engine", "torch", "--networks", "8", "--steps", "16", "--rungs", "2", "--lr-size", "16x16",
-        "--batch", "2", "--patch", "6", "--device", "cpu", "--workers", "1"]  # fmt: skip
+TINY = ["--budget-ms", "1000", "--engine", "torch", "--networks", "8", "--steps", "16", "--rungs", "2",
+        "--lr-size", "16x16", "--batch", "2", "--patch", "6", "--device", "cpu", "--workers", "1"]  # fmt: skip
 
 
 def test_defaults_are_those_of_the_config() -> None:
@@ -27,7 +27,7 @@ def test_every_flag_reaches_the_config() -> None:
     config, figures = parse([*TINY, "--seed", "3", "--out", "some", "--json", "figures.json"])
     assert config == CalibrateConfig(
         budget_ms=1000.0, networks=8, steps=16, rungs=2, lr_size=(16, 16), batch=2, patch=6, device="cpu", workers=1,
-        seed=3, out="some",
+        seed=3, out="some", engine="torch",
     )  # fmt: skip
     assert figures == Path("figures.json")
 
