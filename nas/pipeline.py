@@ -80,7 +80,9 @@ def search(
         if config.use_predictions:
             table = _latency_table(setup, space, time_budget, plan, report, measure=not exists)
         fidelity = _fidelity(config, space, setup, table, time_budget, plan, report)
-        surrogate = Surrogate(table, setup.budget_ms, setup.target.lr_size, fidelity.ladder, fidelity.is_trainable)
+        surrogate = Surrogate(
+            table, setup.budget_ms, setup.target.lr_size, fidelity.ladder, fidelity.is_trainable, space.num_feat
+        )
         if study.settings["phase"] != "training":
             problem = SearchProblem(
                 space, config.seed, setup.budget_ms, surrogate.is_predicted_feasible, surrogate.acquisition

@@ -8,7 +8,7 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from nas.predictors.feasibility import is_predicted_feasible
+from nas.predictors.feasibility import has_free_width, is_predicted_feasible
 from nas.predictors.latency_table import LatencyTable, Sample, describe
 from nas.predictors.psnr_regression import Example, PsnrRegression, fit
 from nas.samplers.protocol import accept_all
@@ -60,6 +60,7 @@ class Surrogate:
         lr_size: Height and width of the LR picture that networks are counted for.
         ladder: The rungs that candidates are trained by.
         is_trainable: Whether an architecture can be judged at all, such as by weights in a supernet.
+        widths: Those of the space, ascending.
     """
 
     def __init__(
@@ -69,9 +70,10 @@ class Surrogate:
         lr_size: LrSize,
         ladder: Ladder,
         is_trainable: Callable[[Architecture], bool] = accept_all,
+        widths: Sequence[int] = (),
     ) -> None:
         self._uncorrected, self._budget_ms, self._lr_size, self._ladder = table, budget_ms, lr_size, ladder
-        self._is_trainable = is_trainable
+        self._is_trainable, self._widths = is_trainable, widths
         self._known, self._observed = 0, self._learned([])
 
     @property
@@ -86,8 +88,10 @@ class Surrogate:
             self._known, self._observed = known, self._learned(trials)
 
     def is_predicted_feasible(self, architecture: Architecture) -> bool:
-        """Return whether a proposal may be within the budget, and be judged."""
-        return self._is_trainable(architecture) and is_predicted_feasible(self.table, architecture, self._budget_ms)
+        """Return whether a proposal may be within the budget, can be judged, and has no better one at its runtime."""
+        if not (self._is_trainable(architecture) and is_predicted_feasible(self.table, architecture, self._budget_ms)):
+            return False
+        return not has_free_width(self.table, architecture, self._widths)
 
     def acquisition(self, architecture: Architecture) -> float:
         """Return what a proposal may reach on the first rung: the expected PSNR and one standard deviation more.
