@@ -71,10 +71,11 @@ def make_tables(config: TableConfig, *, protocol: Protocol = PROTOCOL, report: R
     """
     target = Target.of(config.device, config.lr_size, config.dtype)
     frames = read_sizes(config.frames or DIV2K_TEST) if config.challenge else ()
+    # First, as counting takes seconds.
+    targets = [] if config.counts_only else _in_engines(target, config, report)
     rows = tuple(table_rows(config.systems))
     if config.counts_only:
         return Tables(rows)
-    targets = _in_engines(target, config, report)
     records = {each.engine: open_record(config.record(each.engine), each.conditions, frames) for each in targets}
     for record in records.values():
         for line in place_lines(record):
