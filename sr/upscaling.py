@@ -162,12 +162,9 @@ class Upscaler(nn.Module):
 def place_line(path: StrPath, target: Target, network: Upscaler) -> str:
     """Return in words what a network runs in, and how precisely it really does."""
     # What a file that is an engine's own runs in, the file says.
-    asked = (
-        ""
-        if network.precision == target.dtype or not is_checkpoint(Path(path))
-        else f", though {target.dtype} was asked for"
-    )
-    return f"{path} in {target.engine} on {target.device}, {network.precision}{asked}"
+    as_asked = network.precision == target.dtype or not is_checkpoint(Path(path))
+    note = "" if as_asked else f", though {target.dtype} was asked for"
+    return f"{path} in {target.engine} on {target.device}, {network.precision}{note}"
 
 
 def upscale_picture(
