@@ -100,5 +100,5 @@ def test_the_engine_is_the_targets_unless_another_is_asked_for() -> None:
 
 
 def test_an_engine_that_is_none_is_refused() -> None:
-    with pytest.raises(InputError, match="an engine is one of auto, onnxruntime, .*got 'ncnn'"):
+    with pytest.raises(InputError, match=r"an engine is one of auto, onnxruntime, .*got 'ncnn'"):
         measure(Enlarge(2), TARGET, FEW, engine="ncnn")
