@@ -112,7 +112,7 @@ def target_of(engine: str, args: Namespace) -> Target:
 
 
 def instructions() -> list[str]:
-    """Return what the processor has of the instructions that engines are fast by; empty where the system is no Linux."""
+    """Return what the processor has of the instructions that engines are fast by; empty where nobody tells."""
     known = ("avx2", "fma", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_tile", "amx_int8", "amx_bf16")
     cpuinfo = Path("/proc/cpuinfo")
     flags = set(cpuinfo.read_text(encoding="utf-8").split()) if cpuinfo.is_file() else set()
