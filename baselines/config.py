@@ -5,9 +5,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sr.constraints import DTYPE_NAMES, as_paths, flag, one_of
+from sr.constraints import DTYPE_NAMES, ENGINE_NAMES, as_paths, flag, one_of
 from sr.errors import InputError
 from sr.lr_size import LrSize
+
+# What stands for engines: the fastest of those that run what is shipped, and every one that is installed.
+AUTO, ALL = "auto", "all"
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,8 @@ class TableConfig:
         device: auto, cpu, cuda or cuda:N.
         lr_size: Height and width of the LR picture that runtimes are for.
         dtype: One of `DTYPE_NAMES`.
+        engine: What runs the networks: names of `ENGINE_NAMES`, which are timed in the same rounds and compared; or
+            `AUTO` or `ALL` alone.
         challenge: Whether the challenge's own protocol is gone through too.
         frames: A CSV of width,height: the frames of that protocol; None for DIV2K's 100 test pictures.
         out: Folder of the record of what was measured.
@@ -27,7 +32,7 @@ class TableConfig:
         json: Where the figures are written; None for nowhere.
 
     Raises:
-        InputError: Where the dtype is none, or a page is asked for and nothing is measured.
+        InputError: Where the dtype or an engine is none, or a page is asked for and nothing is measured.
     """
 
     systems: tuple[str, ...] | None = None
@@ -35,6 +40,7 @@ class TableConfig:
     device: str = "auto"
     lr_size: LrSize = (256, 256)
     dtype: str = "float32"
+    engine: tuple[str, ...] = (AUTO,)
     challenge: bool = False
     frames: Path | None = None
     out: Path = Path("runs/table")
@@ -44,13 +50,18 @@ class TableConfig:
     def __post_init__(self) -> None:
         as_paths(self, "frames", "out", "html", "json")
         one_of(self, "dtype", DTYPE_NAMES)
+        named = set(self.engine) <= set(ENGINE_NAMES) and len(self.engine) == len(set(self.engine))
+        if not self.engine or not (named or self.engine in ((AUTO,), (ALL,))):
+            raise InputError(
+                f"--engine must be {AUTO}, {ALL}, or of {', '.join(ENGINE_NAMES)} with commas between, each once; got "
+                f"{','.join(self.engine)!r}"
+            )
         if self.counts_only and self.html:
             raise InputError("--html draws runtimes, and --counts-only measures none; leave one of them out")
 
-    @property
-    def record(self) -> Path:
-        """The file that keeps what was measured."""
-        return self.out / "rows.json"
+    def record(self, engine: str) -> Path:
+        """Return the file that keeps what was measured in an engine."""
+        return self.out / f"rows-{engine}.json"
 
 
 @dataclass(frozen=True)

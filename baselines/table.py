@@ -3,9 +3,9 @@
 import sys
 from pathlib import Path
 
-from baselines.config import TableConfig
+from baselines.config import ALL, AUTO, TableConfig
 from sr.command import DONE, INTERRUPTED, Parser, run
-from sr.constraints import DTYPE_NAMES
+from sr.constraints import DTYPE_NAMES, ENGINE_NAMES
 from sr.files import write_json
 from sr.lr_size import parse_size
 from sr.terminal import Terminal, say
@@ -14,6 +14,7 @@ from sr.terminal import Terminal, say
 def main(argv: list[str] | None = None) -> int:
     """Count, measure, correlate and say what came of it; returns the exit code."""
     config = parse(argv)
+    from baselines.challenge_table.between_engines import engine_lines
     from baselines.challenge_table.cells import table_1_lines, table_2_lines
     from baselines.challenge_table.tables import make_tables
 
@@ -22,16 +23,19 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         if config.counts_only:
             raise
-        say(f"interrupted; the rows so far are in {config.record}, and the same command goes on", to_stderr=True)
+        say(f"interrupted; the rows so far are in {config.out}, and the same command goes on", to_stderr=True)
         return INTERRUPTED
-    say("\n".join(table_1_lines(tables.rows, tables.record)))
-    if tables.record is not None:
-        say("\n" + "\n".join(table_2_lines(tables.rows, tables.record, tables.correlations)))
-    if config.html and tables.record is not None:
+    only = next(iter(tables.records.values())) if len(tables.records) == 1 else None
+    say("\n".join(table_1_lines(tables.rows, only)))
+    if tables.between:
+        say("\n" + "\n".join(engine_lines(tables.rows, tables.records, tables.between)))
+    for engine, record in tables.records.items():
+        say("\n" + "\n".join(table_2_lines(tables.rows, record, tables.correlations[engine])))
+    if config.html:
         # Here, as only a page needs plotly.
         from baselines.challenge_table.page import write_page
 
-        write_page(config.html, tables.rows, tables.record, tables.correlations)
+        write_page(config.html, tables)
     if config.json:
         write_json(config.json, tables.to_json())
     return DONE
@@ -42,7 +46,7 @@ def parse(argv: list[str] | None) -> TableConfig:
     parser = Parser(
         prog="python -m baselines.table",
         description="Measure the systems of the AIM 2020 challenge, and those since, beside the published figures.",
-        example="python -m baselines.table --systems rfdn,imdn,msrresnet --html table.html",
+        example="python -m baselines.table --systems rfdn,imdn,msrresnet --engine all --html table.html",
     )
     parser.add_argument("--systems", metavar="A,B", help="only these, by system or baseline (default: all)")
     parser.add_argument("--lr-size", default="256x256", metavar="WxH", help="of the runtime (default 256x256)")
@@ -53,6 +57,10 @@ def parse(argv: list[str] | None) -> TableConfig:
                         help="steady: the median at --lr-size; challenge: also the best of three passes over the "
                         "frames (default steady)")  # fmt: skip
     parser.add_argument("--dtype", choices=DTYPE_NAMES, default="float32", help="default float32")
+    parser.add_argument("--engine", default=AUTO, metavar="A,B",
+                        help=f"what runs the networks: of {', '.join(ENGINE_NAMES)}, several with commas between, "
+                        f"which are compared; {ALL}: every one that is installed; {AUTO} (default): the fastest of "
+                        "those that run what is shipped")  # fmt: skip
     parser.add_argument("--counts-only", action="store_true", help="count, and measure nothing")
     parser.add_argument("--html", type=Path, metavar="FILE", help="also write a page with the tables and figures")
     parser.add_shared("device", "out", "json", out="runs/table")
@@ -64,6 +72,7 @@ def parse(argv: list[str] | None) -> TableConfig:
         device=args.device,
         lr_size=parse_size(args.lr_size),
         dtype=args.dtype,
+        engine=tuple(name.strip() for name in args.engine.split(",")),
         challenge=args.protocol == "challenge" or args.lr_sizes is not None,
         frames=args.lr_sizes,
         out=args.out,

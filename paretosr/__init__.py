@@ -24,6 +24,12 @@ Measure any network on this device, such as a hand-designed one:
     >>> measurement.runtime.median_ms > 0
     True
 
+in the engine that will run it; without a target in the fastest that is installed, which `conditions` names:
+
+    >>> small = paretosr.Target.of("cpu", lr_size=(32, 48))
+    >>> paretosr.measure(network, small, engine="onnxruntime").conditions.engine
+    'onnxruntime'
+
 Nothing is printed, but by `report`, which is any function of `Message`s and `Step`s; `Terminal` shows them as the
 commands do. What a user can mend raises `InputError`.
 """

@@ -3,12 +3,18 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from sr.constraints import DTYPE_NAMES, one_of
 from sr.errors import InputError
-from sr.lr_size import SMALLEST_SIDE
+from sr.file_engines import AUTO, file_engine
+from sr.lr_size import SMALLEST_SIDE, LrSize
 
 DIV2K_URL = "http://data.vision.ee.ethz.ch/cvl/DIV2K/"
 DIV2K_PARTS = ("train", "valid")
-EXPORT_FORMATS = ("onnx", "pt2", "safetensors")
+# What a network is written as; the first three wherever the package is installed.
+EXPORT_FORMATS = ("onnx", "pt2", "safetensors", "openvino", "tensorrt")
+DEFAULT_FORMATS = EXPORT_FORMATS[:3]
+# What a network of a file runs in: for 8 bits the file itself has to be quantised.
+FLOAT_DTYPES = tuple(name for name in DTYPE_NAMES if name != "int8")
 
 
 @dataclass(frozen=True)
@@ -16,14 +22,17 @@ class UpscaleConfig:
     """Which pictures to upscale by which network.
 
     Attributes:
-        network: A checkpoint of ours or an ONNX network.
+        network: A checkpoint of ours, or a network in ONNX, OpenVINO's IR (.xml) or TensorRT's plan.
         pictures: Pictures, and folders that directly hold some.
         out: The folder for the results.
         device: auto, cpu, cuda or cuda:N.
         tile: The side of a tile in LR pixels, 0 for none.
+        engine: auto, or what runs the network; see `sr.file_engines.file_engine`.
+        dtype: One of FLOAT_DTYPES.
 
     Raises:
-        InputError: For a tile that is neither 0 nor at least SMALLEST_SIDE.
+        InputError: For a tile that is neither 0 nor at least SMALLEST_SIDE, an unknown dtype, or an engine that does
+            not run such a file.
     """
 
     network: Path
@@ -31,8 +40,12 @@ class UpscaleConfig:
     out: Path = Path("upscaled")
     device: str = "auto"
     tile: int = 256
+    engine: str = AUTO
+    dtype: str = "float32"
 
     def __post_init__(self) -> None:
+        file_engine(self.network, self.engine)
+        one_of(self, "dtype", FLOAT_DTYPES)
         if self.tile != 0 and self.tile < SMALLEST_SIDE:
             raise InputError(f"--tile must be 0 or at least {SMALLEST_SIDE}, got {self.tile}")
 
@@ -42,14 +55,25 @@ class EvaluateConfig:
     """Which network to evaluate on which pictures.
 
     Attributes:
-        network: A checkpoint of ours or an ONNX network.
+        network: A checkpoint of ours, or a network in ONNX, OpenVINO's IR (.xml) or TensorRT's plan.
         val: A folder as `sr.data.sources.load_pairs` takes it; None for the photographs inside scikit-image.
         device: auto, cpu, cuda or cuda:N.
+        engine: auto, or what runs the network; see `sr.file_engines.file_engine`.
+        dtype: One of FLOAT_DTYPES.
+
+    Raises:
+        InputError: For an unknown dtype, or an engine that does not run such a file.
     """
 
     network: Path
     val: Path | None = None
     device: str = "auto"
+    engine: str = AUTO
+    dtype: str = "float32"
+
+    def __post_init__(self) -> None:
+        file_engine(self.network, self.engine)
+        one_of(self, "dtype", FLOAT_DTYPES)
 
 
 @dataclass(frozen=True)
@@ -58,16 +82,18 @@ class ExportConfig:
 
     Attributes:
         network: A checkpoint of ours.
-        formats: Of EXPORT_FORMATS; each is the ending of a file.
+        formats: Of EXPORT_FORMATS.
         out: The folder for the files, which have the checkpoint's name.
+        lr_size: Height and width of the one picture that they take; None leaves batch, height and width free.
 
     Raises:
         InputError: For an unknown format, or none.
     """
 
     network: Path
-    formats: tuple[str, ...] = EXPORT_FORMATS
+    formats: tuple[str, ...] = DEFAULT_FORMATS
     out: Path = Path("exported")
+    lr_size: LrSize | None = None
 
     def __post_init__(self) -> None:
         if not self.formats or not set(self.formats) <= set(EXPORT_FORMATS):

@@ -1,4 +1,4 @@
-"""Command: PSNR and SSIM of a checkpoint or an ONNX network over a folder of pictures, beside plain bicubic's."""
+"""Command: PSNR and SSIM of a network in a file, in the engine that runs it, beside plain bicubic's."""
 
 import math
 import sys
@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sr.command import DONE, Parser, run
-from sr.config import EvaluateConfig
+from sr.config import FLOAT_DTYPES, EvaluateConfig
+from sr.constraints import ENGINE_NAMES
+from sr.file_engines import AUTO
 from sr.files import write_json
 from sr.terminal import Terminal, say
 
@@ -29,7 +31,8 @@ def main(argv: list[str] | None = None) -> int:
     if json:
         each = {name: as_json(quality) for name, quality in found.per_picture.items()}
         means = {"network": as_json(found.network), "bicubic": as_json(found.bicubic)}
-        write_json(json, {**means, "per_picture": each})
+        ran = {"engine": found.engine, "precision": found.precision}
+        write_json(json, {**means, "per_picture": each, **ran})
     return DONE
 
 
@@ -39,11 +42,17 @@ def _parse(argv: list[str] | None) -> tuple[EvaluateConfig, Path | None, bool]:
         description="PSNR and SSIM of a network beside bicubic interpolation's. 8 bit, without a border of 4 pixels.",
         example="python -m sr.evaluate runs/front/best.pth --val DIV2K --json quality.json",
     )
-    parser.add_argument("network", type=Path, metavar="CHECKPOINT_OR_ONNX", help="a .pth of ours or an .onnx")
+    parser.add_argument("network", type=Path, metavar="NETWORK",
+                        help="a .pth of ours, or an .onnx, .xml or .plan")  # fmt: skip
+    parser.add_argument("--engine", choices=(AUTO, *ENGINE_NAMES), default=AUTO,
+                        help="what runs it; a .pth is exported for it (default auto: torch for .pth, onnxruntime for "
+                        ".onnx, openvino for .xml)")  # fmt: skip
+    parser.add_argument("--dtype", choices=FLOAT_DTYPES, default="float32", help="default float32")
     parser.add_argument("--per-picture", action="store_true", help="also one line per picture")
     parser.add_shared("val", "device", "json")
     args = parser.parse_args(argv)
-    return EvaluateConfig(args.network, args.val, args.device), args.json, args.per_picture
+    config = EvaluateConfig(args.network, args.val, args.device, args.engine, args.dtype)
+    return config, args.json, args.per_picture
 
 
 def as_json(quality: "Quality") -> dict[str, float | None]:

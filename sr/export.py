@@ -4,8 +4,9 @@ import sys
 from pathlib import Path
 
 from sr.command import DONE, Parser, run
-from sr.config import EXPORT_FORMATS, ExportConfig
+from sr.config import DEFAULT_FORMATS, EXPORT_FORMATS, ExportConfig
 from sr.files import write_json
+from sr.lr_size import parse_size, size_text
 from sr.terminal import say
 
 
@@ -15,9 +16,10 @@ def main(argv: list[str] | None = None) -> int:
     from sr.exporting import export_file
 
     exported = export_file(config)
+    sizes = "three sizes" if config.lr_size is None else size_text(config.lr_size)
     for each in exported:
-        agrees = "" if each.difference is None else f", within {each.difference:.1e} of PyTorch at three sizes"
-        say(f"{each.path}: {each.path.stat().st_size / 1e3:,.0f} kB{agrees}")
+        agrees = "" if each.difference is None else f", within {each.difference:.1e} of PyTorch at {sizes}"
+        say(f"{each.path}: {each.size / 1e3:,.0f} kB{agrees}")
     if json:
         write_json(json, {each.path.name: each.difference for each in exported})
     return DONE
@@ -26,15 +28,20 @@ def main(argv: list[str] | None = None) -> int:
 def _parse(argv: list[str] | None) -> tuple[ExportConfig, Path | None]:
     parser = Parser(
         prog="python -m sr.export",
-        description="Write the network of a checkpoint, deployed and in float32, as ONNX, torch.export or safetensors.",
+        description="Write the network of a checkpoint, deployed and in float32, as files for other programs.",
         example="python -m sr.export runs/forty/chosen/network.pth --formats onnx,pt2 --out exported",
     )
     parser.add_argument("network", type=Path, metavar="CHECKPOINT", help="a .pth of ours")
-    parser.add_argument("--formats", default=",".join(EXPORT_FORMATS), metavar="LIST",
-                        help=f"of {', '.join(EXPORT_FORMATS)} (default all of them)")  # fmt: skip
+    parser.add_argument("--formats", default=",".join(DEFAULT_FORMATS), metavar="LIST",
+                        help=f"of {', '.join(EXPORT_FORMATS)} (default {','.join(DEFAULT_FORMATS)}); openvino is an "
+                        ".xml with a .bin, tensorrt a .plan for this GPU")  # fmt: skip
+    parser.add_argument("--lr-size", default="free", metavar="free|WxH",
+                        help="of the pictures that the files take: any (default), or one, which may run a little "
+                        "faster")  # fmt: skip
     parser.add_shared("out", "json", out=str(ExportConfig.out))
     args = parser.parse_args(argv)
-    return ExportConfig(args.network, tuple(args.formats.split(",")), args.out), args.json
+    lr_size = None if args.lr_size == "free" else parse_size(args.lr_size)
+    return ExportConfig(args.network, tuple(args.formats.split(",")), args.out, lr_size), args.json
 
 
 if __name__ == "__main__":

@@ -1,8 +1,10 @@
-"""From a network to a file that other programs run: ONNX, torch.export and safetensors, parity checked."""
+"""From a network to a file that other programs run, parity checked: ONNX, engines' own, torch.export, safetensors."""
 
 import copy
+import shutil
+import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -16,6 +18,7 @@ from sr.errors import InputError
 from sr.files import StrPath, replacing
 from sr.lr_size import LrSize
 from sr.measure.engines.network import EngineNetwork, open_network
+from sr.measure.engines.registry import engine_of
 from sr.measure.target import Target
 from sr.onnx_graph import onnx_graph
 
@@ -67,8 +70,42 @@ def export_onnx(
     return _write_checked(network, path, write, sizes if lr_size is None else [lr_size])
 
 
-def write_program(network: nn.Module, path: StrPath, *, sizes: Sequence[LrSize] = PARITY_SIZES) -> float:
-    """Write a network by torch.export (.pt2) with free batch, height and width; otherwise as `export_onnx`.
+def export_for(
+    target: Target, network: nn.Module, path: StrPath, *, free_size: bool = True, sizes: Sequence[LrSize] = PARITY_SIZES
+) -> float:
+    """Write the file of an engine, which runs it beside the network first; otherwise as `export_onnx`.
+
+    Args:
+        target: The engine, device and dtype; its size is that of the file, unless `free_size`.
+        network: As for `export_onnx`.
+        path: The file; what belongs to it stands beside it, such as the .bin of an OpenVINO .xml.
+        free_size: Whether batch, height and width stay free.
+        sizes: The LR sizes, (height, width), that both are run at where they are free.
+
+    Returns:
+        The largest absolute difference from the network in float32 on the CPU.
+
+    Raises:
+        ExportError: Where that exceeds TOLERANCE; nothing is written.
+        InputError: Where the engine cannot run it, or a file cannot be written.
+    """
+    path, reference = Path(path), copy.deepcopy(network).cpu().float().eval()
+    with tempfile.TemporaryDirectory() as folder:
+        written = Path(folder) / path.name
+        engine_of(target).write(reference, target, written, free_size=free_size)
+        difference = parity(reference, open_network(written, target), sizes if free_size else [target.lr_size])
+        check_parity(path, difference)
+        # A .bin before the .xml that takes it.
+        for each in sorted(Path(folder).iterdir()):
+            with replacing(path.with_suffix(each.suffix)) as temporary:
+                shutil.copyfile(each, temporary)
+    return difference
+
+
+def write_program(
+    network: nn.Module, path: StrPath, *, lr_size: LrSize | None = None, sizes: Sequence[LrSize] = PARITY_SIZES
+) -> float:
+    """Write a network by torch.export (.pt2); otherwise as `export_onnx`.
 
     Returns:
         The largest absolute difference from the network in float32 on the CPU.
@@ -79,12 +116,13 @@ def write_program(network: nn.Module, path: StrPath, *, sizes: Sequence[LrSize] 
     """
 
     def write(portable: nn.Module, temporary: Path) -> nn.Module:
-        free = {0: Dim.DYNAMIC, 2: Dim.DYNAMIC, 3: Dim.DYNAMIC}
-        program = torch.export.export(portable, (torch.rand(_TRACED_SHAPE),), dynamic_shapes=(free,))
+        free = {0: Dim.DYNAMIC, 2: Dim.DYNAMIC, 3: Dim.DYNAMIC} if lr_size is None else None
+        lr = torch.rand(_TRACED_SHAPE if lr_size is None else (1, 3, *lr_size))
+        program = torch.export.export(portable, (lr,), dynamic_shapes=(free,))
         torch.export.save(program, temporary)
         return torch.export.load(temporary).module()
 
-    return _write_checked(network, path, write, sizes)
+    return _write_checked(network, path, write, sizes if lr_size is None else [lr_size])
 
 
 def write_safetensors(network: nn.Module, path: StrPath) -> None:
@@ -105,9 +143,16 @@ def write_safetensors(network: nn.Module, path: StrPath) -> None:
 
 @dataclass(frozen=True)
 class Exported:
-    """A file that was written; difference: from the network at its largest, None where the file cannot be run."""
+    """A file that was written.
+
+    Attributes:
+        path: The file.
+        size: Bytes, those beside it that belong to it included.
+        difference: From the network at its largest; None where the file cannot be run.
+    """
 
     path: Path
+    size: int
     difference: float | None
 
 
@@ -121,18 +166,35 @@ def export_file(config: ExportConfig) -> list[Exported]:
     network, stem = deploy(load_network(config.network)), config.network.stem
     written = []
     try:
-        for ending in config.formats:
-            path = config.out / f"{stem}.{ending}"
-            written.append(Exported(path, _WRITERS[ending](network, path)))
+        for name in config.formats:
+            ending, write = _WRITERS[name]
+            path = config.out / f"{stem}{ending}"
+            difference = write(network, path, config.lr_size)
+            beside = [path.with_suffix(".bin")] if name == "openvino" else []
+            written.append(Exported(path, sum(each.stat().st_size for each in (path, *beside)), difference))
     except ExportError as error:
         raise InputError(f"{error}; leave this format out of --formats") from error
     return written
 
 
-_WRITERS: dict[str, Callable[[nn.Module, Path], float | None]] = {
-    "onnx": export_onnx,
-    "pt2": write_program,
-    "safetensors": write_safetensors,
+def _for_engine(engine: str) -> Callable[[nn.Module, Path, LrSize | None], float]:
+    """Return what writes the file of an engine, on the device that it runs on."""
+
+    def write(network: nn.Module, path: Path, lr_size: LrSize | None) -> float:
+        target = Target.of("cpu" if engine == "openvino" else "auto", engine=engine)
+        target = target if lr_size is None else replace(target, lr_size=lr_size)
+        return export_for(target, network, path, free_size=lr_size is None)
+
+    return write
+
+
+# By the name of the format: the file's ending, and what writes it for one LR size or, where that is None, for any.
+_WRITERS: dict[str, tuple[str, Callable[[nn.Module, Path, LrSize | None], float | None]]] = {
+    "onnx": (".onnx", lambda network, path, lr_size: export_onnx(network, path, lr_size=lr_size)),
+    "pt2": (".pt2", lambda network, path, lr_size: write_program(network, path, lr_size=lr_size)),
+    "safetensors": (".safetensors", lambda network, path, _: write_safetensors(network, path)),
+    "openvino": (".xml", _for_engine("openvino")),
+    "tensorrt": (".plan", _for_engine("tensorrt")),
 }
 
 

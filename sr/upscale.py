@@ -1,10 +1,12 @@
-"""Command: upscale pictures x4 by a checkpoint or an ONNX network, in tiles where they are large."""
+"""Command: upscale pictures x4 by a network in a file, in the engine that runs it, in tiles where they are large."""
 
 import sys
 from pathlib import Path
 
 from sr.command import BAD_INPUT, DONE, Parser, run
-from sr.config import UpscaleConfig
+from sr.config import FLOAT_DTYPES, UpscaleConfig
+from sr.constraints import ENGINE_NAMES
+from sr.file_engines import AUTO
 from sr.files import write_json
 from sr.terminal import Terminal, say
 
@@ -20,7 +22,8 @@ def main(argv: list[str] | None = None) -> int:
             {"picture": str(each.picture), "result": str(each.result), "seconds": round(each.seconds, 3)}
             for each in result.upscaled
         ]
-        write_json(json, {"network": str(config.network), "upscaled": done, "failed": len(result.failed)})
+        ran = {"network": str(config.network), "engine": result.engine, "precision": result.precision}
+        write_json(json, {**ran, "upscaled": done, "failed": len(result.failed)})
     if not result.failed:
         return DONE
     say(f"{len(result.failed)} of {len(result.failed) + len(result.upscaled)} pictures failed", to_stderr=True)
@@ -33,14 +36,22 @@ def _parse(argv: list[str] | None) -> tuple[UpscaleConfig, Path | None]:
         description="Upscale pictures x4. Transparency and 16 bit are kept.",
         example="python -m sr.upscale runs/front/best.pth photo.jpg scans/ --out upscaled",
     )
-    parser.add_argument("network", type=Path, metavar="CHECKPOINT_OR_ONNX", help="a .pth of ours or an .onnx")
+    parser.add_argument("network", type=Path, metavar="NETWORK",
+                        help="a .pth of ours, or an .onnx, .xml or .plan")  # fmt: skip
     parser.add_argument("pictures", type=Path, nargs="+", metavar="PICTURE", help="pictures, or folders of pictures")
     tile = UpscaleConfig.tile
     tile_help = f"side of a tile in LR pixels, 0 for none (default {tile}); smaller takes less memory"
     parser.add_argument("--tile", type=int, default=tile, metavar="N", help=tile_help)
+    parser.add_argument("--engine", choices=(AUTO, *ENGINE_NAMES), default=AUTO,
+                        help="what runs it; a .pth is exported for it (default auto: torch for .pth, onnxruntime for "
+                        ".onnx, openvino for .xml)")  # fmt: skip
+    parser.add_argument("--dtype", choices=FLOAT_DTYPES, default="float32", help="default float32")
     parser.add_shared("out", "device", "json", out=str(UpscaleConfig.out))
     args = parser.parse_args(argv)
-    return UpscaleConfig(args.network, tuple(args.pictures), args.out, args.device, args.tile), args.json
+    config = UpscaleConfig(
+        args.network, tuple(args.pictures), args.out, args.device, args.tile, args.engine, args.dtype
+    )
+    return config, args.json
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """Pictures upscaled x4 at their own depth, with their transparency, by whatever network a file holds."""
 
+import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +17,13 @@ from sr.data.degradation import upscale_bicubic
 from sr.data.images import Picture, Pixels, picture_paths, read_picture, write_picture
 from sr.deployment import deploy
 from sr.errors import InputError
-from sr.exporting import load_onnx
+from sr.file_engines import AUTO, file_engine, is_checkpoint
 from sr.files import StrPath
 from sr.lr_size import SCALE
-from sr.measure.target import parse_device
+from sr.measure.allocator import keep_freed_memory
+from sr.measure.engines.network import EngineNetwork
+from sr.measure.engines.registry import engine_of, usable
+from sr.measure.target import Target
 from sr.progress import Message, Report, no_report
 from sr.tiling import upscale
 
@@ -35,10 +39,19 @@ class Upscaled:
 
 @dataclass(frozen=True)
 class UpscaleResult:
-    """What became of the pictures that were to be upscaled: those that were, and those that could not be read."""
+    """What became of the pictures that were to be upscaled.
+
+    Attributes:
+        upscaled: Those that were.
+        failed: Those that could not be read, or that the network did not run.
+        engine: What ran the network.
+        precision: What it really ran in.
+    """
 
     upscaled: tuple[Upscaled, ...]
     failed: tuple[Path, ...]
+    engine: str
+    precision: str
 
 
 def upscale_files(config: UpscaleConfig, *, report: Report = no_report) -> UpscaleResult:
@@ -46,7 +59,7 @@ def upscale_files(config: UpscaleConfig, *, report: Report = no_report) -> Upsca
 
     Args:
         config: Which pictures, by which network.
-        report: Is told of every picture, and why one failed.
+        report: Is told in what the network runs, of every picture, and why one failed.
 
     Returns:
         What was upscaled and what was not, in the order given.
@@ -55,37 +68,103 @@ def upscale_files(config: UpscaleConfig, *, report: Report = no_report) -> Upsca
         InputError: Where the network or a folder cannot be read, or two results would take the same name.
     """
     sources = [path for given in config.pictures for path in (picture_paths(given) if given.is_dir() else [given])]
-    targets = _result_paths(sources, config.out)
-    device = parse_device(config.device)
-    network = load_upscaler(config.network, device)
+    results = _result_paths(sources, config.out)
+    target = target_of_file(config.network, config.device, config.engine, config.dtype)
+    network = load_upscaler(config.network, target)
+    report(Message(place_line(config.network, target, network)))
     done: list[Upscaled] = []
     failed: list[Path] = []
-    for source, target in zip(sources, targets, strict=True):
+    for source, result in zip(sources, results, strict=True):
         began = time.perf_counter()
         try:
-            _upscale_file(network, source, target, device=device, tile=config.tile or None)
+            _upscale_file(network, source, result, device=target.device, tile=config.tile or None)
         except InputError as error:
             report(Message(f"error: {error}", aside=True))
             failed.append(source)
             continue
         seconds = time.perf_counter() - began
-        report(Message(f"{source} -> {target} ({seconds:.1f} s)"))
-        done.append(Upscaled(source, target, seconds))
-    return UpscaleResult(tuple(done), tuple(failed))
+        report(Message(f"{source} -> {result} ({seconds:.1f} s)"))
+        done.append(Upscaled(source, result, seconds))
+    return UpscaleResult(tuple(done), tuple(failed), target.engine, network.precision)
 
 
-def load_upscaler(path: StrPath, device: torch.device | str = "cpu") -> nn.Module:
-    """Read a network that runs: a checkpoint, deployed and on `device`, or an .onnx, which stays on the CPU.
+def target_of_file(path: StrPath, device: str = "auto", engine: str = AUTO, dtype: str = "float32") -> Target:
+    """Return what a network in a file runs on.
 
-    Returns:
-        A network in eval mode: (n, 3, h, w) in [0, 1] to (n, 3, 4h, 4w).
+    Args:
+        path: The file.
+        device: auto, cpu, cuda or cuda:N; auto is the CPU where the engine does not run on the GPU that there is.
+        engine: auto, or what is to run it; see `sr.file_engines.file_engine`.
+        dtype: One of `sr.config.FLOAT_DTYPES`.
 
     Raises:
-        InputError: Where the file is missing or holds none.
+        InputError: Where the device is not there, or the engine is not installed or does not run the dtype there.
     """
-    if Path(path).suffix.lower() == ".onnx":
-        return load_onnx(path)
-    return deploy(load_network(path)).to(device)
+    target = Target.of(device, dtype=dtype, engine=file_engine(Path(path), engine))
+    if device == "auto" and not usable(target, (target.engine,)):
+        target = replace(target, device=torch.device("cpu"))
+    engine_of(target)
+    return target
+
+
+def load_upscaler(path: StrPath, target: Target | None = None) -> "Upscaler":
+    """Read a network from a file to upscale pictures of any size with it.
+
+    Args:
+        path: A checkpoint, which is deployed and, where the engine is not torch, exported for it; or a file that the
+            target's engine runs.
+        target: The device, dtype and engine; None for what such a file is for, on the CPU.
+
+    Raises:
+        InputError: Where the file is missing or holds no network that the engine can run.
+    """
+    path = Path(path)
+    target = target_of_file(path, "cpu") if target is None else target
+    if target.device.type == "cpu":
+        keep_freed_memory()
+    engine = engine_of(target)
+    if not is_checkpoint(path):
+        return Upscaler(path, EngineNetwork(engine.open(path, target)))
+    network = deploy(load_network(path))
+    if engine.name == "torch":
+        return Upscaler(path, EngineNetwork(engine.prepare(network, target)))
+    with tempfile.TemporaryDirectory() as folder:
+        exported = Path(folder) / f"network{engine.ending}"
+        engine.write(network, target, exported, free_size=True)
+        return Upscaler(path, EngineNetwork(engine.open(exported, target)))
+
+
+class Upscaler(nn.Module):
+    """The network of a file in its engine: (n, 3, h, w) float32 in [0, 1] -> (n, 3, 4h, 4w), on lr's device."""
+
+    def __init__(self, path: Path, network: EngineNetwork) -> None:
+        super().__init__()
+        self._path, self._network = path, network
+
+    @property
+    def precision(self) -> str:
+        """What its convolutions really run in."""
+        return self._network.precision
+
+    def forward(self, lr: Tensor) -> Tensor:
+        """Upscale a batch; InputError where the engine does not run this size."""
+        try:
+            sr: Tensor = self._network(lr)
+        except InputError as error:
+            height, width = lr.shape[2:]
+            raise InputError(
+                f"{self._path} does not run a picture of {width}x{height}; one that was exported for one size runs no "
+                f"other, export it with --lr-size free: {error}"
+            ) from error
+        return sr
+
+
+def place_line(path: StrPath, target: Target, network: Upscaler) -> str:
+    """Return in words what a network runs in, and how precisely it really does."""
+    # What a file that is an engine's own runs in, the file says.
+    as_asked = network.precision == target.dtype or not is_checkpoint(Path(path))
+    note = "" if as_asked else f", though {target.dtype} was asked for"
+    return f"{path} in {target.engine} on {target.device}, {network.precision}{note}"
 
 
 def upscale_picture(

@@ -93,16 +93,16 @@ def table_1_lines(rows: Sequence[Row], record: Record | None) -> list[str]:
     """Return Table 1 as lines of text, and under it what needs saying of its rows; without runtimes where no record."""
     lines = [cells(row, record) for row in rows]
     remarks = [f"{system}: {note}" for system, *_, note in lines if note]
-    return [LEGEND, *_aligned(headings(record)[:-1], [line[:-1] for line in lines]), *remarks, summary(rows)]
+    return [LEGEND, *aligned(headings(record)[:-1], [line[:-1] for line in lines]), *remarks, summary(rows)]
 
 
 def table_2_lines(rows: Sequence[Row], record: Record, found: Sequence[Correlation]) -> list[str]:
     """Return Table 2 as lines of text."""
-    title = "Table 2: Spearman's rank correlation with the runtime"
-    return [title, *_aligned(correlation_headings(rows, record.rows), [correlation_cells(each) for each in found])]
+    title = f"Table 2: Spearman's rank correlation with the runtime in {record.conditions.engine}"
+    return [title, *aligned(correlation_headings(rows, record.rows), [correlation_cells(each) for each in found])]
 
 
-def _aligned(head: Sequence[str], lines: Sequence[Sequence[str]]) -> list[str]:
+def aligned(head: Sequence[str], lines: Sequence[Sequence[str]]) -> list[str]:
     """Return lines of text with the columns under their headings, the first set to the left."""
     widths = [max(len(line[index]) for line in (head, *lines)) for index in range(len(head))]
     return [
@@ -142,8 +142,8 @@ def place_lines(record: Record) -> list[str]:
     size = size_text(place.lr_size)
     lines = [
         f"{place.device}, {place.driver}, {place.threads} threads, {place.versions}",
-        f"Runtime and memory for one {size} picture in {place.dtype}, network only, deployed form; counts for 256x256 "
-        f"in the form that Table 1 counted.",
+        f"Runtime and memory for one {size} picture in {place.dtype} in {place.engine}, network only, deployed form; "
+        f"counts for 256x256 in the form that Table 1 counted.",
     ]
     if record.frames:
         lines.append(f"The challenge's protocol: mean over {len(record.frames)} frames, the best of three passes.")

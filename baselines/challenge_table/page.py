@@ -3,6 +3,13 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from baselines.challenge_table.between_engines import (
+    BETWEEN_HEADINGS,
+    between_cells,
+    problems,
+    runtime_cells,
+    runtime_headings,
+)
 from baselines.challenge_table.cells import (
     LEGEND,
     cells,
@@ -15,6 +22,7 @@ from baselines.challenge_table.cells import (
 from baselines.challenge_table.correlation import Correlation, with_runtime
 from baselines.challenge_table.record import Measured, Record
 from baselines.challenge_table.rows import Row
+from baselines.challenge_table.tables import Tables
 from sr.files import write_text
 from sr.report.figures import embedded, pareto_figure, runtime_figure
 from sr.report.label_layout import part_labels
@@ -40,27 +48,68 @@ def _points(rows: Sequence[Row], measured: Mapping[str, Measured]) -> list[Point
     ]
 
 
-def write_page(path: Path, rows: Sequence[Row], record: Record, found: Sequence[Correlation]) -> None:
+def write_page(path: Path, tables: Tables) -> None:
     """Write the tables and figures as one self-contained page."""
-    drawn = _points(rows, record.rows)
-    # Two tables: one would be wider than the page. The last column is for words, set to the left.
-    head, lines, counts = headings(record), [cells(row, record) for row in rows], len(headings(None)) - 1
-    classes = [row.status for row in rows]
-    shown = table((*head[:counts], ""), [(*line[:counts], "") for line in lines], classes)
+    rows, records = tables.rows, tables.records
+    classes, counted = [row.status for row in rows], headings(None)[:-1]
+    shown = table((*counted, ""), [(*cells(row, None)[:-1], "") for row in rows], classes)
     body = section("Table 1, counted", LEGEND, shown)
-    shown = table((head[0], *head[counts:]), [(line[0], *line[counts:]) for line in lines], classes)
-    body += section("Table 1, measured", f"{LEGEND}; ? unsteady", shown)
+    if tables.between:
+        body += _between_sections(tables)
+    drawn = False
+    for engine, record in records.items():
+        body += _measured_sections(engine, rows, record, tables.correlations[engine], first=not drawn)
+        drawn = drawn or bool(with_runtime(rows, record.rows))
+    places = [line for record in records.values() for line in place_lines(record)]
+    write_text(path, document("The challenge's systems on this device", [*places, summary(rows)], body))
+
+
+def _between_sections(tables: Tables) -> str:
+    """Return the runtimes in all engines, and how the engines compare."""
+    rows, records = tables.rows, tables.records
+    missing = "; ".join(problems(rows, records))
+    lines = [(*runtime_cells(row, records), "") for row in rows]
+    shown = table((*runtime_headings(records), ""), lines, [row.status for row in rows])
+    body = section("Runtimes in every engine", f"? unsteady{'; ' if missing else ''}{missing}", shown)
+    pairs = table(
+        (*BETWEEN_HEADINGS, ""), [(*between_cells(each), "") for each in tables.between], [""] * len(tables.between)
+    )
+    note = (
+        "The runtime in one over that in the other: the median over the networks; and the correlation of their ranks."
+    )
+    return body + section("Between engines", note, pairs)
+
+
+def _measured_sections(
+    engine: str, rows: Sequence[Row], record: Record, found: Sequence[Correlation], *, first: bool
+) -> str:
+    """Return Table 1 and Table 2 as measured in one engine, and the figures.
+
+    Args:
+        engine: Its name.
+        rows: Of the table.
+        record: Their runtimes in it.
+        found: Table 2.
+        first: Whether no figure is on the page yet.
+    """
+    drawn, counts = _points(rows, record.rows), len(headings(None)) - 1
+    head, lines = headings(record), [cells(row, record) for row in rows]
+    # A table of its own: with the counts it would be wider than the page. The last column is for words.
+    shown = table(
+        (head[0], *head[counts:]), [(line[0], *line[counts:]) for line in lines], [row.status for row in rows]
+    )
+    body = section(f"Table 1, measured in {engine}", f"{LEGEND}; ? unsteady", shown)
     if drawn:
         figure = runtime_figure(drawn, height=560)
         part_labels(figure)
         note = "Pointing at a network tells its figures, and the name where there is no room for it."
-        body += section("What predicts runtime", note, embedded(figure, first=True))
+        body += section(f"What predicts runtime in {engine}", note, embedded(figure, first=first))
     if any(point.psnr is not None for point in drawn):
         note = "PSNR as published, on DIV2K's validation pictures; runtime as measured here."
         figure = pareto_figure(drawn, None)
         part_labels(figure)
-        body += section("PSNR against runtime", note, embedded(figure))
+        body += section(f"PSNR against runtime in {engine}", note, embedded(figure))
     titles = (*correlation_headings(rows, record.rows), "")
     ranks = table(titles, [(*correlation_cells(each), "") for each in found], [""] * len(found))
-    body += section("Table 2, measured", "Spearman's rank correlation of each metric with the runtime.", ranks)
-    write_text(path, document("The challenge's systems on this device", [*place_lines(record), summary(rows)], body))
+    note = "Spearman's rank correlation of each metric with the runtime."
+    return body + section(f"Table 2, measured in {engine}", note, ranks)

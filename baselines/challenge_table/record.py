@@ -68,6 +68,10 @@ class Record:
         write_json(grown.path, grown.to_json())
         return grown
 
+    def with_only(self, names: Sequence[str]) -> "Record":
+        """Return the record with only the rows of these baselines; the file keeps all."""
+        return replace(self, rows={name: row for name, row in self.rows.items() if name in names})
+
     def to_json(self) -> dict[str, Any]:
         """Return JSON values."""
         return {

@@ -1,6 +1,6 @@
 """Runtimes of baselines on this device: by this project's protocol, and by the challenge's own."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import torch
@@ -12,10 +12,12 @@ from baselines.registry import build
 from search_spaces.msrresnet import REFERENCE_NETWORK
 from search_spaces.network import build as build_architecture
 from sr.checkpoint import one_line
+from sr.errors import InputError
 from sr.lr_size import LrSize, size_text
-from sr.measure.complexity import count
-from sr.measure.latency import Protocol
-from sr.measure.measurement import Measurement, measure
+from sr.measure.complexity import Complexity, count
+from sr.measure.engines.registry import engine_of
+from sr.measure.latency import Protocol, Subject, measure_subjects
+from sr.measure.measurement import Measurement
 from sr.measure.target import Target
 from sr.memory import free_bytes
 from sr.progress import Progress, Report, no_report
@@ -28,48 +30,53 @@ PROTOCOL = Protocol(seconds=1.0, minimum_runs=5, early_stop_ms=75.0, early_stop_
 
 def measure_steady(
     names: Sequence[str],
-    record: Record,
-    target: Target,
+    records: Mapping[str, Record],
+    targets: Sequence[Target],
     *,
     protocol: Protocol = PROTOCOL,
     report: Report = no_report,
-) -> Record:
-    """Measure what the record does not hold yet, each beside the reference network.
+) -> dict[str, Record]:
+    """Measure what the records do not hold yet, each beside the reference network and in all engines in turn.
 
     Args:
         names: Keys of `BASELINES`.
-        record: What is kept; of the target's conditions.
-        target: What they are measured on.
+        records: What is kept, by engine; of the targets' conditions.
+        targets: What they are measured on: one device in several engines.
         protocol: How long and how often they are timed; what is slower than its `early_stop_ms` is tried in both
             memory formats.
         report: Is told which network is being measured.
 
     Returns:
-        The record with all rows; those that had failed were tried again.
+        The records with all rows, by engine; those that had failed were tried again.
     """
+    grown = dict(records)
     with Progress("measuring", len(names), "network", report=report) as progress:
         for name in names:
             progress.step(0, note=name)
-            measured = _steady(name, record.rows.get(name), target, protocol)
-            if measured != record.rows.get(name):
-                record = record.with_row(name, measured)
+            for engine, measured in _steady(name, grown, targets, protocol).items():
+                if measured != grown[engine].rows.get(name):
+                    grown[engine] = grown[engine].with_row(name, measured)
             progress.step(note=name)
-    return record
+    return grown
 
 
-def _steady(name: str, kept: Measured | None, target: Target, protocol: Protocol) -> Measured:
-    """Return a baseline's row: the one that was kept where its network still counts the same, else a new one."""
+def _steady(
+    name: str, records: Mapping[str, Record], targets: Sequence[Target], protocol: Protocol
+) -> dict[str, Measured]:
+    """Return a baseline's new rows by engine: where none is kept whose network still counts the same."""
     network = _seeded(name)
+    target = targets[0]
     complexity = count(network, target.lr_size)
-    if kept is not None and kept.measurement is not None and kept.measurement.complexity == complexity:
-        return kept
-    if complexity.memory >= free_bytes(target.device):
-        return Measured(problem=_too_large(complexity.memory, target.lr_size))
-    try:
-        return Measured(_beside_reference(network, target, protocol))
-    except RuntimeError as error:
-        # Out of memory, or an operator that has no kernel for this dtype here: said in the row, and the rest go on.
-        return Measured(problem=one_line(error, 120))
+    lacking = [each for each in targets if not _is_of(records[each.engine].rows.get(name), complexity)]
+    if lacking and complexity.memory >= free_bytes(target.device):
+        too_large = Measured(problem=_too_large(complexity.memory, target.lr_size))
+        return {each.engine: too_large for each in lacking}
+    return _in_engines(network, complexity, lacking, protocol)
+
+
+def _is_of(kept: Measured | None, complexity: Complexity) -> bool:
+    """Return whether a row holds a measurement of a network that counts so."""
+    return kept is not None and kept.measurement is not None and kept.measurement.complexity == complexity
 
 
 def _seeded(name: str) -> nn.Module:
@@ -83,19 +90,62 @@ def _too_large(memory: int, lr_size: LrSize) -> str:
     return f"does not fit: a forward of {size_text(lr_size)} needs {memory / 1e9:.1f} GB, more than the device has left"
 
 
-def _beside_reference(network: nn.Module, target: Target, protocol: Protocol) -> Measurement:
-    """Measure a network in the same rounds as the reference."""
-    taken = _in_rounds(network, target, protocol)
-    if taken.runtime.median_ms > 2 * protocol.early_stop_ms and taken.runtime.memory_format == "contiguous":
-        # Its cold run, perhaps twice as long, may have kept the measurer from trying the second format.
-        other = _in_rounds(network, target, replace(protocol, memory_format="channels_last"))
-        return min(taken, other, key=lambda each: each.runtime.median_ms)
-    return taken
+def _in_engines(
+    network: nn.Module, complexity: Complexity, targets: Sequence[Target], protocol: Protocol
+) -> dict[str, Measured]:
+    """Measure a network in several engines; in one that cannot run it, its row says why."""
+    try:
+        return {
+            engine: Measured(measurement)
+            for engine, measurement in _beside_reference(network, complexity, targets, protocol).items()
+        }
+    except (RuntimeError, InputError) as error:
+        # Out of memory, or an operator that has no kernel for this dtype, or that this engine lacks: said in the row,
+        # and the rest go on.
+        if len(targets) == 1:
+            return {targets[0].engine: Measured(problem=one_line(error, 120))}
+    # Which engine it was shows each alone.
+    alone = [_in_engines(network, complexity, [target], protocol) for target in targets]
+    return {engine: measured for each in alone for engine, measured in each.items()}
 
 
-def _in_rounds(network: nn.Module, target: Target, protocol: Protocol) -> Measurement:
-    networks = {_NETWORK: network, _REFERENCE: build_architecture(REFERENCE_NETWORK)}
-    return measure(networks, target, protocol, reference=_REFERENCE)[_NETWORK]
+def _beside_reference(
+    network: nn.Module, complexity: Complexity, targets: Sequence[Target], protocol: Protocol
+) -> dict[str, Measurement]:
+    """Measure a network in the same rounds as the reference, in all engines; by engine."""
+    found = _in_rounds(network, complexity, targets, protocol)
+    for target in targets:
+        taken = found[target.engine]
+        of_both = "channels_last" in engine_of(target).memory_formats
+        if (
+            of_both
+            and taken.runtime.median_ms > 2 * protocol.early_stop_ms
+            and taken.runtime.memory_format == "contiguous"
+        ):
+            # Its cold run, perhaps twice as long, may have kept the measurer from trying the second format.
+            other = _in_rounds(network, complexity, [target], replace(protocol, memory_format="channels_last"))
+            found[target.engine] = min(taken, other[target.engine], key=lambda each: each.runtime.median_ms)
+    return found
+
+
+def _in_rounds(
+    network: nn.Module, complexity: Complexity, targets: Sequence[Target], protocol: Protocol
+) -> dict[str, Measurement]:
+    reference = build_architecture(REFERENCE_NETWORK)
+    subjects = {}
+    for target in targets:
+        subjects[f"{_NETWORK} {target.engine}"] = Subject(network, target)
+        subjects[f"{_REFERENCE} {target.engine}"] = Subject(reference, target)
+    runtimes = measure_subjects(subjects, protocol)
+    return {
+        target.engine: Measurement(
+            complexity,
+            runtimes[f"{_NETWORK} {target.engine}"],
+            target.conditions,
+            runtimes[f"{_REFERENCE} {target.engine}"].median_ms,
+        )
+        for target in targets
+    }
 
 
 def challenge_names(names: Sequence[str], record: Record) -> list[str]:
@@ -131,6 +181,6 @@ def _through_frames(name: str, record: Record, target: Target) -> Measured:
     memory_format = row.measurement.runtime.memory_format
     try:
         passes = pass_means(network, target, record.frames, memory_format=memory_format)
-    except RuntimeError as error:
+    except (RuntimeError, InputError) as error:
         return replace(row, problem=one_line(error, 120))
     return replace(row, problem="", passes_ms=passes)

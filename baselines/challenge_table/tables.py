@@ -1,8 +1,10 @@
 """Both tables: counted, measured and correlated as a config asks, gone on with where it was interrupted."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from baselines.challenge_table.between_engines import Between, between_engines
 from baselines.challenge_table.cells import place_lines
 from baselines.challenge_table.correlation import Correlation, correlations
 from baselines.challenge_table.frames import DIV2K_TEST, read_sizes
@@ -15,7 +17,10 @@ from baselines.challenge_table.runtimes import (
     measure_challenge,
     measure_steady,
 )
-from baselines.config import TableConfig
+from baselines.config import ALL, TableConfig
+from sr.errors import InputError
+from sr.measure.engine_choice import with_engine
+from sr.measure.engines.registry import engine_of, usable
 from sr.measure.latency import Protocol
 from sr.measure.target import Target
 from sr.progress import Message, Report, duration, no_report
@@ -27,31 +32,34 @@ class Tables:
 
     Attributes:
         rows: Of Table 1, then the systems that are none of it.
-        record: Their runtimes; None where only counts were asked for.
-        correlations: Table 2; empty where there are no runtimes.
+        records: Their runtimes by engine; empty where only counts were asked for.
+        correlations: Table 2 by engine.
+        between: How the engines compare in pairs; empty for one.
     """
 
     rows: tuple[Row, ...]
-    record: Record | None = None
-    correlations: tuple[Correlation, ...] = ()
+    records: Mapping[str, Record] = field(default_factory=dict)
+    correlations: Mapping[str, tuple[Correlation, ...]] = field(default_factory=dict)
+    between: tuple[Between, ...] = ()
 
     def to_json(self) -> Any:  # noqa: ANN401 - JSON values
         """Return JSON values: the rows as a list where only counts were asked for, else everything by name."""
-        if self.record is None:
-            return [row.to_json() for row in self.rows]
-        kept = self.record.to_json()
-        return {
-            "conditions": kept["conditions"],
-            "frames": kept["frames"],
-            "rows": [{**row.to_json(), "measured": kept["rows"].get(row.name or "")} for row in self.rows],
-            "correlations": [asdict(each) for each in self.correlations],
-        }
+        rows = [row.to_json() for row in self.rows]
+        if not self.records:
+            return rows
+        engines = {}
+        for engine, record in self.records.items():
+            kept = record.to_json()
+            asked = {row.name: kept["rows"][row.name] for row in self.rows if row.name in kept["rows"]}
+            table_2 = [asdict(each) for each in self.correlations[engine]]
+            engines[engine] = {**kept, "rows": asked, "correlations": table_2}
+        return {"rows": rows, "engines": engines, "between_engines": [asdict(each) for each in self.between]}
 
 
 def make_tables(config: TableConfig, *, protocol: Protocol = PROTOCOL, report: Report = no_report) -> Tables:
     """Count, measure and correlate the systems that are asked for.
 
-    Every row is in `config.record` as soon as it is measured, and the same call goes on from there.
+    Every row is in `config.record` of its engine as soon as it is measured, and the same call goes on from there.
 
     Args:
         config: What is asked for.
@@ -59,20 +67,44 @@ def make_tables(config: TableConfig, *, protocol: Protocol = PROTOCOL, report: R
         report: Is told what is measured, on what, and how far it has come.
 
     Raises:
-        InputError: Where a system, a size or a device is none, or the record is of other conditions.
+        InputError: Where a system, a size, a device or an engine is none, or a record is of other conditions.
     """
     target = Target.of(config.device, config.lr_size, config.dtype)
     frames = read_sizes(config.frames or DIV2K_TEST) if config.challenge else ()
+    # First, as counting takes seconds.
+    targets = [] if config.counts_only else _in_engines(target, config, report)
     rows = tuple(table_rows(config.systems))
     if config.counts_only:
         return Tables(rows)
-    record = open_record(config.record, target.conditions, frames)
-    for line in place_lines(record):
-        report(Message(line))
+    records = {each.engine: open_record(config.record(each.engine), each.conditions, frames) for each in targets}
+    for record in records.values():
+        for line in place_lines(record):
+            report(Message(line))
     names = [row.name for row in rows if row.name is not None]
-    record = measure_steady(names, record, target, protocol=protocol, report=report)
-    if frames and (lacking := challenge_names(names, record)):
-        left = duration(challenge_seconds(lacking, record))
-        report(Message(f"the challenge's protocol over {len(frames)} frames takes about {left}"))
-        record = measure_challenge(lacking, record, target, report=report)
-    return Tables(rows, record, tuple(correlations(rows, record.rows)))
+    records = measure_steady(names, records, targets, protocol=protocol, report=report)
+    for each in targets:
+        if frames and (lacking := challenge_names(names, records[each.engine])):
+            left = duration(challenge_seconds(lacking, records[each.engine]))
+            report(Message(f"the challenge's protocol over {len(frames)} frames in {each.engine} takes about {left}"))
+            records[each.engine] = measure_challenge(lacking, records[each.engine], each, report=report)
+    table_2 = {engine: tuple(correlations(rows, record.rows)) for engine, record in records.items()}
+    return Tables(rows, records, table_2, tuple(between_engines(_asked(records, names))))
+
+
+def _in_engines(target: Target, config: TableConfig, report: Report) -> list[Target]:
+    """Return the target in every engine that is asked for."""
+    if config.engine == (ALL,):
+        found = usable(target)
+        if not found:
+            raise InputError(f"no engine that is installed runs {target.dtype} on {target.device}; use another --dtype")
+        report(Message(f"engines {', '.join(each.engine for each in found)}: all that run {target.dtype} here"))
+        return found
+    found = [with_engine(target, engine, report=report) for engine in config.engine]
+    for each in found:
+        engine_of(each)
+    return found
+
+
+def _asked(records: Mapping[str, Record], names: Sequence[str]) -> dict[str, Record]:
+    """Return the records with only the rows of these networks: what is kept may be of more than is asked for."""
+    return {engine: record.with_only(names) for engine, record in records.items()}

@@ -7,9 +7,8 @@ from sr.config import EvaluateConfig
 from sr.data.degradation import upscale_bicubic
 from sr.data.sources import load_pairs
 from sr.measure.quality import Quality, mean, qualities
-from sr.measure.target import parse_device
-from sr.progress import Report, no_report
-from sr.upscaling import load_upscaler
+from sr.progress import Message, Report, no_report
+from sr.upscaling import load_upscaler, place_line, target_of_file
 
 # SSIM's window of 11 HR pixels and the borders of 4 must fit in.
 _MINIMUM_LR_SIDE = 5
@@ -23,11 +22,15 @@ class Evaluation:
         network: The mean over the pictures.
         bicubic: That of plain bicubic interpolation: what every network must beat.
         per_picture: The network's on each picture, by the picture's name.
+        engine: What ran the network.
+        precision: What it really ran in.
     """
 
     network: Quality
     bicubic: Quality
     per_picture: Mapping[str, Quality]
+    engine: str
+    precision: str
 
 
 def evaluate_file(config: EvaluateConfig, *, report: Report = no_report) -> Evaluation:
@@ -35,7 +38,7 @@ def evaluate_file(config: EvaluateConfig, *, report: Report = no_report) -> Eval
 
     Args:
         config: Which network, on which pictures.
-        report: Is told of pictures that are skipped.
+        report: Is told in what the network runs, and of pictures that are skipped.
 
     Returns:
         Its quality and bicubic interpolation's.
@@ -43,9 +46,11 @@ def evaluate_file(config: EvaluateConfig, *, report: Report = no_report) -> Eval
     Raises:
         InputError: Where the network cannot be read or no picture can.
     """
-    device = parse_device(config.device)
-    network = load_upscaler(config.network, device)
+    target = target_of_file(config.network, config.device, config.engine, config.dtype)
+    network = load_upscaler(config.network, target)
+    report(Message(place_line(config.network, target, network)))
     pairs = load_pairs(config.val, "val", minimum_lr_side=_MINIMUM_LR_SIDE, report=report)
-    ours = list(qualities(network, pairs, device))
-    bicubic = list(qualities(upscale_bicubic, pairs, device))
-    return Evaluation(mean(ours), mean(bicubic), dict(zip(pairs.names, ours, strict=True)))
+    ours = list(qualities(network, pairs, target.device))
+    bicubic = list(qualities(upscale_bicubic, pairs, target.device))
+    each = dict(zip(pairs.names, ours, strict=True))
+    return Evaluation(mean(ours), mean(bicubic), each, target.engine, network.precision)

@@ -19,13 +19,20 @@ def test_what_is_no_dtype_is_refused() -> None:
 
 
 def test_paths_may_be_text() -> None:
-    assert TableConfig(out="there").record == Path("there/rows.json")  # type: ignore[arg-type]
+    assert TableConfig(out="there").record("torch") == Path("there/rows-torch.json")  # type: ignore[arg-type]
     assert TrainConfig("rfdn", "rfdn.pth").out == Path("rfdn.pth")  # type: ignore[arg-type]
     assert ConvertConfig("rfdn", "a.pth", "b.pth").weights == Path("a.pth")  # type: ignore[arg-type]
 
 
 def test_the_record_lies_in_the_folder_of_results() -> None:
-    assert TableConfig(out=Path("there")).record == Path("there/rows.json")
+    assert TableConfig(out=Path("there")).record("openvino") == Path("there/rows-openvino.json")
+
+
+@pytest.mark.parametrize("engine", [(), ("",), ("ncnn",), ("auto", "torch"), ("torch", "all"), ("torch", "torch")])
+def test_engines_are_known_and_each_named_once(engine):
+    with pytest.raises(InputError, match="--engine must be auto, all, or of onnxruntime, openvino"):
+        TableConfig(engine=engine)
+    assert TableConfig(engine=("torch", "openvino")).engine == ("torch", "openvino")
 
 
 @pytest.mark.parametrize("name", ["steps", "batch", "patch", "learning_rate"])

@@ -34,6 +34,7 @@ def test_a_table_is_measured_reported_and_gone_on_with(tmp_path, capsys):
     sizes.write_text("width,height\n24,16\n16,24\n")
     out, page, figures = tmp_path / "out", tmp_path / "table.html", tmp_path / "table.json"
     flags = ["--device", "cpu", "--lr-size", "24x16", "--systems", "rfdn,fssr,disp", "--out", str(out)]
+    flags += ["--engine", "torch"]
     # Measured for a moment only: the command finds every row there and reports it.
     make_tables(parse([*flags, "--lr-sizes", str(sizes)]), protocol=SHORT)
     assert main([*flags, "--lr-sizes", str(sizes), "--html", str(page), "--json", str(figures)]) == DONE
@@ -43,16 +44,31 @@ def test_a_table_is_measured_reported_and_gone_on_with(tmp_path, capsys):
     assert "0.6671" in said
     assert "Plotly.newPlot" in page.read_text(encoding="utf-8")
     content = json.loads(figures.read_text())
-    assert content["conditions"]["lr_size"] == [16, 24]
-    assert content["frames"] == ["24x16", "16x24"]
+    found = content["engines"]["torch"]
+    assert found["conditions"]["lr_size"] == [16, 24]
+    assert found["frames"] == ["24x16", "16x24"]
     assert [row["system"] for row in content["rows"]] == ["RFDN", "FSSR", "DISP"]
-    assert content["rows"][1]["measured"] is None
-    assert len(content["rows"][2]["measured"]["passes_ms"]) == 3
-    kept = (out / "rows.json").read_text()
+    assert sorted(found["rows"]) == ["disp", "rfdn"]
+    assert len(found["rows"]["disp"]["passes_ms"]) == 3
+    kept = (out / "rows-torch.json").read_text()
     assert main(flags) == DONE
-    assert (out / "rows.json").read_text() == kept
+    assert (out / "rows-torch.json").read_text() == kept
     with pytest.raises(InputError, match="dtype was float32 and is now bfloat16"):
         main([*flags, "--dtype", "bfloat16"])
+
+
+def test_engines_are_compared_in_one_command(tmp_path, capsys):
+    out, figures = tmp_path / "out", tmp_path / "table.json"
+    flags = ["--device", "cpu", "--lr-size", "24x16", "--systems", "span,disp", "--out", str(out)]
+    flags += ["--engine", "torch, onnxruntime"]
+    make_tables(parse(flags), protocol=SHORT)
+    assert main([*flags, "--json", str(figures)]) == DONE
+    said = capsys.readouterr().out
+    assert "onnxruntime / torch" in said
+    assert "with the runtime in torch" in said
+    assert "with the runtime in onnxruntime" in said
+    (found,) = json.loads(figures.read_text())["between_engines"]
+    assert (found["engine"], found["other"], found["networks"]) == ("onnxruntime", "torch", 2)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -74,6 +90,7 @@ def test_a_list_of_frames_implies_the_challenges_protocol(tmp_path):
         (["--lr-sizes", "nowhere.csv"], "nowhere.csv"),
         (["--counts-only", "--html", "page.html"], "leave one of them out"),
         (["--dtype", "int8"], "--dtype"),
+        (["--engine", "ncnn"], "--engine must be auto, all"),
         (["--protocol", "fast"], "--protocol"),
     ],
 )

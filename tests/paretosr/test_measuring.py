@@ -78,3 +78,27 @@ def test_network_that_takes_something_else_is_refused_with_its_own_words() -> No
 def test_device_in_place_of_a_target_is_refused() -> None:
     with pytest.raises(InputError, match=r"measured on a Target, got 'cpu'; Target\.of makes one"):
         measure(Enlarge(2), "cpu", FEW)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("scale", [2, 3])
+@pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
+def test_a_network_of_any_scale_runs_in_other_engines(engine: str, scale: int) -> None:
+    if engine == "openvino":
+        pytest.importorskip("openvino", reason="takes openvino: pip install openvino")
+    found = measure(Enlarge(scale), TARGET, FEW, engine=engine)
+    assert found.conditions.engine == engine
+    assert found.runtime.precision == "float32"
+    assert found.runtime.runs >= 3
+
+
+def test_the_engine_is_the_targets_unless_another_is_asked_for() -> None:
+    assert measure(Enlarge(2), TARGET, FEW).conditions.engine == "torch"
+    in_onnxruntime = TARGET.in_engine("onnxruntime")
+    assert measure(Enlarge(2), in_onnxruntime, FEW).conditions.engine == "onnxruntime"
+    assert measure(Enlarge(2), in_onnxruntime, FEW, engine="torch").conditions.engine == "torch"
+    assert measure(Enlarge(2), TARGET, FEW, engine="auto").conditions.engine in ("onnxruntime", "openvino")
+
+
+def test_an_engine_that_is_none_is_refused() -> None:
+    with pytest.raises(InputError, match=r"an engine is one of auto, onnxruntime, .*got 'ncnn'"):
+        measure(Enlarge(2), TARGET, FEW, engine="ncnn")

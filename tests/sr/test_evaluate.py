@@ -35,14 +35,23 @@ def test_command_prints_a_table_and_writes_json(enlarge, folder, tmp_path, capsy
     argv = [str(enlarge), "--val", str(folder), "--device", "cpu", "--per-picture", "--json", str(report)]
     assert run(main, argv) == DONE
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == ["PSNR", "large", "small", "tiny", "network", "bicubic"]
-    assert len({len(line) for line in lines}) == 1, "the columns are aligned"
+    assert [line.split()[0] for line in lines] == [str(enlarge), "PSNR", "large", "small", "tiny", "network", "bicubic"]
+    assert lines[0] == f"{enlarge} in onnxruntime on cpu, float32"
+    assert len({len(line) for line in lines[1:]}) == 1, "the columns are aligned"
     written = json.loads(report.read_text())
     ours = evaluate(ENLARGE, load_pairs(folder, "val", report=pytest.fail))
     assert written["network"]["psnr"] == pytest.approx(ours.psnr)
     assert written["network"]["pictures"] == 3
     assert set(written["per_picture"]) == {"small", "large", "tiny"}
     assert f"{ours.psnr:.3f}" in lines[-2]
+    assert (written["engine"], written["precision"]) == ("onnxruntime", "float32")
+
+
+def test_command_refuses_an_engine_that_does_not_run_the_file(enlarge, capsys):
+    assert run(main, [str(enlarge), "--engine", "torch"]) == BAD_INPUT
+    assert "--engine torch does not run a .onnx file" in capsys.readouterr().err
+    assert run(main, ["net.pth", "--dtype", "int8"]) == BAD_INPUT
+    assert "--dtype" in capsys.readouterr().err
 
 
 def test_command_names_a_missing_folder(enlarge, tmp_path, capsys):

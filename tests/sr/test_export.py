@@ -9,7 +9,7 @@ import torch
 import baselines
 from sr.checkpoint import Checkpoint, Description, save
 from sr.command import BAD_INPUT, DONE, run
-from sr.config import EXPORT_FORMATS, ExportConfig
+from sr.config import DEFAULT_FORMATS, ExportConfig
 from sr.errors import InputError
 from sr.export import main
 from sr.exporting import TOLERANCE, load_onnx
@@ -32,7 +32,7 @@ def test_every_format_is_written_and_said_to_agree(
     figures = tmp_path / "figures.json"
     assert run(main, [str(checkpoint), "--out", str(tmp_path), "--json", str(figures)]) == DONE
     said = capsys.readouterr().out
-    for ending in EXPORT_FORMATS:
+    for ending in DEFAULT_FORMATS:
         assert (tmp_path / f"small.{ending}").stat().st_size > 0
         assert f"small.{ending}: " in said
     differences = json.loads(figures.read_text(encoding="utf-8"))
@@ -48,9 +48,34 @@ def test_one_format_leaves_one_file(checkpoint: Path, tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["small.safetensors"]
 
 
+def test_a_size_makes_files_of_that_size(checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    argv = [str(checkpoint), "--lr-size", "24x16", "--formats", "onnx,pt2", "--out", str(tmp_path)]
+    assert run(main, argv) == DONE
+    assert capsys.readouterr().out.count("of PyTorch at 24x16") == 2
+    fixed = load_onnx(tmp_path / "small.onnx")
+    assert fixed(torch.rand(1, 3, 16, 24)).shape == (1, 3, 64, 96)
+    with pytest.raises(InputError):
+        fixed(torch.rand(1, 3, 24, 24))
+    assert run(main, [str(checkpoint), "--lr-size", "24"]) == BAD_INPUT
+    assert "'24'" in capsys.readouterr().err
+
+
+def test_openvino_is_written_with_its_weights_and_opens_again(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("openvino", reason="takes openvino: pip install openvino")
+    assert run(main, [str(checkpoint), "--formats", "openvino", "--out", str(tmp_path)]) == DONE
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["small.bin", "small.xml"]
+    size = sum(path.stat().st_size for path in tmp_path.iterdir())
+    assert f"small.xml: {size / 1e3:,.0f} kB, within" in capsys.readouterr().out
+    lr = torch.rand(1, 3, 20, 30)
+    ours, theirs = load_upscaler(tmp_path / "small.xml")(lr), load_upscaler(checkpoint)(lr)
+    assert torch.allclose(ours, theirs, atol=TOLERANCE)
+
+
 @pytest.mark.parametrize("formats", ["", "onnx,tflite", "ONNX"])
 def test_an_unknown_format_is_named_with_those_that_are(formats: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(InputError, match="--formats must be of onnx, pt2, safetensors"):
+    with pytest.raises(InputError, match="--formats must be of onnx, pt2, safetensors, openvino, tensorrt"):
         ExportConfig(Path("x.pth"), tuple(formats.split(",")))
     assert run(main, ["x.pth", "--formats", formats]) == BAD_INPUT
     assert repr(formats) in capsys.readouterr().err

@@ -14,12 +14,14 @@ from sr.exporting import (
     TOLERANCE,
     ExportError,
     check_parity,
+    export_for,
     export_onnx,
     load_onnx,
     parity,
     write_program,
     write_safetensors,
 )
+from sr.measure.target import Target
 
 pytestmark = pytest.mark.numeric
 
@@ -178,3 +180,25 @@ def test_load_onnx_refuses_a_network_of_another_task(tmp_path):
     with pytest.raises(InputError, match="takes float32"):
         load_onnx(network_of(3, onnx.TensorProto.FLOAT16))
     load_onnx(network_of(3, onnx.TensorProto.FLOAT))
+
+
+@pytest.mark.parametrize("free_size", [True, False])
+def test_the_file_of_an_engine_is_checked_in_it(free_size, tmp_path):
+    path = tmp_path / "small.onnx"
+    target = Target(torch.device("cpu"), (20, 28), engine="onnxruntime")
+    assert export_for(target, Small(), path, free_size=free_size) <= TOLERANCE
+    assert [entry.name for entry in tmp_path.iterdir()] == ["small.onnx"]
+    shape = [dimension.dim_value for dimension in onnx.load(path).graph.input[0].type.tensor_type.shape.dim]
+    assert shape == ([0, 3, 0, 0] if free_size else [1, 3, 20, 28])
+
+
+def test_the_file_of_an_engine_that_computes_something_else_is_not_written(tmp_path):
+    with pytest.raises(ExportError, match="was not written"):
+        export_for(Target(torch.device("cpu"), engine="onnxruntime"), OtherWhenTraced(), tmp_path / "other.onnx")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_program_of_one_size_runs_that_size(tmp_path):
+    path = tmp_path / "small.pt2"
+    assert write_program(Small(), path, lr_size=(20, 28)) <= TOLERANCE
+    assert torch.export.load(path).module()(torch.rand(1, 3, 20, 28)).shape == (1, 3, 80, 112)

@@ -42,7 +42,10 @@ def test_command_upscales_files_and_folders(onnx_path, tmp_path, capsys):
     written = json.loads(report.read_text())
     assert [entry["result"] for entry in written["upscaled"]] == [str(out / "one_x4.png"), str(out / "two_x4.png")]
     assert written["failed"] == 0
-    assert "one_x4.png" in capsys.readouterr().out
+    assert (written["engine"], written["precision"]) == ("onnxruntime", "float32")
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == f"{onnx_path} in onnxruntime on cpu, float32"
+    assert "one_x4.png" in said[1]
 
 
 def test_command_names_broken_pictures_and_goes_on(onnx_path, tmp_path, capsys):

@@ -14,7 +14,7 @@ from sr.errors import InputError
 from sr.exporting import export_onnx
 from sr.progress import Event, Message
 from sr.tiling import upscale
-from sr.upscaling import load_upscaler, upscale_files, upscale_picture
+from sr.upscaling import load_upscaler, place_line, target_of_file, upscale_files, upscale_picture
 
 pytestmark = pytest.mark.numeric
 
@@ -55,13 +55,49 @@ def test_values_outside_the_range_are_clamped():
 
 def test_a_checkpoint_is_deployed_and_upscales(tmp_path):
     description = Description("baseline", {"name": "rlfn"})
-    network = description.build().double().eval()
+    network = description.build().eval()
     save(tmp_path / "rlfn.pth", Checkpoint(description, network.state_dict()))
-    lr = torch.rand(1, 3, 20, 24, dtype=torch.float64)
+    lr = torch.rand(1, 3, 20, 24)
     upscaler = load_upscaler(str(tmp_path / "rlfn.pth"))
-    assert not upscaler.training
+    assert upscaler.precision == "float32"
     with torch.inference_mode():
-        torch.testing.assert_close(upscale(upscaler.double(), lr, tile=None), network(lr), atol=1e-9, rtol=0)
+        # Another order of sums, in float32: through its layers well under a thousandth.
+        torch.testing.assert_close(upscale(upscaler, lr, tile=None), network(lr), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
+def test_a_checkpoint_is_exported_for_another_engine_and_runs_in_tiles(engine: str, tmp_path: Path) -> None:
+    description = Description("baseline", {"name": "ecbsr", "num_feat": 4, "num_block": 1})
+    path = tmp_path / "ecbsr.pth"
+    save(path, Checkpoint(description, description.build().state_dict()))
+    try:
+        target = target_of_file(path, "cpu", engine)
+    except InputError as error:
+        pytest.skip(str(error))
+    lr = torch.rand(1, 3, 40, 56)
+    whole = upscale(load_upscaler(path), lr, tile=None)
+    torch.testing.assert_close(upscale(load_upscaler(path, target), lr, tile=16, overlap=8), whole, atol=1e-4, rtol=0)
+
+
+def test_a_checkpoint_runs_in_the_dtype_asked_for(tmp_path: Path) -> None:
+    description = Description("baseline", {"name": "ecbsr", "num_feat": 4, "num_block": 1})
+    path = tmp_path / "ecbsr.pth"
+    save(path, Checkpoint(description, description.build().state_dict()))
+    target = target_of_file(path, "cpu", dtype="bfloat16")
+    upscaler = load_upscaler(path, target)
+    assert upscaler.precision == "bfloat16"
+    assert upscaler(torch.rand(1, 3, 16, 16)).dtype == torch.float32
+    assert place_line(path, target, upscaler) == f"{path} in torch on cpu, bfloat16"
+
+
+def test_a_file_of_one_size_says_so_of_another(tmp_path: Path) -> None:
+    path = tmp_path / "fixed.onnx"
+    export_onnx(ENLARGE, path, lr_size=(16, 24))
+    upscaler = load_upscaler(path)
+    assert upscaler(torch.rand(1, 3, 16, 24)).shape == (1, 3, 64, 96)
+    with pytest.raises(InputError, match=r"does not run a picture of 20x18; .*export it with --lr-size free") as caught:
+        upscaler(torch.rand(1, 3, 18, 20))
+    assert "\n" not in str(caught.value)
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +120,8 @@ def test_files_that_are_upscaled_and_files_that_failed_are_told_apart(onnx_path:
     assert good.seconds > 0
     np.testing.assert_array_equal(read_picture(good.result).rgb, rgb.repeat(4, 0).repeat(4, 1))
     assert result.failed == (tmp_path / "none.png", tmp_path / "folder" / "later.png")
-    assert [isinstance(event, Message) and event.aside for event in events] == [True, False, True]
+    assert [isinstance(event, Message) and event.aside for event in events] == [False, True, False, True]
+    assert (result.engine, result.precision) == ("onnxruntime", "float32")
 
 
 def test_what_is_no_network_is_an_input_error(tmp_path: Path) -> None:

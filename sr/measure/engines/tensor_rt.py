@@ -1,5 +1,6 @@
-"""TensorRT: what runs networks fastest on NVIDIA's GPUs."""
+"""TensorRT, versions 10 and 11: what runs networks fastest on NVIDIA's GPUs."""
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -7,17 +8,19 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sr.deployment import DTYPES, in_dtype
+from sr.checkpoint import one_line
+from sr.deployment import DTYPES, portable
 from sr.errors import InputError
 from sr.files import replacing
-from sr.lr_size import SCALE
 from sr.measure.engines.engine import picture_of, require
 from sr.measure.target import Target
 from sr.measure.timing import cuda_ms
 from sr.onnx_graph import onnx_graph, part_graph
 
-# Batch and sides that a plan of free size runs, and what it is tuned for.
+# Batch and sides that a plan of free size runs: least, what it is tuned for, most.
 _FREE_SHAPES = ((1, 3, 16, 16), (1, 3, 256, 256), (4, 3, 1088, 1920))
+# The first GPUs that compute in bfloat16.
+_AMPERE = (8, 0)
 
 
 class TensorRt:
@@ -28,14 +31,18 @@ class TensorRt:
     memory_formats = ("contiguous",)
 
     def check(self, target: Target) -> None:
-        """Raise InputError where it is not installed, or does not run the dtype."""
-        require("tensorrt", self.name, "pip install tensorrt")
+        """Raise InputError where there is no GPU, it is not installed, or does not run the dtype there."""
         if target.device.type != "cuda":
             raise InputError(
                 f"--engine tensorrt runs on NVIDIA GPUs, got --device {target.device}; name another engine"
             )
+        # The wheel of another CUDA than torch's loads, and finds no GPU.
+        cuda = (torch.version.cuda or "").partition(".")[0]
+        require("tensorrt", self.name, f"pip install tensorrt-cu{cuda}" if cuda else "pip install tensorrt")
         if target.dtype not in DTYPES:
             raise InputError(f"--engine tensorrt runs {', '.join(DTYPES)}, got --dtype {target.dtype}")
+        if target.dtype == "bfloat16" and torch.cuda.get_device_capability(target.device) < _AMPERE:
+            raise InputError(f"--engine tensorrt does not run bfloat16 on {target.device}; use --dtype float16")
 
     def prepare(
         self,
@@ -49,8 +56,8 @@ class TensorRt:
         """Build a plan at the sizes of the inputs, which takes seconds, and load it."""
         self.check(target)
         inputs = [picture_of(target)] if inputs is None else inputs
-        graph = part_graph(in_dtype(module, target.dtype), inputs, any_weights=any_weights)
-        return TensorRtRunner(_plan(graph, free_size=False), inputs, target)
+        graph = part_graph(typed(module, target.dtype), inputs, any_weights=any_weights)
+        return TensorRtRunner(_plan(graph, target, free_size=False), inputs, target)
 
     def write(
         self,
@@ -63,8 +70,8 @@ class TensorRt:
     ) -> None:
         """Write a plan."""
         self.check(target)
-        graph = onnx_graph(in_dtype(network, target.dtype), None if free_size else target.lr_size)
-        plan = _plan(graph, free_size=free_size)
+        graph = onnx_graph(typed(network, target.dtype), None if free_size else target.lr_size)
+        plan = _plan(graph, target, free_size=free_size)
         with replacing(path) as temporary:
             temporary.write_bytes(plan)
 
@@ -76,34 +83,81 @@ class TensorRt:
         return TensorRtRunner(path.read_bytes(), [picture_of(target)], target)
 
 
+class _Typed(nn.Module):
+    """A network that is exported in another dtype: float32 in and out, casts between.
+
+    An export turns every network into float32 first, through its `portable()`: the dtype comes after that.
+    """
+
+    def __init__(self, network: nn.Module, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.network, self.dtype = network, dtype
+
+    def portable(self) -> nn.Module:
+        """Return the same with the network's portable form, in the dtype."""
+        return _Typed(portable(self.network).to(self.dtype), self.dtype)
+
+    def forward(self, lr: Tensor, *others: Tensor) -> Tensor:
+        """Map what the network maps."""
+        return self.network(*(each.to(self.dtype) for each in (lr, *others))).float()  # type: ignore[no-any-return]
+
+
+def typed(network: nn.Module, dtype: str) -> nn.Module:
+    """Return what a network's graph in a dtype is exported from: TensorRT computes in what the graph says.
+
+    Args:
+        network: Deployed; left as it is.
+        dtype: A key of `DTYPES`.
+    """
+    return network if dtype == "float32" else _Typed(network, DTYPES[dtype])
+
+
+@functools.cache
 def _logger() -> Any:  # noqa: ANN401 - the package may not be installed
+    """Return the process's one logger, which prints nothing and keeps the last error."""
     import tensorrt
 
-    return tensorrt.Logger(tensorrt.Logger.ERROR)
+    class Kept(tensorrt.ILogger):  # type: ignore[misc]
+        def __init__(self) -> None:
+            tensorrt.ILogger.__init__(self)
+            self.last = ""
+
+        def log(self, severity: Any, text: str) -> None:  # noqa: ANN401 - as above
+            if severity in (tensorrt.ILogger.ERROR, tensorrt.ILogger.INTERNAL_ERROR):
+                self.last = text
+
+    return Kept()
 
 
-def _plan(graph: bytes, *, free_size: bool) -> bytes:
+def _plan(graph: bytes, target: Target, *, free_size: bool) -> bytes:
     """Build a plan that computes in the types of an ONNX graph; raises InputError where TensorRT cannot run it."""
     import tensorrt
 
-    logger = _logger()
-    builder = tensorrt.Builder(logger)
-    # Strongly typed: what runs is what the graph says. From version 11 on there is nothing else.
-    typed = getattr(tensorrt.NetworkDefinitionCreationFlag, "STRONGLY_TYPED", None)
-    network = builder.create_network(0 if typed is None else 1 << int(typed))
-    parser = tensorrt.OnnxParser(network, logger)
-    if not parser.parse(graph):
-        reasons = "; ".join(str(parser.get_error(number).desc()) for number in range(parser.num_errors))
-        raise InputError(f"this network is none that tensorrt can run: {' '.join(reasons.split())[:200]}")
-    config = builder.create_builder_config()
-    if free_size:
-        profile = builder.create_optimization_profile()
-        profile.set_shape(network.get_input(0).name, *_FREE_SHAPES)
-        config.add_optimization_profile(profile)
-    plan = builder.build_serialized_network(network, config)
+    with torch.cuda.device(target.device):
+        builder = tensorrt.Builder(_logger())
+        # Strongly typed: what runs is what the graph says. From version 11 on there is nothing else.
+        typed_flag = getattr(tensorrt.NetworkDefinitionCreationFlag, "STRONGLY_TYPED", None)
+        network = builder.create_network(0 if typed_flag is None else 1 << int(typed_flag))
+        parser = tensorrt.OnnxParser(network, _logger())
+        if not parser.parse(graph):
+            reasons = "; ".join(str(parser.get_error(number).desc()) for number in range(parser.num_errors))
+            raise InputError(f"this network is none that tensorrt can run: {' '.join(reasons.split())[:200]}")
+        config = builder.create_builder_config()
+        # It is on by default, and has 10 bits where float32 has 23.
+        config.clear_flag(tensorrt.BuilderFlag.TF32)
+        if free_size:
+            profile = builder.create_optimization_profile()
+            profile.set_shape(network.get_input(0).name, *_FREE_SHAPES)
+            config.add_optimization_profile(profile)
+        plan = builder.build_serialized_network(network, config)
     if plan is None:
-        raise InputError("tensorrt built no plan for this network; use --engine torch")
+        raise InputError(f"tensorrt built no plan for this network: {_last_error()}")
     return bytes(plan)
+
+
+def _last_error() -> str:
+    """Return what TensorRT said last of what went wrong, in one line."""
+    return " ".join(_logger().last.split())[:200] or "it does not say why"
 
 
 class TensorRtRunner:
@@ -112,20 +166,28 @@ class TensorRtRunner:
     def __init__(self, plan: bytes, inputs: Sequence[Tensor], target: Target) -> None:
         import tensorrt
 
-        self._target, self._runtime = target, tensorrt.Runtime(_logger())
-        self._engine = self._runtime.deserialize_cuda_engine(plan)
-        if self._engine is None:
-            raise InputError("this is no plan of the TensorRT that is installed for this GPU; export the network again")
-        self._context = self._engine.create_execution_context()
+        self._target, self._inputs, self._plan_bytes = target, inputs, len(plan)
+        with torch.cuda.device(target.device):
+            # On the default stream TensorRT waits for everything else at each run.
+            self._stream = torch.cuda.Stream(target.device)
+            self._runtime = tensorrt.Runtime(_logger())
+            self._engine = self._runtime.deserialize_cuda_engine(plan)
+            if self._engine is None:
+                raise InputError(
+                    f"this is no plan of the TensorRT that is installed for this GPU, export the network again: "
+                    f"{_last_error()}"
+                )
+            self._context = self._engine.create_execution_context()
+        if self._context is None:
+            raise InputError(f"tensorrt has no room for this network: {_last_error()}")
         names = [self._engine.get_tensor_name(number) for number in range(self._engine.num_io_tensors)]
         is_input = {name: self._engine.get_tensor_mode(name) == tensorrt.TensorIOMode.INPUT for name in names}
         self._inputs_named = [name for name in names if is_input[name]]
         self._output_named = next(name for name in names if not is_input[name])
-        self._prepared = self._bound(inputs)
 
     @property
     def precision(self) -> str:
-        """The dtype asked for: the plan is strongly typed."""
+        """The dtype asked for: the plan is strongly typed and without TF32, so that it has no choice."""
         return self._target.dtype
 
     def execute(self) -> object:
@@ -137,35 +199,48 @@ class TensorRtRunner:
         """Return the output in float32, on the device of the first input where one is given."""
         tensors = self._bound(inputs) if inputs else self._prepared
         self._execute(tensors)
-        torch.cuda.synchronize(self._target.device)
-        sr = tensors[-1].float()
+        self._stream.synchronize()
+        # A copy: the next run writes into the same memory.
+        sr = tensors[-1].float().clone()
         return sr.to(inputs[0].device) if inputs else sr
 
     def run_ms(self, *inputs: Tensor) -> float:
         """Return the milliseconds of one run, from a picture on the GPU to one there."""
         tensors = self._bound(inputs) if inputs else self._prepared
-        return cuda_ms(lambda: self._execute(tensors), self._target.device)
+        with torch.cuda.stream(self._stream):
+            return cuda_ms(lambda: self._execute(tensors), self._target.device)
 
     def peak_memory(self) -> int:
-        """Return the bytes of the plan's weights and workspace, and of input and output."""
+        """Return the bytes of the plan, which is mostly weights, of its workspace, and of input and output."""
         held = sum(tensor.nbytes for tensor in self._prepared)
-        return int(self._engine.device_memory_size_v2) + held
+        return int(self._engine.device_memory_size_v2) + self._plan_bytes + held
+
+    @functools.cached_property
+    def _prepared(self) -> list[Tensor]:
+        """What it runs on without inputs."""
+        return self._bound(self._inputs)
 
     def _bound(self, inputs: Sequence[Tensor]) -> list[Tensor]:
-        """Return the inputs on the GPU with room for the output last."""
+        """Return the inputs on the GPU with room for the output last; InputError for a size that the plan lacks."""
         placed = [tensor.to(self._target.device, torch.float32).contiguous() for tensor in inputs]
-        for name, tensor in zip(self._inputs_named, placed, strict=True):
-            self._context.set_input_shape(name, tuple(tensor.shape))
-        shape = tuple(self._context.get_tensor_shape(self._output_named))
-        if min(shape) < 0:
-            n, _, height, width = placed[0].shape
-            shape = (n, 3, SCALE * height, SCALE * width)
-        return [*placed, torch.empty(shape, device=self._target.device)]
+        self._set_shapes(placed)
+        output = torch.empty(tuple(self._context.get_tensor_shape(self._output_named)), device=self._target.device)
+        # What another stream has just copied is there before this one reads it.
+        self._stream.wait_stream(torch.cuda.current_stream(self._target.device))
+        return [*placed, output]
+
+    def _set_shapes(self, inputs: Sequence[Tensor]) -> None:
+        for name, tensor in zip(self._inputs_named, inputs, strict=True):
+            if not self._context.set_input_shape(name, tuple(tensor.shape)):
+                raise InputError(f"this plan does not run {tuple(tensor.shape)}: {_last_error()}")
 
     def _execute(self, tensors: Sequence[Tensor]) -> None:
+        self._set_shapes(tensors[:-1])
         for name, tensor in zip([*self._inputs_named, self._output_named], tensors, strict=True):
-            if name != self._output_named:
-                self._context.set_input_shape(name, tuple(tensor.shape))
             self._context.set_tensor_address(name, tensor.data_ptr())
-        if not self._context.execute_async_v3(torch.cuda.current_stream(self._target.device).cuda_stream):
-            raise InputError("tensorrt could not run this network")
+        try:
+            ran = self._context.execute_async_v3(self._stream.cuda_stream)
+        except RuntimeError as error:
+            raise InputError(f"tensorrt cannot run this network: {one_line(error, 200)}") from error
+        if not ran:
+            raise InputError(f"tensorrt could not run this network: {_last_error()}")

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from baselines.challenge_table.frames import DIV2K_TEST, estimated_seconds, pass_means, read_sizes
 from sr.errors import InputError
 from sr.lr_size import parse_size, size_text
+from sr.measure.engines.registry import engine_of
 from sr.measure.target import Target
 
 
@@ -88,6 +89,22 @@ def test_every_pass_runs_every_frame_once_in_order():
     assert all(last and dtype == torch.bfloat16 for _, last, dtype in Noting.calls)
     assert len(means) == 3
     assert all(mean > 0 for mean in means)
+
+
+def test_an_engine_of_fixed_sizes_runs_a_file_of_free_size():
+    target = Target(torch.device("cpu"), engine="onnxruntime")
+    means = pass_means(Noting(), target, [(16, 20), (24, 16)], memory_format="contiguous")
+    assert all(mean > 0 for mean in means)
+
+
+def test_an_engine_that_compiles_for_one_size_is_refused_in_one_line():
+    target = Target(torch.device("cpu"), engine="torch-compile")
+    try:
+        engine_of(target)
+    except InputError as error:
+        pytest.skip(str(error))
+    with pytest.raises(InputError, match="compiles a network anew for each size"):
+        pass_means(Noting(), target, [(16, 20)], memory_format="contiguous")
 
 
 def test_the_estimate_goes_by_pixels():

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 from baselines.challenge_table.record import Measured, Record, open_record
 from baselines.challenge_table.runtimes import (
@@ -14,6 +16,7 @@ from baselines.challenge_table.runtimes import (
     measure_challenge,
     measure_steady,
 )
+from baselines.registry import BASELINES
 from sr.measure.latency import Protocol
 from sr.measure.target import Target
 
@@ -30,7 +33,7 @@ def record(tmp_path) -> Record:
 
 def measured_briefly(names: Sequence[str], record: Record, target: Target = TARGET, **changes: Any) -> Record:
     """Measure for a moment only."""
-    return measure_steady(names, record, target, protocol=replace(SHORT, **changes))
+    return measure_steady(names, {"torch": record}, [target], protocol=replace(SHORT, **changes))["torch"]
 
 
 def test_every_row_is_on_disk_as_soon_as_it_is_measured(record):
@@ -44,6 +47,30 @@ def test_every_row_is_on_disk_as_soon_as_it_is_measured(record):
     assert measurement.conditions.lr_size == (24, 16)
     assert 0 < measurement.runtime.p10_ms <= measurement.runtime.median_ms <= measurement.runtime.p90_ms
     assert measurement.reference_ms > 0
+
+
+def test_what_one_engine_cannot_run_keeps_no_other_from_it(tmp_path, monkeypatch):
+    class Unknown(nn.Module):
+        """What torch alone runs."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = nn.Conv2d(3, 48, 3, padding=1)
+
+        def forward(self, lr: Tensor) -> Tensor:
+            """Map (n, 3, h, w) to (n, 3, 4h, 4w)."""
+            return F.pixel_shuffle(torch.special.bessel_j0(self.conv(lr)), 4)
+
+    monkeypatch.setitem(BASELINES, "disp", replace(BASELINES["disp"], network=Unknown))
+    targets = [replace(TARGET, engine=engine) for engine in ("onnxruntime", "torch")]
+    records = {each.engine: open_record(tmp_path / each.engine, each.conditions, ()) for each in targets}
+    found = measure_steady(["disp", "span"], records, targets, protocol=SHORT)
+    assert "cannot be written as ONNX" in found["onnxruntime"].rows["disp"].problem
+    assert "\n" not in found["onnxruntime"].rows["disp"].problem
+    assert found["torch"].rows["disp"].measurement.runtime.median_ms > 0
+    for engine in ("onnxruntime", "torch"):
+        assert found[engine].rows["span"].measurement.conditions.engine == engine
+        assert found[engine].rows["span"].measurement.reference_ms > 0
 
 
 def test_what_is_measured_stays_and_what_failed_is_tried_again(record):

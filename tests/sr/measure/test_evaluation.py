@@ -36,9 +36,11 @@ def test_a_network_in_a_file_stands_beside_bicubic(folder, pairs, tmp_path):
     assert found.bicubic == bicubic_quality(pairs)
     assert list(found.per_picture) == ["large", "small", "tiny"]
     assert mean(list(found.per_picture.values())) == found.network
-    (event,) = events
-    assert isinstance(event, Message)
-    assert "speck.png" in event.text
+    assert (found.engine, found.precision) == ("onnxruntime", "float32")
+    place, skipped = events
+    assert place == Message(f"{path} in onnxruntime on cpu, float32")
+    assert isinstance(skipped, Message)
+    assert "speck.png" in skipped.text
 
 
 def test_what_cannot_be_evaluated_is_an_input_error(folder, tmp_path):
