@@ -20,8 +20,8 @@ from sr.training.fit import Fitted, fit
 from sr.training.recipe import Recipe
 from sr.training.trainer import TrainingFailedError
 
-# How much of a range each batch renews.
-_RENEWED = 0.01
+# Every so many batches, how much of a range the next one renews: looking at all values takes as long as rounding them.
+_EVERY, _RENEWED = 10, 0.1
 _LEVELS = 255
 _Function = Callable[..., Any]
 _Handler = Callable[[_Function, tuple[Any, ...], dict[str, Any]], Any]
@@ -54,6 +54,7 @@ class QuantizationAware(nn.Module):
         super().__init__()
         self.network = network
         self._weight_limit = 2 ** (weight_bits - 1) - 1
+        self._batches = 0
         weights = next(network.parameters())
         part = part_of(recorded(network, pictures[0].to(weights.device)))
         # Of each call that may be rounded, by its number.
@@ -65,7 +66,9 @@ class QuantizationAware(nn.Module):
 
     def forward(self, lr: Tensor) -> Tensor:
         """Upscale a batch; in training mode the ranges follow it."""
-        with _Calls(_Rounding(self.ranges, self._in_float, self._weight_limit, renewed=_RENEWED * self.training)):
+        renewed = _RENEWED if self.training and self._batches % _EVERY == 0 else 0.0
+        self._batches += self.training
+        with _Calls(_Rounding(self.ranges, self._in_float, self._weight_limit, renewed=renewed)):
             sr: Tensor = self.network(lr)
         return sr
 
@@ -144,7 +147,7 @@ class _Calls(TorchFunctionMode):
     def __torch_function__(
         self,
         func: _Function,
-        types: Sequence[type],  # noqa: ARG002 - torch's signature
+        types: Sequence[type],
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:  # noqa: ANN401 - whatever torch's functions return

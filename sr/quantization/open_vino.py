@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import importlib
 import io
 import logging
 import os
@@ -80,7 +79,7 @@ def _nncf() -> Any:  # noqa: ANN401 - as above
     kept = {name: os.environ.get(name) for name in _IN_A_BUILD}
     os.environ.update(_IN_A_BUILD)
     try:
-        nncf = importlib.import_module("nncf")
+        import nncf
     finally:
         for name, value in kept.items():
             if value is None:

@@ -87,7 +87,7 @@ class OpenVino:
 
 def require_nncf() -> None:
     """Raise InputError where what quantises for it is not installed."""
-    require("nncf", "openvino, --dtype int8", "pip install nncf")
+    require("nncf", "openvino, --dtype int8", "pip install 'paretosr[openvino]'")
 
 
 def read_graph(graph: bytes) -> Any:  # noqa: ANN401 - the package may not be installed
