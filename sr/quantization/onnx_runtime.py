@@ -2,6 +2,7 @@
 
 import functools
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,8 @@ def quantized(
             )
         except Exception as error:  # it has no type of its own: ValueError, RuntimeError, AssertionError, ...
             raise InputError(f"onnxruntime cannot quantise this network: {one_line(error, 200)}") from error
-        return result.read_bytes()
+        content: bytes = shuffled_in_8_bits(onnx.load(result)).SerializeToString()
+        return content
 
 
 @functools.lru_cache(maxsize=_REMEMBERED)
@@ -93,6 +95,32 @@ def at_size(graph: bytes, lr_size: LrSize) -> bytes:
     del model.graph.value_info[:]
     content: bytes = model.SerializeToString()
     return content
+
+
+def shuffled_in_8_bits(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return a model, changed in place, that shuffles pixels before they become float: a quarter of the bytes to move.
+
+    onnxruntime's quantiser leaves the pixel shuffle in float. It moves values and changes none, and where one scale
+    stands for all of them it may as well come first.
+    """
+    nodes = list(model.graph.node)
+    made_by = {value: node for node in nodes for value in node.output}
+    read = Counter(value for node in nodes for value in node.input)
+    single = {weights.name for weights in model.graph.initializer if not weights.dims}
+    for shuffle in [node for node in nodes if node.op_type == "DepthToSpace"]:
+        before = made_by.get(shuffle.input[0])
+        if before is None or before.op_type != "DequantizeLinear" or read[before.output[0]] > 1:
+            continue
+        if before.input[1] not in single:
+            continue
+        moved = f"{before.input[0]}_shuffled"
+        shuffle.input[0], before.input[0], before.output[0] = before.input[0], moved, shuffle.output[0]
+        shuffle.output[0] = moved
+        nodes.remove(before)
+        nodes.insert(nodes.index(shuffle) + 1, before)
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    return model
 
 
 def operations(model: onnx.ModelProto) -> list[Operation]:

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from sr.errors import InputError
+from sr.measure.engines.onnx_runtime import OnnxRunner
+from sr.measure.target import Target
 from sr.onnx_graph import onnx_graph, part_graph
 from sr.quantization.calibration import smooth_pictures
 from sr.quantization.onnx_runtime import at_size, quantized, quantized_to_time
@@ -57,6 +59,20 @@ def test_fixed_size_holds_the_same_numbers(graph: bytes) -> None:
     assert [each.dim_value for each in fixed.graph.output[0].type.tensor_type.shape.dim] == [1, 3, 96, 128]
     assert fixed.graph.initializer == onnx.load_from_string(free).graph.initializer
     onnx.checker.check_model(fixed, full_check=True)
+
+
+def test_pixels_are_shuffled_in_8_bits() -> None:
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 48, 3, padding=1), nn.PixelShuffle(4)).eval()
+    graph = quantized(onnx_graph(network), PICTURES, "nothing")
+    nodes = onnx.load_from_string(graph).graph.node
+    assert [node.op_type for node in nodes][-2:] == ["DepthToSpace", "DequantizeLinear"]
+    onnx.checker.check_model(onnx.load_from_string(graph), full_check=True)
+    runner = OnnxRunner(graph, Target(torch.device("cpu"), dtype="int8", engine="onnxruntime"), PICTURES[:1])
+    with torch.inference_mode():
+        expected = network(PICTURES[0])
+    # Shuffled wrongly it would differ by the span itself.
+    assert float((runner.run(PICTURES[0]) - expected).abs().max()) <= 0.05 * float(expected.max() - expected.min())
 
 
 def test_same_graph_is_quantised_once_to_be_timed() -> None:
