@@ -15,6 +15,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "evaluate": ("sr.evaluate", "PSNR and SSIM of a network beside bicubic interpolation's"),
     "upscale": ("sr.upscale", "upscale pictures, 8 and 16 bit, alpha kept, in tiles"),
     "export": ("sr.export", "write a network as ONNX, torch.export or safetensors"),
+    "quantize": ("sr.quantize", "write a network in 8 bits, with dB lost and ms gained"),
     "calibrate": ("nas.calibrate", "say which cheap score ranks networks as full training does here"),
     "table": ("baselines.table", "measure the hand-designed networks of the field on this device"),
     "train": ("baselines.train", "train a hand-designed network by its paper's recipe"),

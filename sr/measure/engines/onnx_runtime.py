@@ -1,9 +1,13 @@
 """onnxruntime: what runs ONNX files everywhere."""
 
+import functools
+import tempfile
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import onnx
 import onnxruntime
 import torch
 from torch import Tensor, nn
@@ -14,8 +18,20 @@ from sr.files import replacing
 from sr.measure.engines.engine import picture_of, wall_ms
 from sr.measure.target import Target
 from sr.onnx_graph import onnx_graph, part_graph
+from sr.quantization.calibration import smooth_pictures
+from sr.quantization.onnx_runtime import at_size, quantized, quantized_to_time
 
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+# Of the weights of convolutions; which input they are, by the operator that the convolution became.
+_PRECISIONS = {
+    onnx.TensorProto.FLOAT: "float32",
+    onnx.TensorProto.FLOAT16: "float16",
+    onnx.TensorProto.INT8: "int8",
+    onnx.TensorProto.UINT8: "int8",
+}
+_WEIGHTS = {"Conv": 1, "FusedConv": 1, "NhwcFusedConv": 1, "ConvTranspose": 1, "QLinearConv": 3}
+# The LR size of the random pictures whose ranges a network gets that only has to run.
+_UNCALIBRATED_SIZE = (64, 64)
 
 
 class OnnxRuntime:
@@ -35,8 +51,10 @@ class OnnxRuntime:
                 f"--engine onnxruntime: the onnxruntime that is installed runs on the CPU alone, asked for "
                 f"{target.device}; pip uninstall onnxruntime, then pip install onnxruntime-gpu"
             )
-        if target.dtype != "float32":
-            raise InputError(f"--engine onnxruntime runs float32 on {target.device}, got --dtype {target.dtype}")
+        known = ("float32", "int8") if target.device.type == "cpu" else ("float32",)
+        if target.dtype not in known:
+            runs = " and ".join(known)
+            raise InputError(f"--engine onnxruntime runs {runs} on {target.device}, got --dtype {target.dtype}")
 
     def prepare(
         self,
@@ -50,7 +68,10 @@ class OnnxRuntime:
         """Turn a network into ONNX at the sizes of its inputs, and make a session of it."""
         self.check(target)
         inputs = [picture_of(target)] if inputs is None else inputs
-        return OnnxRunner(session(part_graph(module, inputs, any_weights=any_weights), target), inputs)
+        graph = part_graph(module, inputs, any_weights=any_weights)
+        if target.dtype == "int8":
+            graph = quantized_to_time(graph)
+        return OnnxRunner(graph, target, inputs)
 
     def write(
         self,
@@ -59,11 +80,16 @@ class OnnxRuntime:
         path: Path,
         *,
         free_size: bool = False,
-        calibration: Sequence[Tensor] | None = None,  # noqa: ARG002 - of int8
+        calibration: Sequence[Tensor] | None = None,
     ) -> None:
-        """Write ONNX."""
+        """Write ONNX; in 8 bits that of a fixed size has the scales of that of a free one."""
         self.check(target)
-        content = onnx_graph(network, None if free_size else target.lr_size)
+        if target.dtype == "int8":
+            pictures = calibration or smooth_pictures([(1, 3, *_UNCALIBRATED_SIZE)])
+            content = quantized(onnx_graph(network), pictures)
+            content = content if free_size else at_size(content, target.lr_size)
+        else:
+            content = onnx_graph(network, None if free_size else target.lr_size)
         with replacing(path) as temporary:
             temporary.write_bytes(content)
 
@@ -72,13 +98,18 @@ class OnnxRuntime:
         self.check(target)
         if not path.is_file():
             raise InputError(f"no ONNX network at {path}")
-        made = session(path, target)
-        check_signature(path, made)
-        return OnnxRunner(made, [picture_of(target)])
+        runner = OnnxRunner(path, target, [picture_of(target)])
+        check_signature(path, runner.session)
+        return runner
 
 
-def session(model: bytes | Path, target: Target) -> onnxruntime.InferenceSession:
+def session(model: bytes | Path, target: Target, *, optimized: Path | None = None) -> onnxruntime.InferenceSession:
     """Return a session on the target's device with as many threads as torch has.
+
+    Args:
+        model: The content of a file, or a file.
+        target: Where it runs.
+        optimized: Where the graph that really runs is written; None for nowhere.
 
     Raises:
         InputError: Where onnxruntime cannot run the model.
@@ -89,6 +120,8 @@ def session(model: bytes | Path, target: Target) -> onnxruntime.InferenceSession
     options.intra_op_num_threads = torch.get_num_threads()
     # Threads that spin between runs would slow whatever is timed in the same rounds; it costs this engine nothing.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    if optimized is not None:
+        options.optimized_model_filepath = str(optimized)
     provider: Any = _PROVIDERS[target.device.type]
     if target.device.type == "cuda":
         provider = (provider, {"device_id": target.device.index or 0})
@@ -110,17 +143,31 @@ def check_signature(path: Path, made: onnxruntime.InferenceSession) -> None:
 
 
 class OnnxRunner:
-    """A session with its inputs; a `Runner`."""
+    """A session with its inputs; a `Runner`.
 
-    def __init__(self, made: onnxruntime.InferenceSession, inputs: Sequence[Tensor]) -> None:
-        self._session = made
-        self._names = [entry.name for entry in made.get_inputs()]
+    Args:
+        model: The content of an ONNX file, or a file.
+        target: Where it runs.
+        inputs: What it is run on.
+    """
+
+    def __init__(self, model: bytes | Path, target: Target, inputs: Sequence[Tensor]) -> None:
+        self.session = session(model, target)
+        self._model, self._target = model, target
+        self._names = [entry.name for entry in self.session.get_inputs()]
         self._feed = self._fed(inputs)
 
-    @property
+    @functools.cached_property
     def precision(self) -> str:
-        """float32: the graph says so, and its kernels here compute in what the graph says."""
-        return "float32"
+        """What the weights of most of its convolutions are in the graph that onnxruntime made of it."""
+        content = self._model if isinstance(self._model, bytes) else self._model.read_bytes()
+        if b"QuantizeLinear" not in content and b"QLinear" not in content:
+            # Nothing in it is in 8 bits, and its kernels on a CPU compute in what the graph says.
+            return "float32"
+        with tempfile.TemporaryDirectory() as folder:
+            optimized = Path(folder) / "optimized.onnx"
+            session(self._model, self._target, optimized=optimized)
+            return precision_of(onnx.load(optimized))
 
     def execute(self) -> object:
         """Run on the inputs that it was prepared with."""
@@ -129,7 +176,7 @@ class OnnxRunner:
     def run(self, *inputs: Tensor) -> Tensor:
         """Return the output, on the device of the first input where one is given; InputError where it fails."""
         try:
-            (output,) = self._session.run(None, self._fed(inputs) if inputs else self._feed)
+            (output,) = self.session.run(None, self._fed(inputs) if inputs else self._feed)
         except Exception as error:  # as above
             raise InputError(f"onnxruntime cannot run this network: {one_line(error, 200)}") from error
         sr = torch.from_numpy(output)
@@ -138,7 +185,7 @@ class OnnxRunner:
     def run_ms(self, *inputs: Tensor) -> float:
         """Return the milliseconds of one run, from a picture in this process's memory to one there."""
         feed = self._fed(inputs) if inputs else self._feed
-        return wall_ms(lambda: self._session.run(None, feed))
+        return wall_ms(lambda: self.session.run(None, feed))
 
     def peak_memory(self) -> int:
         """Return 0: its arena does not tell."""
@@ -147,3 +194,14 @@ class OnnxRunner:
     def _fed(self, inputs: Sequence[Tensor]) -> dict[str, Any]:
         arrays = [tensor.detach().cpu().float().contiguous().numpy() for tensor in inputs]
         return dict(zip(self._names, arrays, strict=True))
+
+
+def precision_of(model: onnx.ModelProto) -> str:
+    """Return the type of the weights of most convolutions of a graph, a name of `DTYPE_NAMES`; float32 without any."""
+    types = {weights.name: weights.data_type for weights in model.graph.initializer}
+    found = Counter(
+        _PRECISIONS.get(types[node.input[_WEIGHTS[node.op_type]]], "unknown")
+        for node in model.graph.node
+        if node.op_type in _WEIGHTS and node.input[_WEIGHTS[node.op_type]] in types
+    )
+    return found.most_common(1)[0][0] if found else "float32"

@@ -14,10 +14,16 @@ from sr.files import replacing
 from sr.measure.engines.engine import picture_of, require, wall_ms
 from sr.measure.target import Target
 from sr.onnx_graph import onnx_graph, part_graph
+from sr.quantization.calibration import smooth_pictures
+from sr.quantization.open_vino import at_size, quantized
 
 # Its own names for precisions, in hints and in what it says of operators that ran.
 _HINTS = {"float32": "f32", "float16": "f16", "bfloat16": "bf16"}
 _RAN = {"f32": "float32", "f16": "float16", "bf16": "bfloat16", "i8": "int8", "u8": "int8"}
+# The LR size of the random pictures whose ranges a network gets that only has to run.
+_UNCALIBRATED_SIZE = (64, 64)
+# As many as `sr.onnx_graph` remembers of the float graphs.
+_REMEMBERED = 32
 
 
 class OpenVino:
@@ -32,7 +38,7 @@ class OpenVino:
         require("openvino", self.name, "pip install openvino")
         if target.device.type != "cpu":
             raise InputError(f"--engine openvino runs on the CPU, got --device {target.device}; name another engine")
-        capabilities = {"float32": "FP32", "float16": "FP16", "bfloat16": "BF16"}
+        capabilities = {"float32": "FP32", "float16": "FP16", "bfloat16": "BF16", "int8": "INT8"}
         if capabilities.get(target.dtype) not in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
             raise InputError(f"--engine openvino does not run {target.dtype} on this processor; use --dtype float32")
 
@@ -48,7 +54,8 @@ class OpenVino:
         """Turn a network into ONNX at the sizes of its inputs, and compile that."""
         self.check(target)
         inputs = [picture_of(target)] if inputs is None else inputs
-        return OpenVinoRunner(compiled(part_graph(module, inputs, any_weights=any_weights), target), inputs)
+        graph = part_graph(module, inputs, any_weights=any_weights)
+        return OpenVinoRunner(compiled(_quantized_to_time(graph) if target.dtype == "int8" else graph, target), inputs)
 
     def write(
         self,
@@ -57,15 +64,18 @@ class OpenVino:
         path: Path,
         *,
         free_size: bool = False,
-        calibration: Sequence[Tensor] | None = None,  # noqa: ARG002 - of int8
+        calibration: Sequence[Tensor] | None = None,
     ) -> None:
-        """Write IR: the .xml, and the .bin with the weights beside it."""
+        """Write IR; in 8 bits that of a fixed size has the scales of that of a free one."""
         self.check(target)
-        import openvino
-
-        model = _core().read_model(onnx_graph(network, None if free_size else target.lr_size))
-        with replacing(path.with_suffix(".bin")) as weights, replacing(path) as temporary:
-            openvino.serialize(model, str(temporary), str(weights))
+        if target.dtype == "int8":
+            require_nncf()
+            pictures = calibration or smooth_pictures([(1, 3, *_UNCALIBRATED_SIZE)])
+            model = quantized(read_graph(onnx_graph(network)), pictures)
+            model = model if free_size else at_size(model, target.lr_size)
+        else:
+            model = read_graph(onnx_graph(network, None if free_size else target.lr_size))
+        write_ir(model, path)
 
     def open(self, path: Path, target: Target) -> "OpenVinoRunner":
         """Make an IR or ONNX file ready to run."""
@@ -75,16 +85,46 @@ class OpenVino:
         return OpenVinoRunner(compiled(path, target), [picture_of(target)])
 
 
+def require_nncf() -> None:
+    """Raise InputError where what quantises for it is not installed."""
+    require("nncf", "openvino, --dtype int8", "pip install 'paretosr[openvino]'")
+
+
+def read_graph(graph: bytes) -> Any:  # noqa: ANN401 - the package may not be installed
+    """Return ONNX as an openvino.Model."""
+    return _core().read_model(graph)
+
+
+def write_ir(model: Any, path: Path) -> None:  # noqa: ANN401 - as above
+    """Write an openvino.Model as IR: the .xml, and the .bin with the weights beside it."""
+    import openvino
+
+    with replacing(path.with_suffix(".bin")) as weights, replacing(path) as temporary:
+        openvino.serialize(model, str(temporary), str(weights))
+
+
+@functools.lru_cache(maxsize=_REMEMBERED)
+def _quantized_to_time(graph: bytes) -> Any:  # noqa: ANN401 - as above
+    """Return ONNX of fixed sizes in 8 bits with the ranges of a random picture: of its runtime's structure alone."""
+    require_nncf()
+    model = read_graph(graph)
+    return quantized(model, [smooth_pictures([list(entry.shape) for entry in model.inputs])])
+
+
 @functools.cache
-def _core() -> Any:  # noqa: ANN401 - the package may not be installed
+def _core() -> Any:  # noqa: ANN401 - as above
     """Return what reads and compiles networks: one for the process."""
     import openvino
 
     return openvino.Core()
 
 
-def compiled(model: bytes | Path, target: Target) -> Any:  # noqa: ANN401 - as above
+def compiled(model: Any, target: Target) -> Any:  # noqa: ANN401 - as above
     """Return a network compiled for one picture at a time, with as many threads as torch has.
+
+    Args:
+        model: ONNX, a file, or an openvino.Model.
+        target: What it is compiled for.
 
     Raises:
         InputError: Where OpenVINO cannot run the model.
@@ -94,9 +134,10 @@ def compiled(model: bytes | Path, target: Target) -> Any:  # noqa: ANN401 - as a
     if target.dtype in _HINTS:
         options["INFERENCE_PRECISION_HINT"] = _HINTS[target.dtype]
     try:
-        return _core().compile_model(_core().read_model(model), "CPU", options)
+        read = _core().read_model(model) if isinstance(model, bytes | Path) else model
+        return _core().compile_model(read, "CPU", options)
     except RuntimeError as error:
-        what = "this network" if isinstance(model, bytes) else str(model)
+        what = str(model) if isinstance(model, Path) else "this network"
         raise InputError(f"{what} is no network that openvino can run: {one_line(error, 200)}") from error
 
 

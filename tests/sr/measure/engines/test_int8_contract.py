@@ -1,0 +1,109 @@
+"""What every engine that runs int8 has to keep beyond `test_engine_contract`."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from search_spaces.architecture import Architecture, Block
+from search_spaces.network import build
+from sr.deployment import deploy
+from sr.errors import InputError
+from sr.measure.engines.engine import Engine
+from sr.measure.engines.network import open_network
+from sr.measure.engines.registry import ENGINES, engine_of
+from sr.measure.target import Target
+from sr.quantization.calibration import smooth_pictures
+
+pytestmark = pytest.mark.numeric
+
+SIZE = (24, 40)
+NAMES = ("onnxruntime", "openvino")
+PICTURES = smooth_pictures([(1, 3, *SIZE), (1, 3, 32, 32)])
+
+
+def target_of(name: str) -> Target:
+    return Target(torch.device("cpu"), SIZE, "int8", name)
+
+
+def engine_named(name: str) -> Engine:
+    """Return an engine, or skip where it cannot be used here."""
+    if name == "openvino":
+        pytest.importorskip("nncf", reason="the extra openvino is not installed")
+    try:
+        return engine_of(target_of(name))
+    except InputError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="module")
+def network() -> nn.Module:
+    torch.manual_seed(0)
+    blocks = tuple(Block(kind) for kind in ("residual_leaky", "branched_conv"))
+    return deploy(build(Architecture(16, blocks, upsampler="one_step", image_skip="bilinear", aggregation="none")))
+
+
+def assert_near(got: Tensor, network: nn.Module, lr: Tensor) -> None:
+    """Half a level at each of some ten roundings in a row: a twentieth of the output's span at most, less in the mean.
+
+    What the network is like says how much; a wrong scale or a lost branch would give a multiple of it.
+    """
+    with torch.inference_mode():
+        expected = network(lr)
+    assert got.shape == expected.shape
+    assert got.dtype == torch.float32
+    span, difference = float(expected.max() - expected.min()), (got - expected).abs()
+    assert float(difference.max()) <= 0.10 * span
+    assert float(difference.mean()) <= 0.02 * span
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_prepared_network_runs_in_8_bits(name: str, network: nn.Module) -> None:
+    runner = engine_named(name).prepare(network, target_of(name), any_weights=True)
+    assert runner.precision == "int8"
+    assert runner.run().shape == (1, 3, 96, 160)
+    assert runner.run_ms() > 0
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_written_file_is_near_torch_and_its_two_sizes_agree(name: str, network: nn.Module, tmp_path: Path) -> None:
+    engine, target = engine_named(name), target_of(name)
+    free, fixed = tmp_path / f"free{engine.ending}", tmp_path / f"fixed{engine.ending}"
+    engine.write(network, target, free, free_size=True, calibration=PICTURES)
+    engine.write(network, target, fixed, calibration=PICTURES)
+    opened = open_network(free, target)
+    assert opened.precision == "int8"
+    for picture in PICTURES:
+        assert_near(opened(picture), network, picture)
+    assert torch.equal(open_network(fixed, target)(PICTURES[0]), opened(PICTURES[0]))
+    assert opened(torch.rand(2, 3, 20, 28)).shape == (2, 3, 80, 112)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_file_in_8_bits_says_so_whatever_it_is_opened_as(name: str, network: nn.Module, tmp_path: Path) -> None:
+    engine = engine_named(name)
+    path = tmp_path / f"network{engine.ending}"
+    engine.write(network, target_of(name), path, calibration=PICTURES)
+    assert engine.open(path, Target(torch.device("cpu"), SIZE, engine=name)).precision == "int8"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_part_with_several_inputs_is_prepared(name: str) -> None:
+    class Part(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = nn.Conv2d(8, 8, 3, padding=1)
+
+        def forward(self, first: Tensor, second: Tensor) -> Tensor:
+            return self.conv(first) + second
+
+    inputs = [torch.rand(1, 8, 16, 16), torch.rand(1, 8, 16, 16)]
+    runner = engine_named(name).prepare(Part().eval(), target_of(name), inputs, any_weights=True)
+    assert runner.run(*inputs).shape == (1, 8, 16, 16)
+
+
+@pytest.mark.parametrize("name", ["torch", "torch-compile"])
+def test_engines_without_int8_refuse_it(name: str) -> None:
+    with pytest.raises(InputError, match="int8"):
+        ENGINES[name].check(target_of(name))
