@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sr.constraints import DTYPE_NAMES, ENGINE_NAMES, as_paths, flag, one_of
+from sr.constraints import AUTO, DTYPE_NAMES, ENGINE_NAMES, as_paths, flag, one_of
 from sr.errors import InputError
 from sr.lr_size import LrSize
 
 # What stands for engines: the fastest of those that run what is shipped, and every one that is installed.
-AUTO, ALL = "auto", "all"
+ALL = "all"
 
 
 @dataclass(frozen=True)

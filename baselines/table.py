@@ -3,9 +3,9 @@
 import sys
 from pathlib import Path
 
-from baselines.config import ALL, AUTO, TableConfig
+from baselines.config import ALL, TableConfig
 from sr.command import DONE, INTERRUPTED, Parser, run
-from sr.constraints import DTYPE_NAMES, ENGINE_NAMES
+from sr.constraints import AUTO, DTYPE_NAMES, ENGINE_NAMES
 from sr.files import write_json
 from sr.lr_size import parse_size
 from sr.terminal import Terminal, say

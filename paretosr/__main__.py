@@ -14,7 +14,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "prune": ("prune.run", "prune a network until it is as fast as asked"),
     "evaluate": ("sr.evaluate", "PSNR and SSIM of a network beside bicubic interpolation's"),
     "upscale": ("sr.upscale", "upscale pictures, 8 and 16 bit, alpha kept, in tiles"),
-    "export": ("sr.export", "write a network as ONNX, torch.export or safetensors"),
+    "export": ("sr.export", "write a network as ONNX, OpenVINO, TensorRT, torch.export or safetensors"),
     "quantize": ("sr.quantize", "write a network in 8 bits, with dB lost and ms gained"),
     "calibrate": ("nas.calibrate", "say which cheap score ranks networks as full training does here"),
     "table": ("baselines.table", "measure the hand-designed networks of the field on this device"),

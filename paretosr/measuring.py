@@ -6,10 +6,10 @@ import torch
 from torch import nn
 
 from sr.checkpoint import one_line
-from sr.constraints import ENGINE_NAMES
+from sr.constraints import AUTO, ENGINE_NAMES
 from sr.errors import InputError
 from sr.lr_size import SMALLEST_SIDE
-from sr.measure.engine_choice import AUTO, with_engine
+from sr.measure.engine_choice import with_engine
 from sr.measure.latency import Protocol
 from sr.measure.measurement import Measurement
 from sr.measure.measurement import measure as measure_all

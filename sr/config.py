@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from sr.constraints import DTYPE_NAMES, one_of
+from sr.constraints import AUTO, DTYPE_NAMES, one_of
 from sr.errors import InputError
-from sr.file_engines import AUTO, file_engine
+from sr.file_engines import file_engine
 from sr.lr_size import SMALLEST_SIDE, LrSize
 
 DIV2K_URL = "http://data.vision.ee.ethz.ch/cvl/DIV2K/"

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 from sr.command import DONE, Parser, run
 from sr.config import FLOAT_DTYPES, EvaluateConfig
-from sr.constraints import ENGINE_NAMES
-from sr.file_engines import AUTO
+from sr.constraints import AUTO, ENGINE_NAMES
 from sr.files import write_json
 from sr.terminal import Terminal, say
 

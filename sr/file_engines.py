@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-from sr.constraints import ENGINE_NAMES
+from sr.constraints import AUTO, ENGINE_NAMES
 from sr.errors import InputError
 
-AUTO = "auto"
 # The first is the one that such files are for. What has another ending is a checkpoint, which every engine runs that
 # takes pictures of any size.
 _TAKEN_BY = {".onnx": ("onnxruntime", "openvino"), ".xml": ("openvino",), ".plan": ("tensorrt",)}

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sr.command import DONE, NOTHING_MEETS_BUDGET, Parser, run
+from sr.constraints import AUTO
 from sr.files import write_json
 from sr.lr_size import parse_size
-from sr.quantization.config import AUTO, QUANTIZED_ENGINES, QuantizeConfig
+from sr.quantization.config import QUANTIZED_ENGINES, QuantizeConfig
 from sr.terminal import Terminal, say
 
 if TYPE_CHECKING:

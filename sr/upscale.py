@@ -5,8 +5,7 @@ from pathlib import Path
 
 from sr.command import BAD_INPUT, DONE, Parser, run
 from sr.config import FLOAT_DTYPES, UpscaleConfig
-from sr.constraints import ENGINE_NAMES
-from sr.file_engines import AUTO
+from sr.constraints import AUTO, ENGINE_NAMES
 from sr.files import write_json
 from sr.terminal import Terminal, say
 

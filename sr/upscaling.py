@@ -13,11 +13,12 @@ from torch import Tensor, nn
 
 from sr.checkpoint import load_network
 from sr.config import UpscaleConfig
+from sr.constraints import AUTO
 from sr.data.degradation import upscale_bicubic
 from sr.data.images import Picture, Pixels, picture_paths, read_picture, write_picture
 from sr.deployment import deploy
 from sr.errors import InputError
-from sr.file_engines import AUTO, file_engine, is_checkpoint
+from sr.file_engines import file_engine, is_checkpoint
 from sr.files import StrPath
 from sr.lr_size import SCALE
 from sr.measure.allocator import keep_freed_memory

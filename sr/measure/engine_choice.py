@@ -36,8 +36,10 @@ def with_engine(target: Target, engine: str, *, report: Report = no_report, path
         return chosen
     candidates = usable(target, _SHIPPED)
     if not candidates:
+        chosen = target.in_engine("torch")
+        engine_of(chosen)
         report(Message(f"engine torch: no other that is installed runs {target.dtype} on {target.device}"))
-        return target.in_engine("torch")
+        return chosen
     if len(candidates) == 1:
         report(Message(f"engine {candidates[0].engine}: the only one installed that runs what is shipped"))
         return candidates[0]

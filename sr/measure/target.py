@@ -1,5 +1,6 @@
 """What a network is measured for: device, LR size, dtype, engine; and the fingerprint of what a runtime depends on."""
 
+import contextlib
 import importlib.metadata
 import os
 import platform
@@ -86,23 +87,27 @@ class Target:
             name, driver = properties.name, f"{_nvidia_driver()}, {cuda}"
         else:
             name, driver = _processor_name(), f"oneDNN {'on' if torch.backends.mkldnn.is_available() else 'off'}"
-        engine = "" if self.engine not in _PACKAGES else f"{self.engine} {_version(_PACKAGES[self.engine])}, "
+        engine = "" if self.engine not in _PACKAGES else f"{self.engine} {_version(*_PACKAGES[self.engine])}, "
         versions = f"{engine}torch {torch.__version__}, Python {platform.python_version()}, {platform.system()}"
         allocator = keep_freed_memory() if self.device.type == "cpu" else ""
         threads = torch.get_num_threads()
         return Conditions(name, driver, versions, threads, self.lr_size, self.dtype, self.engine, allocator)
 
 
-# What has a version of its own, by the name of the engine.
-_PACKAGES = {"onnxruntime": "onnxruntime", "openvino": "openvino", "tensorrt": "tensorrt"}
+# The distributions that an engine may come with, by its name.
+_PACKAGES = {
+    "onnxruntime": ("onnxruntime", "onnxruntime-gpu"),
+    "openvino": ("openvino",),
+    "tensorrt": ("tensorrt", "tensorrt-cu13", "tensorrt-cu12"),
+}
 
 
-def _version(package: str) -> str:
-    """Return the version of an installed package."""
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return "unknown"
+def _version(*packages: str) -> str:
+    """Return the version of the first of these distributions that is installed."""
+    for package in packages:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            return importlib.metadata.version(package)
+    return "not installed"
 
 
 def parse_device(text: str) -> torch.device:

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from sr.constraints import as_paths, at_least, of_declared_types, one_of
+from sr.constraints import AUTO, as_paths, at_least, of_declared_types, one_of
 from sr.errors import InputError
 from sr.lr_size import LrSize
 
@@ -14,7 +14,6 @@ KEEP_NAMES = ("nothing", "skip", "ends")
 DEFAULT_KEEP = "skip"
 # The engines that have a quantiser.
 QUANTIZED_ENGINES = ("onnxruntime", "openvino")
-AUTO = "auto"
 
 
 @dataclass(frozen=True)

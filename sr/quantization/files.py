@@ -65,7 +65,6 @@ def _write_ir(graph: bytes, files: Files, lr_size: LrSize, pictures: Sequence[Te
     """Write IR for OpenVINO."""
     model = engine_vino.read_graph(graph)
     if keep is not None:
-        engine_vino.require_nncf()
         model = open_vino.quantized(model, pictures, keep)
     engine_vino.write_ir(model, files.free)
     engine_vino.write_ir(open_vino.at_size(model, lr_size), files.fixed)

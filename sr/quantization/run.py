@@ -1,7 +1,6 @@
 """A network in 8 bits beside itself in float: fine-tuned where asked, what stays in float chosen by measuring."""
 
 import copy
-import importlib.util
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -17,7 +16,6 @@ from sr.deployment import deploy
 from sr.files import make_folder, write_bytes, write_json
 from sr.measure.engine_choice import with_engine
 from sr.measure.engines.network import open_network
-from sr.measure.engines.open_vino import require_nncf
 from sr.measure.latency import Protocol, Runtime, Subject, measure_subjects
 from sr.measure.quality import evaluate
 from sr.measure.target import Target, parse_device
@@ -25,7 +23,7 @@ from sr.onnx_graph import onnx_graph
 from sr.progress import Message, Report, no_report
 from sr.quantization.aware import fine_tuned, recipe_of
 from sr.quantization.calibration import calibration_pictures
-from sr.quantization.config import AUTO, QuantizeConfig
+from sr.quantization.config import QuantizeConfig
 from sr.quantization.files import Files, files_of, write_files
 from sr.quantization.parts import KEEPS
 from sr.quantization.processor import has_dot_products
@@ -140,13 +138,7 @@ def target_of(config: QuantizeConfig, report: Report = no_report) -> Target:
         InputError: Where that engine, or what quantises for it, is not installed.
     """
     asked = Target(parse_device("cpu"), config.lr_size, "int8", "onnxruntime")
-    if config.engine == AUTO and importlib.util.find_spec("nncf") is None:
-        report(Message("engine onnxruntime: OpenVINO takes nncf to be quantised for: pip install 'paretosr[openvino]'"))
-        return asked
-    target = with_engine(asked, config.engine, report=report)
-    if target.engine == "openvino":
-        require_nncf()
-    return target
+    return with_engine(asked, config.engine, report=report)
 
 
 def quantize(

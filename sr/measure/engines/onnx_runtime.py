@@ -49,7 +49,7 @@ class OnnxRuntime:
         ):
             raise InputError(
                 f"--engine onnxruntime: the onnxruntime that is installed runs on the CPU alone, asked for "
-                f"{target.device}; pip uninstall onnxruntime, then pip install onnxruntime-gpu"
+                f'{target.device}; pip uninstall -y onnxruntime, then pip install "onnxruntime-gpu[cuda,cudnn]"'
             )
         known = ("float32", "int8") if target.device.type == "cpu" else ("float32",)
         if target.dtype not in known:
@@ -125,11 +125,17 @@ def session(model: bytes | Path, target: Target, *, optimized: Path | None = Non
     provider: Any = _PROVIDERS[target.device.type]
     if target.device.type == "cuda":
         provider = (provider, {"device_id": target.device.index or 0})
+        # CUDA's and cuDNN's libraries out of the wheels that torch brings.
+        getattr(onnxruntime, "preload_dlls", lambda: None)()
     try:
-        return onnxruntime.InferenceSession(model, sess_options=options, providers=[provider])
+        made = onnxruntime.InferenceSession(model, sess_options=options, providers=[provider])
     except Exception as error:  # onnxruntime has a type per cause, all direct children of Exception
         what = "this network" if isinstance(model, bytes) else str(model)
         raise InputError(f"{what} is no ONNX network that onnxruntime can run: {one_line(error, 200)}") from error
+    if made.get_providers()[0] != _PROVIDERS[target.device.type]:
+        # It goes on with the CPU where CUDA's libraries do not load.
+        raise InputError(f"--engine onnxruntime cannot load its CUDA provider for {target.device}; use --engine torch")
+    return made
 
 
 def check_signature(path: Path, made: onnxruntime.InferenceSession) -> None:
@@ -171,7 +177,7 @@ class OnnxRunner:
 
     def execute(self) -> object:
         """Run on the inputs that it was prepared with."""
-        return self._session.run(None, self._feed)
+        return self.session.run(None, self._feed)
 
     def run(self, *inputs: Tensor) -> Tensor:
         """Return the output, on the device of the first input where one is given; InputError where it fails."""

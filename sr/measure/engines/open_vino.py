@@ -41,6 +41,8 @@ class OpenVino:
         capabilities = {"float32": "FP32", "float16": "FP16", "bfloat16": "BF16", "int8": "INT8"}
         if capabilities.get(target.dtype) not in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
             raise InputError(f"--engine openvino does not run {target.dtype} on this processor; use --dtype float32")
+        if target.dtype == "int8":
+            require("nncf", "openvino with --dtype int8", "pip install nncf")
 
     def prepare(
         self,
@@ -69,7 +71,6 @@ class OpenVino:
         """Write IR; in 8 bits that of a fixed size has the scales of that of a free one."""
         self.check(target)
         if target.dtype == "int8":
-            require_nncf()
             pictures = calibration or smooth_pictures([(1, 3, *_UNCALIBRATED_SIZE)])
             model = quantized(read_graph(onnx_graph(network)), pictures)
             model = model if free_size else at_size(model, target.lr_size)
@@ -83,11 +84,6 @@ class OpenVino:
         if not path.is_file():
             raise InputError(f"no network at {path}")
         return OpenVinoRunner(compiled(path, target), [picture_of(target)])
-
-
-def require_nncf() -> None:
-    """Raise InputError where what quantises for it is not installed."""
-    require("nncf", "openvino, --dtype int8", "pip install 'paretosr[openvino]'")
 
 
 def read_graph(graph: bytes) -> Any:  # noqa: ANN401 - the package may not be installed
@@ -106,7 +102,6 @@ def write_ir(model: Any, path: Path) -> None:  # noqa: ANN401 - as above
 @functools.lru_cache(maxsize=_REMEMBERED)
 def _quantized_to_time(graph: bytes) -> Any:  # noqa: ANN401 - as above
     """Return ONNX of fixed sizes in 8 bits with the ranges of a random picture: of its runtime's structure alone."""
-    require_nncf()
     model = read_graph(graph)
     return quantized(model, [smooth_pictures([list(entry.shape) for entry in model.inputs])])
 

@@ -1,10 +1,12 @@
 """PyTorch with its compiler (torch.compile): element-wise operators fused; it takes a C++ compiler on a CPU."""
 
 import copy
+import inspect
 import shutil
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +18,14 @@ from sr.measure.engines.engine import picture_of
 from sr.measure.engines.torch_eager import TorchRunner, check_dtype
 from sr.measure.target import Target
 from sr.memory_format import MEMORY_FORMATS, lay_out
+
+# Networks of one class are many functions here: without this the compiler gives up after eight of them, and with
+# `fullgraph` it says so.
+_ONE_BY_ONE: dict[str, Any] = (
+    {"recompile_limit": 10_000, "isolate_recompiles": True}
+    if "recompile_limit" in inspect.signature(torch.compile).parameters
+    else {}
+)
 
 
 class TorchCompiled:
@@ -47,7 +57,7 @@ class TorchCompiled:
         with warnings.catch_warnings():
             # The compiler's own imports.
             warnings.filterwarnings("ignore", message=r".*is deprecated", category=DeprecationWarning)
-            compiled = torch.compile(placed, dynamic=False)
+            compiled = torch.compile(placed, dynamic=False, fullgraph=True, **_ONE_BY_ONE)
             assert isinstance(compiled, nn.Module)
             runner = TorchRunner(compiled, [picture_of(target)] if inputs is None else inputs, target, memory_format)
             runner.run()
