@@ -7,7 +7,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from sr.data.pairs import Pairs
-from sr.exporting import export_onnx
+from sr.exporting import export_for, export_onnx
 from sr.lr_size import size_text
 from sr.measure.engines.network import as_judged, open_network
 from sr.measure.engines.registry import engine_of, usable
@@ -67,7 +67,12 @@ def ship(network: nn.Module, target: Target, folder: Path, calibration: Sequence
     engine, kind = engine_of(target), "-int8" if target.dtype == "int8" else ""
     own = folder / f"network{kind}{engine.ending}", folder / f"network{kind}-{size}{engine.ending}"
     for path, free_size in zip(own, (True, False), strict=True):
-        if path not in (any_size, one_size):
+        if path in (any_size, one_size):
+            continue
+        if target.dtype == "float32":
+            export_for(target, network, path, free_size=free_size)
+        else:
+            # What is rounded differs from the network by more than an export may: its quality tells.
             engine.write(network, target, path, free_size=free_size, calibration=calibration)
     return Shipped(target, any_size, one_size, *own, difference)
 
