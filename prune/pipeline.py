@@ -12,10 +12,11 @@ from prune.asked import begin, keep
 from prune.compare import Contender, compared, contender, dense_contender, fine_tuned
 from prune.config import PER_LAYER, PruneConfig
 from prune.methods import Variant, variants_of
-from prune.outcomes import DENSE, Outcome
+from prune.outcomes import DENSE, Outcome, Shipped
 from prune.report import page, to_json
 from prune.rewrite.execution import describe
 from prune.setup import Setup, Timing, fine_tuning, set_up
+from prune.shipping import ship
 from prune.to_limits import prune_to_limits
 from prune.verdict import verdict
 from sr.checkpoint import Description, load, load_network
@@ -35,6 +36,7 @@ class PruneResult:
         outcomes: What each method came to; the dense network first.
         chosen: The name of the best, which is exported.
         paths: By the name of an outcome the checkpoint of its network.
+        shipped: The file of the best in the engine that was asked for.
         left_out: A line per method that cannot prune this network.
         command: How it was asked for.
         folder: Where all results lie, page.html and network.onnx among them.
@@ -43,6 +45,7 @@ class PruneResult:
     outcomes: tuple[Outcome, ...]
     chosen: str
     paths: Mapping[str, Path]
+    shipped: Shipped
     left_out: tuple[str, ...]
     command: str
     folder: Path
@@ -60,11 +63,11 @@ class PruneResult:
     @property
     def verdict(self) -> list[str]:
         """What pruning came to, in plain words, also where it lost."""
-        return verdict(self.outcomes)
+        return verdict(self.outcomes, self.shipped)
 
     def to_json(self) -> dict[str, Any]:
         """Return the verdict and all figures as JSON values."""
-        return to_json(self.outcomes) | {
+        return to_json(self.outcomes, self.shipped) | {
             "command": self.command,
             "exported": self.chosen,
             "left_out": list(self.left_out),
@@ -97,8 +100,8 @@ def prune(
     """
     path = as_path(checkpoint)
     asked = begin(path, config)
-    description, setup = set_up(path, config, report, timing)
-    keep(config.folder, asked)
+    description, setup = set_up(path, replace(config, engine=asked["engine"]), report, timing)
+    keep(config.folder, asked | {"engine": setup.target.engine})
     try:
         contenders, left_out = _contenders(config, description, setup)
     except TrainingFailedError as error:
@@ -108,9 +111,13 @@ def prune(
     paths = {
         name: config.folder / folder / "network.pth" for name, folder in _folders(config).items() if name in contenders
     }
+    network = contenders[best.name].network
+    shipped = ship(network, best, setup, config.folder)
+    if shipped.file == "network.pth":
+        shipped = replace(shipped, file=str(paths[best.name].relative_to(config.folder)))
     shown = f"paretosr.prune({str(path)!r}, {config!r})" if command is None else command
-    result = PruneResult(outcomes, best.name, paths, tuple(left_out), shown, config.folder)
-    _write(result, path.name, contenders[best.name].network)
+    result = PruneResult(outcomes, best.name, paths, shipped, tuple(left_out), shown, config.folder)
+    _write(result, path.name, network)
     return result
 
 
@@ -186,6 +193,6 @@ def _write(result: PruneResult, source: str, network: nn.Module) -> None:
         "The dense network runs in the form that the pruned ones run in, its sums overwritten in place.",
         *result.left_out,
     ]
-    html = page(result.outcomes, title=f"Pruning {source}", command=result.command, notes=notes)
+    html = page(result.outcomes, title=f"Pruning {source}", command=result.command, notes=notes, shipped=result.shipped)
     write_text(result.folder / "page.html", html)
     write_json(result.folder / "results.json", result.to_json())

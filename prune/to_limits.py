@@ -28,7 +28,6 @@ from sr.errors import InputError
 from sr.files import write_json
 from sr.measure.device_lock import measuring_on
 from sr.measure.quality import evaluate
-from sr.measure.timing import run_ms
 from sr.progress import Message
 
 # A runtime is met from this share below what was asked for up to it.
@@ -118,10 +117,9 @@ def badness(off: float) -> tuple[bool, float]:
 
 def measured_ratio(network: nn.Module, setup: Setup) -> float:
     """Return the runtime of a network as a share of the dense one's: the median over pairs of runs, in turn."""
-    device = setup.target.device
-    works = [setup.measurer.upscaling(each) for each in (setup.dense(), network)]
-    with measuring_on(device), torch.inference_mode():
-        pairs = [[run_ms(work, device, 1) for work in works] for _ in range(1 + _PAIRS)]
+    runners = [setup.dense_runner, setup.runner(network)]
+    with measuring_on(setup.target.device):
+        pairs = [[runner.run_ms() for runner in runners] for _ in range(1 + _PAIRS)]
     # The first pair pays for setting up.
     return statistics.median(slim_ms / dense_ms for dense_ms, slim_ms in pairs[1:])
 
