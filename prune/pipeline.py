@@ -11,6 +11,7 @@ from torch import nn
 from prune.asked import begin, keep
 from prune.compare import Contender, compared, contender, dense_contender, fine_tuned
 from prune.config import PER_LAYER, PruneConfig
+from prune.fallback import GROUP, with_fallbacks
 from prune.methods import Variant, variants_of
 from prune.outcomes import DENSE, Outcome, Shipped
 from prune.report import page, to_json
@@ -38,6 +39,7 @@ class PruneResult:
         paths: By the name of an outcome the checkpoint of its network.
         shipped: The file of the best in the engine that was asked for.
         left_out: A line per method that cannot prune this network.
+        fallbacks: A line per network of ours that gave way to the group's.
         command: How it was asked for.
         folder: Where all results lie, page.html and network.onnx among them.
     """
@@ -47,6 +49,7 @@ class PruneResult:
     paths: Mapping[str, Path]
     shipped: Shipped
     left_out: tuple[str, ...]
+    fallbacks: tuple[str, ...]
     command: str
     folder: Path
 
@@ -63,7 +66,7 @@ class PruneResult:
     @property
     def verdict(self) -> list[str]:
         """What pruning came to, in plain words, also where it lost."""
-        return verdict(self.outcomes, self.shipped)
+        return [*verdict(self.outcomes, self.shipped), *self.fallbacks]
 
     def to_json(self) -> dict[str, Any]:
         """Return the verdict and all figures as JSON values."""
@@ -71,6 +74,7 @@ class PruneResult:
             "command": self.command,
             "exported": self.chosen,
             "left_out": list(self.left_out),
+            "fallbacks": list(self.fallbacks),
         }
 
 
@@ -106,17 +110,19 @@ def prune(
         contenders, left_out = _contenders(config, description, setup)
     except TrainingFailedError as error:
         raise InputError(f"the training failed: {error}; try a smaller learning rate or batch") from error
-    outcomes = compared(contenders, setup)
+    outcomes, fallbacks = with_fallbacks(compared(contenders, setup))
     best = max((each for each in outcomes if each.name != DENSE), key=lambda each: (each.is_ours, each.psnr))
-    paths = {
-        name: config.folder / folder / "network.pth" for name, folder in _folders(config).items() if name in contenders
-    }
-    network = contenders[best.name].network
+    # Under which name the network lies that an outcome is of.
+    origins = {name: name for name in contenders} | dict.fromkeys((each.name for each in fallbacks), GROUP)
+    folders = _folders(config)
+    paths = {name: config.folder / folders[origin] / "network.pth" for name, origin in origins.items()}
+    network = contenders[origins[best.name]].network
     shipped = ship(network, best, setup, config.folder)
     if shipped.file == "network.pth":
         shipped = replace(shipped, file=str(paths[best.name].relative_to(config.folder)))
     shown = f"paretosr.prune({str(path)!r}, {config!r})" if command is None else command
-    result = PruneResult(outcomes, best.name, paths, shipped, tuple(left_out), shown, config.folder)
+    lines = tuple(each.line for each in fallbacks)
+    result = PruneResult(outcomes, best.name, paths, shipped, tuple(left_out), lines, shown, config.folder)
     _write(result, path.name, network)
     return result
 
@@ -192,6 +198,7 @@ def _write(result: PruneResult, source: str, network: nn.Module) -> None:
         f"which differs from it by at most {difference:.1e} at three sizes.",
         "The dense network runs in the form that the pruned ones run in, its sums overwritten in place.",
         *result.left_out,
+        *result.fallbacks,
     ]
     html = page(result.outcomes, title=f"Pruning {source}", command=result.command, notes=notes, shipped=result.shipped)
     write_text(result.folder / "page.html", html)

@@ -20,8 +20,9 @@ from prune.scoring.gate_decorator import Choose, GateDecorator
 from prune.scoring.gates import Gated, Scores
 from prune.scoring.sites import gate_sites
 from prune.selection.problem import Problem
-from prune.selection.search import drop, fill, plan_of
+from prune.selection.search import plan_of, selected
 from prune.selection.state import Selection, state_of
+from prune.selection.ties import groupings
 from prune.setup import Setup
 from sr.deployment import deploy
 from sr.errors import InputError
@@ -166,9 +167,9 @@ def _chooser(method: Method, setup: Setup, gated: Gated) -> Choose:
     def choose(share: float, scores: Scores, alive: list[NDArray[np.bool_]]) -> Selection:
         gated.folded_into(setup.graph)
         problem = _problem(method, setup, share, scores)
-        filled = fill(problem, drop(problem, alive))
+        filled = selected(problem, alive, groupings(method.groups) if method.may_tie else ())
         # Filling may take back what an earlier pruning dropped, and that has no weights any more.
-        left = state_of(problem, [units & had for units, had in zip(filled.alive, begun_with, strict=True)])
+        left = state_of(problem, [units & had for units, had in zip(filled, begun_with, strict=True)])
         return Selection(left.alive, plan_of(problem, left.alive))
 
     return choose

@@ -246,3 +246,19 @@ def test_broken_checkpoints_are_one_line(folder: Path, tmp_path: Path) -> None:
     tensors = {key: tensor for key, tensor in content["tensors"].items() if key != name}
     torch.save(content | {"tensors": tensors}, path)
     assert f"{path}: its tensors are not those of its description" in refused(path, config)
+
+
+def test_a_pruning_in_an_engine_ships_its_file(folder: Path, tmp_path: Path) -> None:
+    config = limited(folder, tmp_path / "out", engine="onnxruntime", methods=("per-layer",))
+    told: list[Event] = []
+    result = prune(folder / "hcsrn.pth", config, report=told.append, timing=TIMING)
+    assert any("ms dense in onnxruntime, float32" in event.text for event in told if isinstance(event, Message))
+    assert {outcome.measurement.conditions.engine for outcome in result.outcomes} == {"onnxruntime"}
+    assert result.shipped.file == "network-24x24.onnx"
+    assert (result.folder / "network-24x24.onnx").is_file()
+    written = json.loads((result.folder / "results.json").read_text())
+    assert (written["engine"], written["precision"]) == ("onnxruntime", "float32")
+    assert written["shipped"]["runtime"]["median_ms"] > 0
+    assert [line for line in written["verdict"] if line.startswith("shipped: network-24x24.onnx takes")]
+    assert "picture in onnxruntime, float32" in (result.folder / "page.html").read_text()
+    assert json.loads((result.folder / "asked.json").read_text())["engine"] == "onnxruntime"
