@@ -154,7 +154,10 @@ def set_up(checkpoint: Path, config: PruneConfig, report: Report, timing: Timing
     table = CostTable(planned, runtime.memory_format, path, report, timing.time_works)
     costs, measurer = Costs(graph, target.lr_size, table), Measurer(planned, runtime.memory_format, timing.time_works)
     if "runtime" in config.targets:
-        costs = costs.calibrated(channel_liveness(graph, kept), lambda: measurer.upscaling(dense))
+        liveness = channel_liveness(graph, kept)
+        if unknown := table.unknown(costs.grid(liveness)):
+            report(Message(f"measuring what {unknown} steps take in {target.engine}: once for this device"))
+        costs = costs.calibrated(liveness, lambda: measurer.upscaling(dense))
         table.save()
     tensors = {name: tensor.clone() for name, tensor in graph.module.state_dict().items()}
     return description, Setup(

@@ -218,6 +218,10 @@ class CostTable:
             works[each.key] = partial(self._work, each)
         self.table.measure(works)
 
+    def unknown(self, steps: Iterable[Step]) -> int:
+        """Return how many of these steps are not known yet."""
+        return sum(not self.table.knows(step.key) for step in steps)
+
     def save(self) -> None:
         """Write the table to its file, where it has one; raises InputError where that cannot be written."""
         self.table.save()
