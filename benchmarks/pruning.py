@@ -145,13 +145,17 @@ def ours(result: dict[str, Any]) -> dict[str, Any]:
     return min(found, key=lambda each: float(each["psnr_lost"]))
 
 
-def beside_group(result: dict[str, Any]) -> dict[str, float]:
-    """Return the runtime of ours as a share of the groups', and how many dB it is above them."""
-    best, group = ours(result), next(each for each in result["outcomes"] if each["name"] == "group")
-    return {
-        "runtime_share": group["speed_up"] / best["speed_up"],
-        "psnr_gained": group["psnr_lost"] - best["psnr_lost"],
-    }
+def beside_group(result: dict[str, Any]) -> dict[str, float] | None:
+    """Return the runtime of ours as a share of the groups', and how many dB it is above them; None where left out."""
+    best, group = ours(result), next((each for each in result["outcomes"] if each["name"] == "group"), None)
+    return (
+        None
+        if group is None
+        else {
+            "runtime_share": group["speed_up"] / best["speed_up"],
+            "psnr_gained": group["psnr_lost"] - best["psnr_lost"],
+        }
+    )
 
 
 def judged(results: dict[tuple[str, float], dict[str, Any]]) -> list[dict[str, Any]]:
@@ -169,9 +173,12 @@ def judged(results: dict[tuple[str, float], dict[str, Any]]) -> list[dict[str, A
 def _against_group(where: str, ratio: float, result: dict[str, Any]) -> dict[str, Any]:
     """Judge whether ours takes as little as it should of the groups' runtime without being worse."""
     most, found = WHERE_LITTLE_IS_LEFT if ratio <= LITTLE else ANYWHERE, beside_group(result)
+    text = f"{where}: at most {most} of the groups' runtime, at most {SAME_PSNR} dB below them"
+    if found is None:
+        return goal(text, "; ".join(result["left_out"]), met=False)
     given_way = " (the group's network)" if result["fallbacks"] else ""
     return goal(
-        f"{where}: at most {most} of the groups' runtime, at most {SAME_PSNR} dB below them",
+        text,
         f"{found['runtime_share']:.3f} of it at {found['psnr_gained']:+.3f} dB{given_way}; {describe(ours(result))}",
         met=found["runtime_share"] <= most and found["psnr_gained"] >= -SAME_PSNR,
     )

@@ -133,7 +133,15 @@ def _corrected(label: str, setup: Setup, method: Method, gated: Gated, decorator
     aimed, rounds = setup, setup.schedule.rounds
     attempts: list[tuple[float, Pruned, dict[str, Any]]] = []
     for attempt in range(setup.corrections + 1):
-        decorator.run(_chooser(method, aimed, gated), label=label, rounds=rounds)
+        try:
+            decorator.run(_chooser(method, aimed, gated), label=label, rounds=rounds)
+        except InputError as error:
+            if not attempts:
+                raise
+            # The limit was moved to where no plan is: what came of it so far is the best that there is.
+            setup.report(Message(f"{label}: {error}"))
+            decorator.abandon_round()
+            break
         pruned = _operated(gated, method, aimed, decorator)
         if "runtime" not in setup.limits:
             return pruned

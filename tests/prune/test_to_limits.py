@@ -26,6 +26,7 @@ from sr.data.pairs import Pairs, pack
 from sr.errors import InputError
 from sr.measure.complexity import count
 from sr.measure.target import Target
+from sr.progress import Event, Message
 
 pytestmark = pytest.mark.numeric
 
@@ -197,6 +198,19 @@ def test_a_network_that_groups_cannot_be_found_in_is_named(tmp_path: Path) -> No
         with pytest.raises(InputError, match="torch-pruning cannot prune") as caught:
             prune_to_limits(variant, begun, tmp_path / variant.folder, None)
         assert "\n" not in str(caught.value)
+
+
+def test_a_correction_that_no_plan_meets_leaves_what_there_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # As a machine does that is busy: by what is measured it is a thousand times too slow.
+    monkeypatch.setattr("prune.to_limits.measured_ratio", lambda *_: 600.0)
+    costs = Costs(graph(), (24, 24), CostTable(TARGET, "contiguous", None, time_works=by_multi_adds))
+    told: list[Event] = []
+    begun = setup(costs=costs, limits={"runtime": 0.6}, corrections=1, report=told.append)
+    pruned = prune_to_limits(SHARED, begun, tmp_path, None)
+    predicted = costs.of(channel_liveness(graph(), pruned.plan.kept), "runtime")
+    assert 0 < predicted <= 0.6 * costs.dense["runtime"]
+    assert [event for event in told if isinstance(event, Message) and "no plan of this network" in event.text]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["execution.json", "gates.state", "plan.json"]
 
 
 def test_a_limit_below_what_can_be_left_is_named(tmp_path: Path) -> None:
