@@ -43,6 +43,7 @@ def main(argv: list[str] | None = None) -> int:
     from prune.pipeline import prune
     from sr.checkpoint import load_network, provenance
     from sr.measure.complexity import count
+    from sr.measure.engine_choice import with_engine
     from sr.measure.latency import Protocol, measure_runtimes
     from sr.measure.target import Target
 
@@ -60,7 +61,7 @@ def main(argv: list[str] | None = None) -> int:
         "hcsrn": load_network(asked.checkpoint),
         "msrresnet": baselines.build("msrresnet"),
     }
-    target = Target.of(asked.config.device)
+    target = with_engine(Target.of(asked.config.device), asked.config.engine, report=Terminal())
     runtimes = measure_runtimes(networks, target, Protocol(seconds=8.0, minimum_runs=8))
     counts = {name: count(network) for name, network in networks.items()}
     for name, complexity in counts.items():
@@ -75,6 +76,7 @@ def main(argv: list[str] | None = None) -> int:
         write_json(asked.json, {
             "ratio": ratio, "counts": {name: asdict(complexity) for name, complexity in counts.items()},
             "runtimes": {name: asdict(runtime) for name, runtime in runtimes.items()},
+            "engine": place.engine,
             "device": place.device, "threads": place.threads, "versions": place.versions, "date": provenance()["date"],
             "command": shlex.join(["python", "benchmarks/ahc_srn.py", *(argv if argv is not None else sys.argv[1:])]),
         })  # fmt: skip

@@ -9,6 +9,7 @@ from prune.config import PruneConfig
 from sr.constraints import flag
 from sr.errors import InputError
 from sr.files import make_folder, write_json
+from sr.measure.engine_choice import AUTO
 from sr.measure.target import parse_device
 
 _FILE = "asked.json"
@@ -40,6 +41,9 @@ def begin(checkpoint: Path, config: PruneConfig) -> dict[str, str]:
         if not config.resume:
             raise InputError(f"{config.folder} holds a pruning; go on with --resume, or name another --out")
         was = _asked_before(path)
+        if config.engine == AUTO:
+            # The fastest may be another one on another day, too.
+            asked["engine"] = str(was.get("engine", AUTO))
         changed = [f"{flag(name)} was {was.get(name)}" for name in asked if was.get(name) != asked[name]]
         if changed:
             raise InputError(f"{config.folder} holds another pruning ({'; '.join(changed)}); name another --out")

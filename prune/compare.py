@@ -11,11 +11,10 @@ from prune.graph.plan import Plan
 from prune.network import describe
 from prune.outcomes import DENSE, Layer, Outcome
 from prune.setup import Setup
+from prune.shipping import quality_of
 from prune.to_limits import Pruned
 from sr.checkpoint import Checkpoint, Description, save
-from sr.deployment import in_dtype
 from sr.measure.measurement import measure
-from sr.measure.quality import evaluate
 from sr.training.fit import fit
 from sr.training.recipe import Recipe
 
@@ -74,12 +73,10 @@ def fine_tuned(
 def compared(contenders: Mapping[str, Contender], setup: Setup) -> tuple[Outcome, ...]:
     """Measure all side by side and judge them; the dense network comes first."""
     networks = {name: each.network for name, each in contenders.items()}
-    target = setup.target
-    measured = measure(networks, target, setup.timing.side_by_side, reference=DENSE)
+    measured = measure(networks, setup.target, setup.timing.side_by_side, reference=DENSE)
     outcomes = []
     for name, each in contenders.items():
-        quality = evaluate(in_dtype(each.network, target.dtype).to(target.device), setup.val, target.device)
-        measurement = replace(measured[name], quality=quality)
+        measurement = replace(measured[name], quality=quality_of(each.network, setup))
         pruned = each.pruned
         layers = () if pruned is None else layers_of(each.network, setup)
         outcomes.append(Outcome(name, measurement, layers, None if pruned is None else pruned.difference))
@@ -90,8 +87,8 @@ def layers_of(network: nn.Module, setup: Setup) -> tuple[Layer, ...]:
     """Return every convolution before and after, with what it takes alone on this device."""
     left = {name: module for name, module in network.named_modules() if isinstance(module, nn.Conv2d)}
     layers = []
-    for name, (node, _, _) in setup.costs.places.items():
-        old, new = setup.graph.conv(node), left.get(name)
+    for name, place in setup.costs.places.items():
+        old, new = setup.graph.conv(place.node), left.get(name)
         inputs, outputs = (0, 0) if new is None else (new.in_channels, new.out_channels)
         before = setup.costs.conv_ms(name, old.in_channels, old.out_channels)
         after = None if new is None else setup.costs.conv_ms(name, inputs, outputs)

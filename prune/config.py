@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from sr.constraints import DTYPE_NAMES, as_paths, at_least, flag, of_declared_types, one_of
+from sr.constraints import DTYPE_NAMES, ENGINE_NAMES, as_paths, at_least, flag, of_declared_types, one_of
 from sr.errors import InputError
 from sr.files import StrPath
 from sr.lr_size import LrSize, check_size
@@ -46,6 +46,7 @@ class PruneConfig:
         learning_rate: At its highest.
         lr_size: Height and width of the LR picture that runtimes are for.
         dtype: In which networks run.
+        engine: What runs them: one of `ENGINE_NAMES`, or auto for the fastest that is installed.
         data: The folder of HR pictures to train on; None for those inside scikit-image.
         val: The folder of pictures to validate on; None for those inside scikit-image.
         out: The folder for the results.
@@ -74,6 +75,7 @@ class PruneConfig:
     learning_rate: float = 1e-3
     lr_size: LrSize = (256, 256)
     dtype: str = "float32"
+    engine: str = "auto"
     data: StrPath | None = None
     val: StrPath | None = None
     out: StrPath = Path("runs/pruned")
@@ -89,6 +91,7 @@ class PruneConfig:
         _check_names("--channel-order", self.channel_orders, CHANNEL_ORDERS)
         _check_names("--methods", self.methods, METHODS)
         one_of(self, "dtype", DTYPE_NAMES)
+        one_of(self, "engine", ("auto", *ENGINE_NAMES))
         if sum(each is not None for each in (self.ratio, self.budget, self.psnr_floor)) > 1:
             raise InputError("--ratio, --budget and --psnr-floor exclude each other; give one")
         if self.psnr_floor is not None and not math.isfinite(self.psnr_floor):

@@ -7,6 +7,7 @@ from typing import Any
 
 from prune.config import CHANNEL_ORDERS, METHODS, METRICS, PruneConfig
 from sr.command import Parser
+from sr.constraints import DTYPE_NAMES, ENGINE_NAMES
 from sr.errors import InputError
 from sr.lr_size import parse_size
 
@@ -30,7 +31,7 @@ def parse(argv: Sequence[str] | None) -> Asked:
         budget = (args.budget_ms,)
     shared = (
         "psnr_floor", "subpixels", "rounds", "tick_steps", "tock_steps", "fine_tune_steps", "distillation", "batch",
-        "patch", "learning_rate", "dtype", "data", "val", "out", "device", "seed", "resume",
+        "patch", "learning_rate", "dtype", "engine", "data", "val", "out", "device", "seed", "resume",
     )  # fmt: skip
     config = PruneConfig(
         targets=_words(args.target), ratio=_numbers("ratio", args.ratio), budget=budget,
@@ -73,7 +74,11 @@ def _parser() -> Parser:
     parser.add_argument("--patch", type=int, default=32, metavar="N", help="side of the LR patches (default 32)")
     parser.add_argument("--learning-rate", type=float, default=1e-3, metavar="X", help="at its highest (default 0.001)")
     parser.add_argument("--lr-size", default="256x256", metavar="WxH", help="LR size that runtimes are for")
-    parser.add_argument("--dtype", default="float32", metavar="DTYPE", help="float32, float16 or bfloat16")
+    parser.add_argument(
+        "--dtype", default="float32", metavar="DTYPE", help=f"{', '.join(DTYPE_NAMES)} (default float32)"
+    )
+    parser.add_argument("--engine", default="auto", choices=("auto", *ENGINE_NAMES),
+                        help="what runs networks (default auto: the fastest that is installed)")  # fmt: skip
     parser.add_argument("--resume", action="store_true", help="go on with what lies in --out")
     parser.add_shared("out", "data", "val", "device", "seed", "json", out="runs/pruned")
     return parser

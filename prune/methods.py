@@ -54,11 +54,13 @@ class Method:
         groups: Whose units are kept or dropped.
         scores: From the gates' scores per site to those per group.
         channel_order: How kept channels of one tensor lie.
+        may_tie: Whether its groups, one site each, may be tied where freedom of each does not pay.
     """
 
     groups: tuple[Group, ...]
     scores: Callable[[Scores], Scores]
     channel_order: ChannelOrder
+    may_tie: bool = False
 
 
 def method_of(variant: Variant, sites: tuple[Group, ...], graph: Graph) -> Method:
@@ -76,7 +78,7 @@ def method_of(variant: Variant, sites: tuple[Group, ...], graph: Graph) -> Metho
         InputError: Where torch-pruning cannot prune this network.
     """
     if variant.is_ours:
-        return Method(sites, lambda scores: scores, variant.channel_order)
+        return Method(sites, lambda scores: scores, variant.channel_order, may_tie=variant.channel_order == "shared")
     groups = coupled_groups(graph.module)
     if variant.method == "magnitude":
         return Method(groups, lambda _: _by_magnitude(graph, groups), variant.channel_order)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from prune.config import PER_LAYER
 from sr.errors import InputError
+from sr.measure.latency import Runtime
 from sr.measure.measurement import Measurement
 from sr.measure.quality import Quality
 
@@ -75,6 +76,33 @@ class Outcome:
     def psnr(self) -> float:
         """PSNR on RGB in dB."""
         return self.quality.psnr
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """The file of the engine that was asked for.
+
+    Attributes:
+        file: Its name.
+        engine: What runs it.
+        precision: What its convolutions really ran in.
+        runtime: Of the file.
+        difference: Its largest from the network in float32.
+    """
+
+    file: str
+    engine: str
+    precision: str
+    runtime: Runtime
+    difference: float
+
+    @property
+    def line(self) -> str:
+        """What is shipped, in plain words."""
+        return (
+            f"shipped: {self.file} takes {self.runtime.median_ms:.3g} ms in {self.engine}, {self.precision}; "
+            f"it differs from the network in float32 by at most {self.difference:.1e}"
+        )
 
 
 def parted(outcomes: Sequence[Outcome]) -> tuple[Outcome, list[Outcome], list[Outcome]]:

@@ -11,11 +11,13 @@ from torch import nn
 from prune.asked import begin, keep
 from prune.compare import Contender, compared, contender, dense_contender, fine_tuned
 from prune.config import PER_LAYER, PruneConfig
+from prune.fallback import GROUP, with_fallbacks
 from prune.methods import Variant, variants_of
-from prune.outcomes import DENSE, Outcome
+from prune.outcomes import DENSE, Outcome, Shipped
 from prune.report import page, to_json
 from prune.rewrite.execution import describe
 from prune.setup import Setup, Timing, fine_tuning, set_up
+from prune.shipping import ship
 from prune.to_limits import prune_to_limits
 from prune.verdict import verdict
 from sr.checkpoint import Description, load, load_network
@@ -35,7 +37,9 @@ class PruneResult:
         outcomes: What each method came to; the dense network first.
         chosen: The name of the best, which is exported.
         paths: By the name of an outcome the checkpoint of its network.
+        shipped: The file of the best in the engine that was asked for.
         left_out: A line per method that cannot prune this network.
+        fallbacks: A line per network of ours that gave way to the group's.
         command: How it was asked for.
         folder: Where all results lie, page.html and network.onnx among them.
     """
@@ -43,7 +47,9 @@ class PruneResult:
     outcomes: tuple[Outcome, ...]
     chosen: str
     paths: Mapping[str, Path]
+    shipped: Shipped
     left_out: tuple[str, ...]
+    fallbacks: tuple[str, ...]
     command: str
     folder: Path
 
@@ -60,14 +66,15 @@ class PruneResult:
     @property
     def verdict(self) -> list[str]:
         """What pruning came to, in plain words, also where it lost."""
-        return verdict(self.outcomes)
+        return [*verdict(self.outcomes, self.shipped), *self.fallbacks]
 
     def to_json(self) -> dict[str, Any]:
         """Return the verdict and all figures as JSON values."""
-        return to_json(self.outcomes) | {
+        return to_json(self.outcomes, self.shipped) | {
             "command": self.command,
             "exported": self.chosen,
             "left_out": list(self.left_out),
+            "fallbacks": list(self.fallbacks),
         }
 
 
@@ -97,20 +104,26 @@ def prune(
     """
     path = as_path(checkpoint)
     asked = begin(path, config)
-    description, setup = set_up(path, config, report, timing)
-    keep(config.folder, asked)
+    description, setup = set_up(path, replace(config, engine=asked["engine"]), report, timing)
+    keep(config.folder, asked | {"engine": setup.target.engine})
     try:
         contenders, left_out = _contenders(config, description, setup)
     except TrainingFailedError as error:
         raise InputError(f"the training failed: {error}; try a smaller learning rate or batch") from error
-    outcomes = compared(contenders, setup)
+    outcomes, fallbacks = with_fallbacks(compared(contenders, setup))
     best = max((each for each in outcomes if each.name != DENSE), key=lambda each: (each.is_ours, each.psnr))
-    paths = {
-        name: config.folder / folder / "network.pth" for name, folder in _folders(config).items() if name in contenders
-    }
+    # Under which name the network lies that an outcome is of.
+    origins = {name: name for name in contenders} | dict.fromkeys((each.name for each in fallbacks), GROUP)
+    folders = _folders(config)
+    paths = {name: config.folder / folders[origin] / "network.pth" for name, origin in origins.items()}
+    network = contenders[origins[best.name]].network
+    shipped = ship(network, best, setup, config.folder)
+    if shipped.file == "network.pth":
+        shipped = replace(shipped, file=str(paths[best.name].relative_to(config.folder)))
     shown = f"paretosr.prune({str(path)!r}, {config!r})" if command is None else command
-    result = PruneResult(outcomes, best.name, paths, tuple(left_out), shown, config.folder)
-    _write(result, path.name, contenders[best.name].network)
+    lines = tuple(each.line for each in fallbacks)
+    result = PruneResult(outcomes, best.name, paths, shipped, tuple(left_out), lines, shown, config.folder)
+    _write(result, path.name, network)
     return result
 
 
@@ -185,7 +198,8 @@ def _write(result: PruneResult, source: str, network: nn.Module) -> None:
         f"which differs from it by at most {difference:.1e} at three sizes.",
         "The dense network runs in the form that the pruned ones run in, its sums overwritten in place.",
         *result.left_out,
+        *result.fallbacks,
     ]
-    html = page(result.outcomes, title=f"Pruning {source}", command=result.command, notes=notes)
+    html = page(result.outcomes, title=f"Pruning {source}", command=result.command, notes=notes, shipped=result.shipped)
     write_text(result.folder / "page.html", html)
     write_json(result.folder / "results.json", result.to_json())

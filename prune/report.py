@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from prune.config import PER_LAYER
-from prune.outcomes import Layer, Outcome, parted
+from prune.outcomes import Layer, Outcome, Shipped, parted
 from prune.verdict import against_dense, spread_text, verdict
 from sr.lr_size import size_text
 from sr.measure.measurement import Measurement
@@ -34,6 +34,7 @@ def page(
     command: str,
     notes: Sequence[str],
     rivals: Mapping[str, Measurement] | None = None,
+    shipped: Shipped | None = None,
 ) -> str:
     """Return one self-contained HTML page: the verdict, the figures, the table, and how all of it came about.
 
@@ -43,6 +44,7 @@ def page(
         command: How it was asked for.
         notes: Plain lines, one each.
         rivals: Hand-designed networks measured in the same rounds, by name.
+        shipped: The file of the best network.
 
     Raises:
         InputError: Where `verdict` does.
@@ -68,7 +70,7 @@ def page(
         + _layer_sections(outcomes)
         + section("How this came about", "", _how(command, dense, notes))
     )
-    return document(title, verdict(outcomes), body)
+    return document(title, verdict(outcomes, shipped), body)
 
 
 def _point_of(each: Outcome, dense: Outcome) -> Point:
@@ -145,21 +147,25 @@ def _times(layer: Layer | None) -> tuple[float | None, float | None]:
 
 def _how(command: str, dense: Outcome, notes: Sequence[str]) -> str:
     """Return the command, the conditions of the measurement and the notes, as HTML."""
-    place = dense.measurement.conditions
+    place, precision = dense.measurement.conditions, dense.measurement.runtime.precision
     where = (
         f"{place.device}, {place.driver}, {place.threads} threads, {place.versions}; runtime and memory for one "
-        f"{size_text(place.lr_size)} picture in {place.dtype}, network only, all networks in turn in the same rounds; "
+        f"{size_text(place.lr_size)} picture in {place.engine}, {precision}, network only, all networks in turn in "
+        "the same rounds; "
         f"quality over {dense.quality.pictures} pictures."
     )
     lines = "".join(f"<p>{html.escape(line)}</p>\n" for line in (where, *notes))
     return f"<p><code>{html.escape(command)}</code></p>\n{lines}"
 
 
-def to_json(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+def to_json(outcomes: Sequence[Outcome], shipped: Shipped | None = None) -> dict[str, Any]:
     """Return the verdict and every figure as JSON values; raises InputError where `verdict` does."""
     dense, _, _ = parted(outcomes)
     return {
-        "verdict": verdict(outcomes),
+        "verdict": verdict(outcomes, shipped),
+        "engine": dense.measurement.conditions.engine,
+        "precision": dense.measurement.runtime.precision,
+        "shipped": None if shipped is None else asdict(shipped),
         "outcomes": [
             {
                 "name": each.name,

@@ -1,7 +1,7 @@
 """What all methods share: the dense network, its costs on the device, the limits, the pictures."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -23,6 +23,9 @@ from sr.checkpoint import Description, load
 from sr.data.pairs import Pairs, on_device
 from sr.data.sources import load_pairs
 from sr.errors import InputError
+from sr.measure.engine_choice import with_engine
+from sr.measure.engines.engine import Runner
+from sr.measure.engines.registry import engine_of
 from sr.measure.latency import Protocol, measure_runtimes
 from sr.measure.target import Target
 from sr.measure.timing import best_ms
@@ -97,6 +100,16 @@ class Setup:
         return slim(self.graph, Plan(self.kept, {}, {}))
 
     @cached_property
+    def dense_runner(self) -> Runner:
+        """The dense network, ready to run in the target's engine: its runtime is asked for again and again."""
+        return self.runner(self.dense())
+
+    def runner(self, network: nn.Module) -> Runner:
+        """Return a network ready to run on one picture, as the result will be."""
+        engine, memory_format = engine_of(self.target), self.measurer.memory_format
+        return engine.prepare(network, self.target, memory_format=memory_format, any_weights=True)
+
+    @cached_property
     def before(self) -> Mapping[Metric, float]:
         """What the network costs before it is pruned, after an earlier pruning; by each limited metric."""
         liveness = channel_liveness(self.graph, self.kept)
@@ -120,7 +133,7 @@ def set_up(checkpoint: Path, config: PruneConfig, report: Report, timing: Timing
     Raises:
         InputError: Where a file is not as it should be, or the network is within its limits already.
     """
-    target = Target.of(config.device, config.lr_size, config.dtype)
+    target = with_engine(Target.of(config.device, config.lr_size, config.dtype), config.engine, report=report)
     loaded = load(checkpoint)
     try:
         description, graph, kept = opened(loaded)
@@ -133,12 +146,19 @@ def set_up(checkpoint: Path, config: PruneConfig, report: Report, timing: Timing
     dense = slim(graph, Plan(kept, {}, {}))
     runtime = measure_runtimes({DENSE: dense}, target, timing.first)[DENSE]
     report(Message(f"{checkpoint}: {len(graph.convs())} convolutions, {sum(site.units for site in sites):,} gates; "
-                   f"{runtime.median_ms:.1f} ms dense, in {runtime.memory_format}"))  # fmt: skip
-    path = default_path(target.device, target.dtype, runtime.memory_format)
-    table = CostTable(target.device, target.dtype, runtime.memory_format, path, report, timing.time_works)
-    costs, measurer = Costs(graph, target.lr_size, table), Measurer(target, runtime.memory_format, timing.time_works)
+                   f"{runtime.median_ms:.1f} ms dense in {target.engine}, {runtime.precision}, "
+                   f"{runtime.memory_format}"))  # fmt: skip
+    # Steps in 8 bits would each be quantised, which takes seconds: they are planned by what they take in floats.
+    planned = replace(target, dtype="float32") if target.dtype == "int8" else target
+    path = default_path(planned, runtime.memory_format)
+    table = CostTable(planned, runtime.memory_format, path, report, timing.time_works)
+    costs, measurer = Costs(graph, target.lr_size, table), Measurer(planned, runtime.memory_format, timing.time_works)
     if "runtime" in config.targets:
-        costs = costs.calibrated(channel_liveness(graph, kept), lambda: measurer.upscaling(dense))
+        liveness = channel_liveness(graph, kept)
+        if unknown := table.unknown(costs.grid(liveness)):
+            report(Message(f"measuring what {unknown} steps take in {target.engine}: once for this device"))
+        costs = costs.calibrated(liveness, lambda: measurer.upscaling(dense))
+        table.save()
     tensors = {name: tensor.clone() for name, tensor in graph.module.state_dict().items()}
     return description, Setup(
         graph, tensors, kept, costs, _limits(config, costs, kept, runtime.median_ms), _schedule(config), train, val,

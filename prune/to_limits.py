@@ -20,15 +20,15 @@ from prune.scoring.gate_decorator import Choose, GateDecorator
 from prune.scoring.gates import Gated, Scores
 from prune.scoring.sites import gate_sites
 from prune.selection.problem import Problem
-from prune.selection.search import drop, fill, plan_of
+from prune.selection.search import plan_of, selected
 from prune.selection.state import Selection, state_of
+from prune.selection.ties import groupings
 from prune.setup import Setup
 from sr.deployment import deploy
 from sr.errors import InputError
 from sr.files import write_json
 from sr.measure.device_lock import measuring_on
 from sr.measure.quality import evaluate
-from sr.measure.timing import run_ms
 from sr.progress import Message
 
 # A runtime is met from this share below what was asked for up to it.
@@ -118,10 +118,9 @@ def badness(off: float) -> tuple[bool, float]:
 
 def measured_ratio(network: nn.Module, setup: Setup) -> float:
     """Return the runtime of a network as a share of the dense one's: the median over pairs of runs, in turn."""
-    device = setup.target.device
-    works = [setup.measurer.upscaling(each) for each in (setup.dense(), network)]
-    with measuring_on(device), torch.inference_mode():
-        pairs = [[run_ms(work, device, 1) for work in works] for _ in range(1 + _PAIRS)]
+    runners = [setup.dense_runner, setup.runner(network)]
+    with measuring_on(setup.target.device):
+        pairs = [[runner.run_ms() for runner in runners] for _ in range(1 + _PAIRS)]
     # The first pair pays for setting up.
     return statistics.median(slim_ms / dense_ms for dense_ms, slim_ms in pairs[1:])
 
@@ -134,7 +133,15 @@ def _corrected(label: str, setup: Setup, method: Method, gated: Gated, decorator
     aimed, rounds = setup, setup.schedule.rounds
     attempts: list[tuple[float, Pruned, dict[str, Any]]] = []
     for attempt in range(setup.corrections + 1):
-        decorator.run(_chooser(method, aimed, gated), label=label, rounds=rounds)
+        try:
+            decorator.run(_chooser(method, aimed, gated), label=label, rounds=rounds)
+        except InputError as error:
+            if not attempts:
+                raise
+            # The limit was moved to where no plan is: what came of it so far is the best that there is.
+            setup.report(Message(f"{label}: {error}"))
+            decorator.abandon_round()
+            break
         pruned = _operated(gated, method, aimed, decorator)
         if "runtime" not in setup.limits:
             return pruned
@@ -168,9 +175,9 @@ def _chooser(method: Method, setup: Setup, gated: Gated) -> Choose:
     def choose(share: float, scores: Scores, alive: list[NDArray[np.bool_]]) -> Selection:
         gated.folded_into(setup.graph)
         problem = _problem(method, setup, share, scores)
-        filled = fill(problem, drop(problem, alive))
+        filled = selected(problem, alive, groupings(method.groups) if method.may_tie else ())
         # Filling may take back what an earlier pruning dropped, and that has no weights any more.
-        left = state_of(problem, [units & had for units, had in zip(filled.alive, begun_with, strict=True)])
+        left = state_of(problem, [units & had for units, had in zip(filled, begun_with, strict=True)])
         return Selection(left.alive, plan_of(problem, left.alive))
 
     return choose

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from prune.outcomes import Outcome, parted
+from prune.outcomes import Outcome, Shipped, parted
 from sr.measure.measurement import Measurement
 from sr.report.page import digits
 
@@ -13,15 +13,16 @@ _SAME_PSNR = 0.01
 _ROUNDING = 1e-9
 
 
-def verdict(outcomes: Sequence[Outcome]) -> list[str]:
+def verdict(outcomes: Sequence[Outcome], shipped: Shipped | None = None) -> list[str]:
     """Return in plain words what pruning came to, also where it lost.
 
     Args:
         outcomes: Measured in the same rounds.
+        shipped: The file of the best.
 
     Returns:
-        A line for each pruned network against the dense one, one for each of ours against each other method, and one
-        where a runtime is not to be relied on.
+        A line for each pruned network against the dense one, one for each of ours against each other method, one where
+        a runtime is not to be relied on, and one of what is shipped.
 
     Raises:
         InputError: Without an outcome "dense" or without a PSNR.
@@ -30,7 +31,8 @@ def verdict(outcomes: Sequence[Outcome]) -> list[str]:
     lines = [against_dense(pruned, dense) for pruned in outcomes if pruned is not dense]
     lines += [_against_rival(pruned, rival) for pruned in ours for rival in others]
     unsteady = [pruned for pruned in outcomes if not pruned.measurement.runtime.reliable]
-    return [*lines, _unsteady_line(unsteady)] if unsteady else lines
+    lines += [_unsteady_line(unsteady)] if unsteady else []
+    return lines if shipped is None else [*lines, shipped.line]
 
 
 def against_dense(pruned: Outcome, dense: Outcome) -> str:

@@ -1,6 +1,5 @@
-"""How each convolution gets at its channels of a wider tensor: chosen by measuring on the device it will run on."""
+"""How each convolution gets at its channels of a wider tensor: chosen by measuring in the engine that will run it."""
 
-import copy
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -15,13 +14,13 @@ from prune.graph.plan import CHANNEL_ACCESSES, ChannelAccess, Execution, Plan, S
 from prune.rewrite.layers import Accumulate, ContiguousSlice, Gather, as_slice
 from prune.rewrite.surgery import Surgery
 from prune.selection.costs import Costs
-from sr.deployment import DTYPES
+from prune.selection.framed import Framed, work_of
 from sr.measure.device_lock import measuring_on
 from sr.measure.target import Target
 from sr.measure.timing import best_ms
 from sr.measure.timing_cache import TimeWorks
-from sr.memory_format import MEMORY_FORMATS
 
+Size = tuple[int, int]
 _FLOAT_BYTES = 4
 # An access is worth choosing over a simpler one only where it is faster by this share.
 WORTH = 0.02
@@ -73,11 +72,11 @@ class Choice:
 
 @dataclass(frozen=True)
 class Measurer:
-    """Times the accesses of a convolution under the conditions that it will run in.
+    """Times networks and single places of a convolution under the conditions that it will run in.
 
     Attributes:
-        target: Where and in which dtype.
-        memory_format: A key of `sr.measure.latency.MEMORY_FORMATS`.
+        target: Where, in which engine and dtype.
+        memory_format: A key of `sr.memory_format.MEMORY_FORMATS`.
         time_works: Returns the milliseconds of each of some works, run on a device.
         known: What was measured, by shape: it holds for all places of that shape.
     """
@@ -87,23 +86,19 @@ class Measurer:
     time_works: TimeWorks = best_ms
     known: dict[tuple[object, ...], tuple[ChannelAccess, dict[ChannelAccess, float]]] = field(default_factory=dict)
 
-    def pictures(self, channels: int, size: tuple[int, int]) -> Tensor:
-        """Return a random tensor (1, channels, height, width)."""
-        values = torch.rand(1, channels, *size, device=self.target.device, dtype=DTYPES[self.target.dtype])
-        return values.contiguous(memory_format=MEMORY_FORMATS[self.memory_format])
+    def upscaling(self, network: nn.Module) -> Callable[[], object]:
+        """Return a run of a network on one picture, in the target's engine."""
+        return work_of(network, self.target, self.memory_format)
 
-    def placed(self, module: nn.Module) -> nn.Module:
-        """Return the module where and as it is to be timed."""
-        memory_format = MEMORY_FORMATS[self.memory_format]
-        return module.to(self.target.device, DTYPES[self.target.dtype], memory_format=memory_format)  # type: ignore[call-overload,no-any-return]
-
-    def upscaling(self, network: nn.Module) -> Callable[[], Tensor]:
-        """Return a run of a copy of a network on one picture."""
-        placed, lr = self.placed(copy.deepcopy(network)), self.pictures(3, self.target.lr_size)
-        return lambda: placed(lr)
+    def work(self, step: nn.Module, tensors: Sequence[tuple[int, Size]], outputs: int) -> Callable[[], object]:
+        """Return a run of a part of a network, as within one; tensors: the channels and the size of what it takes."""
+        generator = torch.Generator().manual_seed(0)
+        pictures = [torch.rand(1, 3, *size, generator=generator) for _, size in tensors]
+        framed = Framed(step, [channels for channels, _ in tensors], outputs)
+        return work_of(framed, self.target, self.memory_format, pictures)
 
     def fastest(
-        self, works: Mapping[ChannelAccess, Callable[[], Tensor]]
+        self, works: Mapping[ChannelAccess, Callable[[], object]]
     ) -> tuple[ChannelAccess, dict[ChannelAccess, float]]:
         """Return the fastest access and what each took; the earlier of two that are equally fast."""
         with measuring_on(self.target.device), torch.inference_mode():
@@ -156,6 +151,19 @@ class _Place:
     others: int
 
 
+class _Added(nn.Module):
+    """A convolution that is added to a part of a tensor."""
+
+    def __init__(self, conv: nn.Conv2d, channels: int, places: Sequence[int]) -> None:
+        super().__init__()
+        self.conv = conv
+        self.total = Accumulate(channels, [range(channels), places], base=0, in_place=True)
+
+    def forward(self, total: Tensor, x: Tensor) -> Tensor:
+        """Return the sum (1, channels, h, w)."""
+        return self.total(total, self.conv(x))  # type: ignore[no-any-return]
+
+
 class _Chooser:
     """Chooses for one convolution after another."""
 
@@ -181,13 +189,12 @@ class _Chooser:
         """Choose how a convolution reads, None where it reads all that there is."""
         have = self._surgery.layouts[self._costs.graph.operators[node].operands[0]]
         wanted, written = self._surgery.conv_layouts[name]
-        place = _Place(name, "inputs", have, wanted, self._costs.places[name][1], len(written))
+        place = _Place(name, "inputs", have, wanted, self._costs.places[name].read_size, len(written))
 
-        def work(layout: Layout) -> Callable[[], Tensor]:
-            conv = self._measurer.placed(conv_like(self._costs.graph.conv(node), len(layout), place.others))
-            pick = self._measurer.placed(picker(have, layout))
-            x = self._measurer.pictures(len(have), place.size)
-            return lambda: conv(pick(x))
+        def work(layout: Layout) -> Callable[[], object]:
+            conv = conv_like(self._costs.graph.conv(node), len(layout), place.others)
+            step = nn.Sequential(picker(have, layout), conv).float()
+            return self._measurer.work(step, [(len(have), place.size)], place.others)
 
         return self._chosen(place, work)
 
@@ -195,19 +202,18 @@ class _Chooser:
         """Choose how a convolution writes, None where it writes all that there is or is added to nothing."""
         target = self._surgery.target(node)
         read, wanted = self._surgery.conv_layouts[name]
-        _, read_size, size = self._costs.places[name]
-        place = _Place(name, "outputs", target, wanted, size, len(read))
+        stands = self._costs.places[name]
+        place = _Place(name, "outputs", target, wanted, stands.size, len(read))
 
-        def work(layout: Layout) -> Callable[[], Tensor]:
-            conv = self._measurer.placed(conv_like(self._costs.graph.conv(node), place.others, len(layout)))
-            places = [range(len(target)), [target.index(channel) for channel in layout]]
-            add = self._measurer.placed(Accumulate(len(target), places, base=0, in_place=True))
-            x, total = self._measurer.pictures(place.others, read_size), self._measurer.pictures(len(target), size)
-            return lambda: add(total, conv(x))
+        def work(layout: Layout) -> Callable[[], object]:
+            conv = conv_like(self._costs.graph.conv(node), place.others, len(layout))
+            step = _Added(conv, len(target), [target.index(channel) for channel in layout]).float()
+            tensors = [(len(target), stands.size), (place.others, stands.read_size)]
+            return self._measurer.work(step, tensors, len(target))
 
         return self._chosen(place, work)
 
-    def _chosen(self, place: _Place, work: Callable[[Layout], Callable[[], Tensor]]) -> Choice | None:
+    def _chosen(self, place: _Place, work: Callable[[Layout], Callable[[], object]]) -> Choice | None:
         """Time the accesses that differ and keep the fastest."""
         have, wanted, size = place.have, place.wanted, place.size
         if set(have) <= set(wanted):

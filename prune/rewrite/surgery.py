@@ -17,6 +17,7 @@ from prune.graph.sizes import reads_size
 from prune.graph.tracing import Graph, attribute
 from prune.rewrite.layers import Accumulate, ContiguousSlice, Gather, Spread, as_slice
 from prune.rewrite.overwriting import accumulate_in_place, forbid_shared_overwriting
+from prune.rewrite.slim_network import SlimNetwork
 from sr.errors import InputError
 
 
@@ -70,8 +71,7 @@ class Surgery:
         _erase_unread(self._new)
         forbid_shared_overwriting(self._new, self._modules)
         accumulate_in_place(self._new, self._modules)
-        module = fx.GraphModule(self._modules, self._new, class_name="SlimNetwork")
-        return module.eval()
+        return SlimNetwork(self._modules, self._new, class_name="SlimNetwork").eval()
 
     @property
     def operators(self) -> Mapping[fx.Node, Operator]:

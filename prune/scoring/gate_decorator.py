@@ -175,6 +175,11 @@ class GateDecorator:
         """Return where a part of this round, a tick, a choice or a tock, keeps its own state."""
         return self._state.with_name(f"{self._state.name}.{self.rounds.done + 1}-{kind}")
 
+    def abandon_round(self) -> None:
+        """Remove what the round that was begun left on disk; the state is to be taken from elsewhere."""
+        for kind in _PARTS:
+            self.part(kind).unlink(missing_ok=True)
+
     def content(self) -> dict[str, Any]:
         """Return all that the next round depends on."""
         return {

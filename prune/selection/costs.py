@@ -1,46 +1,50 @@
-"""What a plan costs before anything is built: by counting, and by the table of this device's convolutions."""
+"""What a plan costs before anything is built: by counting, and by the table of what steps take on this device."""
 
-import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 
-from torch import Tensor, fx
+from torch import fx
 
 from prune.config import Metric
 from prune.graph.liveness import ChannelLiveness, channel_liveness, everything
-from prune.graph.sizes import shape_of
+from prune.graph.sizes import reads_size, shape_of
 from prune.graph.tracing import EXAMPLE, Graph
-from prune.selection.latency_steps import ConvCall, CostTable
+from prune.selection.latency_steps import CostTable, Step
+from prune.selection.step_times import StepTimes, calls_of, parts_of, shrunk
+from prune.selection.steps import Total, activation_of, held, totals_of
 from sr.lr_size import LrSize
+from sr.measure.timing_cache import Prepare
 
-# Counts between those that a table is asked for cost what the next one up does: multiples of this, up to so many of
-# them a side.
-QUANTUM = 8
-_GRID = 6
-# A convolution over more pixels than these is measured over these and multiplied: it takes long and tells no more.
-MOST_PIXELS = 512 * 512
+
+@dataclass(frozen=True)
+class _Place:
+    """A convolution in the network: its node, the sizes of what it reads and writes, its activation, and its sum."""
+
+    node: fx.Node
+    read_size: tuple[int, int]
+    size: tuple[int, int]
+    activation: str
 
 
 @dataclass(frozen=True)
 class Costs:
     """Costs of plans of one network for an LR picture of one size.
 
-    Counts are those of the convolutions that may lose channels; runtime is in milliseconds, a prediction.
+    Counts are those of the convolutions that may lose channels; runtime is in milliseconds, a prediction: the sum of
+    the network's steps, each in the way that is cheapest for it, and of what all else takes by its elements.
 
     Attributes:
         graph: The dense network.
         lr_size: Height and width of the LR picture.
-        table: What convolutions take on the device; needed for `runtime`.
-        known: What was asked of the table before.
-        weight: What elementwise operators take of the whole network, as times of what they take alone.
+        table: What steps take on the device; needed for `runtime`.
+        element_ms: What operators that belong to no step take per element that they write.
     """
 
     graph: Graph
     lr_size: LrSize
     table: CostTable | None = None
-    known: dict[tuple[str, int, int], float] = field(default_factory=dict)
-    weight: float = 1.0
+    element_ms: float = 0.0
 
     def of(self, liveness: ChannelLiveness, metric: Metric) -> float:
         """Return what a plan costs."""
@@ -64,13 +68,20 @@ class Costs:
         return height, width
 
     @cached_property
-    def places(self) -> dict[str, tuple[fx.Node, tuple[int, int], tuple[int, int]]]:
-        """Per convolution its node and the sizes of what it reads and writes."""
-        convs = self.graph.convs()
+    def places(self) -> dict[str, _Place]:
+        """Per convolution where it stands."""
         return {
-            name: (node, self.size(self.graph.operators[node].operands[0]), self.size(node))
-            for name, node in convs.items()
-        }
+            name: _Place(
+                node, self.size(self.graph.operators[node].operands[0]), self.size(node),
+                activation_of(self.graph, node)[1],
+            )
+            for name, node in self.graph.convs().items()
+        }  # fmt: skip
+
+    @cached_property
+    def totals(self) -> tuple[Total, ...]:
+        """The sums of the network."""
+        return totals_of(self.graph)
 
     def counts(self, liveness: ChannelLiveness) -> Iterator[tuple[str, int, int]]:
         """Yield the convolutions that are left, with the numbers of channels that they read and write."""
@@ -78,54 +89,45 @@ class Costs:
             if kept.inputs and kept.outputs:
                 yield name, len(kept.inputs), len(kept.outputs)
 
-    def call(self, name: str, inputs: int, outputs: int) -> tuple[ConvCall, float]:
-        """Return a convolution with so many channels as the table knows it, and how many of that it is.
-
-        That is more than one where the picture is larger than what is measured.
-        """
-        node, (height, width), _ = self.places[name]
-        conv = self.graph.conv(node)
-        kernel, stride = (conv.kernel_size[0], conv.kernel_size[1]), min(2, conv.stride[0])
-        groups = 1 if conv.groups == 1 else outputs
-        shrunk = min(1.0, math.sqrt(MOST_PIXELS / (height * width)))
-        measured = max(1, round(height * shrunk)), max(1, round(width * shrunk))
-        return ConvCall(kernel, stride, groups, *measured, inputs, outputs), height * width / math.prod(measured)
+    @cached_property
+    def times(self) -> StepTimes:
+        """What single steps take."""
+        if self.table is None:
+            raise ValueError("a predicted runtime takes the table of a device")
+        return StepTimes(self.table)
 
     def conv_ms(self, name: str, inputs: int, outputs: int) -> float:
-        """Return what a convolution takes alone with so many channels; linear between measured counts."""
-        key = name, inputs, outputs
-        if key not in self.known:
-            self.known[key] = self._interpolated(name, inputs, outputs) if inputs and outputs else 0.0
-        return self.known[key]
+        """Return what a convolution with its activation takes with so many channels."""
+        place = self.places[name]
+        return self.times.conv_ms(self.graph.conv(place.node), place.read_size, place.activation, inputs, outputs)
 
-    def _interpolated(self, name: str, inputs: int, outputs: int) -> float:
-        """Return the mean of the measured counts around, each the more the nearer it is."""
-        assert self.table is not None
-        conv = self.graph.conv(self.places[name][0])
-        total = 0.0
-        for written, share in around(outputs, conv.out_channels):
-            # What a depthwise convolution reads it writes.
-            reads = [(written, 1.0)] if conv.groups > 1 else around(inputs, conv.in_channels)
-            for read, share_read in reads:
-                call, times = self.call(name, read, written)
-                total += share * share_read * times * self.table.conv_ms(call)
-        return total
-
-    def grid(self, liveness: ChannelLiveness) -> Iterator[ConvCall]:
-        """Yield the calls that plans will ask for: all pairs of counts of every kind of convolution.
+    def grid(self, liveness: ChannelLiveness) -> Iterator[Step]:
+        """Yield the steps that plans will ask for, once each.
 
         Measured together they take a fraction of the time that they would take one by one.
         """
+        yield from dict.fromkeys(self._grid(liveness))
+
+    def _grid(self, liveness: ChannelLiveness) -> Iterator[Step]:
         for name, inputs, outputs in self.counts(liveness):
-            depthwise = self.graph.conv(self.places[name][0]).groups > 1
-            for outputs_left in counts_up_to(outputs):
-                for inputs_left in [outputs_left] if depthwise else counts_up_to(inputs):
-                    yield self.call(name, inputs_left, outputs_left)[0]
+            place = self.places[name]
+            conv = self.graph.conv(place.node)
+            yield from calls_of(conv, place.read_size, place.activation, inputs, outputs)
+            if conv.groups == 1 and self._is_shared(name):
+                yield from parts_of("read", shrunk(place.read_size)[0], conv.in_channels)
+        for total in self.totals:
+            channels = self.graph.operators[total.node].channels
+            yield from parts_of("sum", shrunk(self.size(total.node))[0], channels)
+
+    def _is_shared(self, name: str) -> bool:
+        """Return whether others read what a convolution reads, so that it may hold more than this one keeps."""
+        source = self.graph.operators[self.places[name].node].operands[0]
+        return sum(not reads_size(reader) for reader in source.users) > 1
 
     @cached_property
     def _filters(self) -> dict[str, tuple[int, bool, bool]]:
         """Per convolution the pixels of its kernel, whether it is depthwise, and whether it has a bias."""
-        convs = {name: self.graph.conv(node) for name, (node, _, _) in self.places.items()}
+        convs = {name: self.graph.conv(place.node) for name, place in self.places.items()}
         return {
             name: (conv.kernel_size[0] * conv.kernel_size[1], conv.groups > 1, conv.bias is not None)
             for name, conv in convs.items()
@@ -144,32 +146,62 @@ class Costs:
         total = 0
         for name, inputs, outputs in self.counts(liveness):
             kernel, depthwise, _ = self._filters[name]
-            _, _, (height, width) = self.places[name]
+            height, width = self.places[name].size
             total += kernel * (1 if depthwise else inputs) * outputs * height * width
         return float(total)
 
     def _activations(self, liveness: ChannelLiveness) -> float:
         """Return the number of elements that convolutions write."""
-        sizes = ((self.places[name][2], outputs) for name, _, outputs in self.counts(liveness))
+        sizes = ((self.places[name].size, outputs) for name, _, outputs in self.counts(liveness))
         return float(sum(height * width * outputs for (height, width), outputs in sizes))
 
     def _runtime(self, liveness: ChannelLiveness) -> float:
-        """Return the predicted milliseconds: convolutions by the table, the rest by the elements that they write."""
-        if self.table is None:
-            raise ValueError("a predicted runtime takes the table of a device")
-        convs, elements = self.runtimes(liveness)
-        return convs + self.weight * elements
+        """Return the predicted milliseconds: steps by the table, the rest by the elements that it writes."""
+        return self.steps_ms(liveness) + self.element_ms * sum(self.elements(liveness))
 
-    def runtimes(self, liveness: ChannelLiveness) -> tuple[float, float]:
-        """Return the milliseconds of all convolutions, each alone, and of all elementwise operators, each alone."""
-        assert self.table is not None
-        convs = sum(self.conv_ms(*counts) for counts in self.counts(liveness))
-        return convs, sum(self.table.elements_ms(elements) for elements in self.elements(liveness))
+    def steps_ms(self, liveness: ChannelLiveness) -> float:
+        """Return the milliseconds of all steps, each in the way that is the cheapest for it.
 
-    def calibrated(self, liveness: ChannelLiveness, whole: Callable[[], Callable[[], Tensor]]) -> "Costs":
+        A convolution reads the channels that it keeps through a slice, or all that the tensor has with weights of zero;
+        and so it writes.
+        """
+        added, total_ms = self._added(liveness)
+        for name, inputs, outputs in self.counts(liveness):
+            place = self.places[name]
+            conv = self.graph.conv(place.node)
+            if conv.groups > 1:
+                total_ms += self.conv_ms(name, inputs, outputs)
+                continue
+            width = max(inputs, held(liveness, self.graph.operators[place.node].operands[0]))
+            sliced_ms = self.times.part_ms("read", place.read_size, width, inputs, conv.in_channels)
+            reads = {inputs: sliced_ms, width: 0.0}
+            writes = added.get(name, {outputs: 0.0})
+            total_ms += min(
+                self.conv_ms(name, read, written) + read_ms + written_ms
+                for read, read_ms in reads.items()
+                for written, written_ms in writes.items()
+            )
+        return total_ms
+
+    def _added(self, liveness: ChannelLiveness) -> tuple[dict[str, dict[int, float]], float]:
+        """Return what sums take: per convolution that is added to one by how much of it it writes, and all else."""
+        by_conv: dict[str, dict[int, float]] = {}
+        others_ms = 0.0
+        for total in self.totals:
+            width, terms = total.added(liveness)
+            size, most = self.size(total.node), self.graph.operators[total.node].channels
+            for term, count in terms:
+                ms = {each: self.times.part_ms("sum", size, width, each, most) for each in {count, width}}
+                if term.conv is None:
+                    others_ms += ms[count]
+                else:
+                    by_conv[term.conv] = ms
+        return by_conv, others_ms
+
+    def calibrated(self, liveness: ChannelLiveness, whole: Prepare) -> "Costs":
         """Return costs that predict what a whole network really takes.
 
-        Beside the convolutions tensors are made, laid out and freed, which takes the longer the more they hold.
+        What its steps do not account for is spread over all other operators, by the elements that they write.
 
         Args:
             liveness: What is left of the network.
@@ -178,41 +210,27 @@ class Costs:
         assert self.table is not None
         self.table.measure(self.grid(liveness))
         (whole_ms,) = self.table.beside_anchor([whole])
-        convs, elements = self.runtimes(liveness)
-        return replace(self, weight=max(1.0, (whole_ms - convs) / elements)) if elements else self
+        elements = sum(self.elements(liveness))
+        return replace(self, element_ms=max(0.0, whole_ms - self.steps_ms(liveness)) / elements) if elements else self
+
+    @cached_property
+    def _in_steps(self) -> frozenset[fx.Node]:
+        """The operators that are parts of steps."""
+        activations = (activation_of(self.graph, place.node)[0] for place in self.places.values())
+        sums = (node for total in self.totals for node in total.chain)
+        return frozenset(node for node in (*activations, *sums) if node is not None)
 
     def elements(self, liveness: ChannelLiveness) -> Iterator[int]:
-        """Yield what each elementwise operator that is left works on."""
+        """Yield what each operator that belongs to no step and is left works on."""
         for node, operator in self.graph.operators.items():
             works_through = operator.traits.works_through
-            if works_through == "nothing":
+            if works_through == "nothing" or node in self._in_steps:
                 continue
             tensors = (node, *operator.operands) if works_through == "narrowest" else (node,)
-            channels = min(int(liveness.stored(tensor).sum()) for tensor in tensors)
+            channels = min(held(liveness, tensor) for tensor in tensors)
             if channels:
                 height, width = self.size(node)
                 yield channels * height * width
-
-
-def counts_up_to(most: int) -> tuple[int, ...]:
-    """Return the counts that are measured on a side of `most` channels: few, evenly apart, and `most`."""
-    if most <= QUANTUM:
-        return tuple(range(1, most + 1))
-    step = QUANTUM * 2 ** max(0, math.ceil(math.log2(most / QUANTUM / _GRID)))
-    return (*range(step, most, step), most)
-
-
-def around(count: int, most: int) -> list[tuple[int, float]]:
-    """Return the measured counts around one, with their weights in a linear interpolation.
-
-    The count is rounded up to the quantum first, as the device does.
-    """
-    measured = counts_up_to(most)
-    rounded = count if most <= QUANTUM else min(most, -(-count // QUANTUM) * QUANTUM)
-    above = next(each for each in measured if each >= rounded)
-    below = max((each for each in measured if each <= rounded), default=above)
-    share = (rounded - below) / (above - below) if above > below else 1.0
-    return [(below, 1 - share), (above, share)] if 0 < share < 1 else [(above, 1.0)]
 
 
 _METRICS: dict[Metric, Callable[[Costs, ChannelLiveness], float]] = {

@@ -1,34 +1,47 @@
-"""What a convolution costs on this device by its channel counts, measured once and remembered in a file.
+"""What a step of a network costs on this device by its channel counts, measured once and remembered in a file.
 
-The latency rises in steps: 33 channels may take twice the time of 32, and 48 no more than 33. Pruning that counts
-channels instead of steps makes a network smaller and not faster.
+A step is a convolution with its activation, a slice of channels that one reads, or a sum that one is added to. The
+latency rises in steps of counts: 33 channels may take twice the time of 32, and 48 no more than 33; and what a slice or
+a sum over a part of the channels costs depends on the engine: nothing, or a copy or two. Pruning that counts channels
+instead makes a network smaller and not faster.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-import torch
-from torch import Tensor
-from torch.nn import functional as F
+from torch import nn
 
+from prune.rewrite.layers import Accumulate, ContiguousSlice
+from prune.selection.framed import Framed, work_of
 from sr.errors import InputError
+from sr.measure.target import Target
 from sr.measure.timing import best_ms
-from sr.measure.timing_cache import Prepare, TimeWorks, TimingCache, Timings, cache_path, place
+from sr.measure.timing_cache import Prepare, TimeWorks, TimingCache, Timings, Work, cache_path, place
 from sr.progress import Report, no_report
 
 # A count stays only where the next one kept costs more than this share above it.
 WORTH = 0.03
-# Sizes with the names of their figures. No single line: from little but the call itself, through the caches, to tensors
-# so large that the allocator asks the system for each anew, which costs several times the operator.
-ELEMENTS = {size: f"elements {size}" for size in (2**12, 2**16, 2**19, 2**21, 3 * 2**21, 2**24)}
+# What a step takes of the time that it takes with its frame, at the least: the difference of two times may be none.
+LEAST_SHARE = 0.02
+# What a step may end in, for a number of channels; slopes do not matter.
+ACTIVATIONS: dict[str, Callable[[int], nn.Module]] = {
+    "": lambda _: nn.Identity(),
+    "ReLU": lambda _: nn.ReLU(),
+    "LeakyReLU": lambda _: nn.LeakyReLU(0.1),
+    "PReLU": nn.PReLU,
+    "ReLU6": lambda _: nn.ReLU6(),
+    "SiLU": lambda _: nn.SiLU(),
+    "GELU": lambda _: nn.GELU(),
+    "Hardswish": lambda _: nn.Hardswish(),
+    "Tanh": lambda _: nn.Tanh(),
+}
 
 
 @dataclass(frozen=True)
 class ConvCall:
-    """One call of a convolution on one picture; its padding is kernel // 2, and without channels it costs nothing.
+    """A convolution of one picture, with its activation; padding is kernel // 2, and without channels it is nothing.
 
     Attributes:
         kernel: Height and width, in pixels.
@@ -38,6 +51,7 @@ class ConvCall:
         width: Of the input, in pixels.
         inputs: How many channels it reads, 0 or more.
         outputs: How many it writes, 0 or more.
+        activation: A key of ACTIVATIONS.
 
     Raises:
         InputError: Outside these constraints.
@@ -50,6 +64,7 @@ class ConvCall:
     width: int
     inputs: int
     outputs: int
+    activation: str = ""
 
     def __post_init__(self) -> None:
         sides = (*self.kernel, self.height, self.width)
@@ -57,6 +72,8 @@ class ConvCall:
             raise InputError(f"a convolution has sides of 1 or more, a stride of 1 or 2 and counts from 0, got {self}")
         if self.groups != 1 and not (self.empty or self.groups == self.inputs == self.outputs):
             raise InputError(f"a convolution has 1 group, or is depthwise: groups = inputs = outputs, got {self}")
+        if self.activation not in ACTIVATIONS:
+            raise InputError(f"a convolution's activation is one of {', '.join(ACTIVATIONS)}, got {self.activation!r}")
 
     @property
     def empty(self) -> bool:
@@ -64,19 +81,98 @@ class ConvCall:
         return self.inputs == 0 or self.outputs == 0
 
     @property
+    def frames(self) -> tuple["Frame", "Frame"]:
+        """What its input comes from and its output goes to."""
+        before = Frame(self.height, self.width, self.inputs)
+        behind = replace(before, height=-(-self.height // self.stride), width=-(-self.width // self.stride))
+        return before, replace(behind, channels=self.outputs)
+
+    @property
+    def key(self) -> str:
+        """The name under which its milliseconds, those of its frame included, are remembered."""
+        kernel, picture = "x".join(map(str, self.kernel)), f"{self.height}x{self.width}"
+        counts = f"{self.inputs} to {self.outputs} {self.activation}".strip()
+        return f"conv {kernel} stride {self.stride} groups {self.groups} {picture} {counts}"
+
+    def module(self) -> nn.Module:
+        """Return it with its frame."""
+        padding = (self.kernel[0] // 2, self.kernel[1] // 2)
+        conv = nn.Conv2d(self.inputs, self.outputs, self.kernel, self.stride, padding, groups=self.groups)
+        step = nn.Sequential(conv, ACTIVATIONS[self.activation](self.outputs))
+        return Framed(step, [self.inputs], self.outputs)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A tensor between two 1x1 convolutions: half of what that takes belongs to each end of a step.
+
+    Attributes:
+        height: In pixels.
+        width: In pixels.
+        channels: How many, 1 or more.
+    """
+
+    height: int
+    width: int
+    channels: int
+
+    @property
     def key(self) -> str:
         """The name under which its milliseconds are remembered."""
-        kernel, picture = "x".join(map(str, self.kernel)), f"{self.height}x{self.width}"
-        return f"conv {kernel} stride {self.stride} groups {self.groups} {picture} {self.inputs} to {self.outputs}"
+        return f"frame {self.height}x{self.width} {self.channels}"
+
+    def module(self) -> nn.Module:
+        """Return the two convolutions."""
+        return Framed(nn.Identity(), [self.channels], self.channels)
+
+
+@dataclass(frozen=True)
+class Part:
+    """The first channels of a wider tensor: read as a slice, or added to in the sum.
+
+    Attributes:
+        kind: Which of both.
+        height: Of the tensor, in pixels.
+        width: Of the tensor, in pixels.
+        channels: How many the tensor has.
+        count: How many of them are meant, 1 or more.
+    """
+
+    kind: str
+    height: int
+    width: int
+    channels: int
+    count: int
+
+    @property
+    def frames(self) -> tuple[Frame, ...]:
+        """What comes in and goes out: one frame per two of these ends."""
+        wide, narrow = (Frame(self.height, self.width, channels) for channels in (self.channels, self.count))
+        return (wide, narrow) if self.kind == "read" else (wide, wide, narrow)
+
+    @property
+    def key(self) -> str:
+        """The name under which its milliseconds, those of its frame included, are remembered."""
+        return f"{self.kind} {self.height}x{self.width} {self.count} of {self.channels}"
+
+    def module(self) -> nn.Module:
+        """Return it with its frame."""
+        if self.kind == "read":
+            return Framed(ContiguousSlice(0, self.count), [self.channels], self.count)
+        places = [range(self.channels), range(self.count)]
+        total = Accumulate(self.channels, places, base=0, in_place=True)
+        return Framed(total, [self.channels, self.count], self.channels)
+
+
+Step = ConvCall | Part
 
 
 class CostTable:
-    """The costs of convolutions on one device, in one dtype and memory format; measured when first asked for.
+    """The costs of steps on one target, in one memory format; measured when first asked for.
 
     Args:
-        device: Where they are measured.
-        dtype: A key of `sr.deployment.DTYPES`.
-        memory_format: A key of `sr.measure.latency.MEMORY_FORMATS`.
+        target: Where they are measured, in which engine and dtype.
+        memory_format: A key of `sr.memory_format.MEMORY_FORMATS`.
         path: Where they are remembered; None for nowhere. A file of other conditions (processor, versions, threads,
             ...) is replaced.
         report: Gets a line that says so.
@@ -88,43 +184,43 @@ class CostTable:
 
     def __init__(
         self,
-        device: torch.device,
-        dtype: str,
+        target: Target,
         memory_format: str,
         path: Path | None,
         report: Report = no_report,
         time_works: TimeWorks = best_ms,
     ) -> None:
+        self.target = target
         self.table = TimingCache(
-            "convolution costs", device, dtype, path, memory_format=memory_format, report=report, time_works=time_works
-        )
+            "latency steps", target.device, target.dtype, path, memory_format=memory_format, engine=target.engine,
+            report=report, time_works=time_works,
+        )  # fmt: skip
 
     @property
     def figures(self) -> Timings:
         """What is known so far."""
         return self.table.timings
 
-    def conv_ms(self, call: ConvCall) -> float:
-        """Return the milliseconds of a call, 0 for an empty one; measured where it is not known yet."""
-        if call.empty:
+    def ms(self, step: Step) -> float:
+        """Return the milliseconds of a step without its frame, 0 for an empty one; measured where not known yet."""
+        if isinstance(step, ConvCall) and step.empty:
             return 0.0
-        self.measure([call])
-        return self.table.ms(call.key)
+        self.measure([step])
+        with_frame = self.table.ms(step.key)
+        frames = sum(self.table.ms(frame.key) for frame in step.frames) / 2
+        return max(with_frame - frames, LEAST_SHARE * with_frame)
 
-    def measure(self, calls: Iterable[ConvCall]) -> None:
-        """Measure those calls that are not known yet, side by side: cheaper and more even than one by one."""
-        self.table.measure({call.key: partial(self._conv, call) for call in calls if not call.empty})
+    def measure(self, steps: Iterable[Step]) -> None:
+        """Measure those steps that are not known yet, side by side: cheaper and more even than one by one."""
+        there = [step for step in steps if not (isinstance(step, ConvCall) and step.empty)]
+        works: dict[str, Prepare] = {}
+        for each in (*there, *(frame for step in there for frame in step.frames)):
+            works[each.key] = partial(self._work, each)
+        self.table.measure(works)
 
-    def elements_ms(self, elements: int) -> float:
-        """Return the milliseconds of an elementwise operator that makes a new tensor of so many elements.
-
-        Straight between a few measured sizes, and in proportion above the largest.
-        """
-        if elements == 0:
-            return 0.0
-        self.table.measure({key: partial(self._elementwise, count) for count, key in ELEMENTS.items()})
-        within = np.interp(elements, list(ELEMENTS), [self.table.ms(key) for key in ELEMENTS.values()])
-        return float(within) * max(1.0, elements / max(ELEMENTS))
+    def unknown(self, steps: Iterable[Step]) -> int:
+        """Return how many of these steps are not known yet."""
+        return sum(not self.table.knows(step.key) for step in steps)
 
     def save(self) -> None:
         """Write the table to its file, where it has one; raises InputError where that cannot be written."""
@@ -134,17 +230,12 @@ class CostTable:
         """Return the milliseconds of other work at the speed of the table's own figures; nothing is remembered."""
         return self.table.beside_anchor(prepare)
 
-    def _conv(self, call: ConvCall) -> Callable[[], Tensor]:
-        """Return a run of a call with a bias, on random content."""
-        picture = self.table.random(1, call.inputs, call.height, call.width)
-        weight = self.table.random(call.outputs, call.inputs // call.groups, *call.kernel)
-        bias, padding = self.table.random(call.outputs), (call.kernel[0] // 2, call.kernel[1] // 2)
-        return lambda: F.conv2d(picture, weight, bias, call.stride, padding, groups=call.groups)
-
-    def _elementwise(self, elements: int) -> Callable[[], Tensor]:
-        """Return a run of an elementwise operator over so many elements."""
-        values = self.table.random(elements)
-        return lambda: F.leaky_relu(values, 0.05)
+    def _work(self, step: Step | Frame) -> Work:
+        """Return a run of a step with its frame, on random content."""
+        module = step.module()
+        assert isinstance(module, Framed)
+        picture = self.table.random(1, 3, step.height, step.width)
+        return work_of(module, self.target, self.table.memory_format, [picture] * len(module.before))
 
 
 def worth_having(costs: Mapping[int, float]) -> tuple[int, ...]:
@@ -159,6 +250,6 @@ def worth_having(costs: Mapping[int, float]) -> tuple[int, ...]:
     return tuple(reversed(kept))
 
 
-def default_path(device: torch.device, dtype: str, memory_format: str) -> Path:
-    """Return where the costs of this processor are remembered: a file in the user's cache folder."""
-    return cache_path("latency-steps", place(device, dtype, memory_format))
+def default_path(target: Target, memory_format: str) -> Path:
+    """Return where the costs on this processor are remembered: a file in the user's cache folder."""
+    return cache_path("latency-steps", place(target.device, target.dtype, memory_format, target.engine))

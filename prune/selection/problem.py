@@ -13,8 +13,9 @@ from prune.graph.liveness import ChannelLiveness, channel_liveness, everything
 from prune.graph.operators.operator import Channels
 from prune.graph.plan import Kept, Side
 from prune.scoring.sites import shown_components
-from prune.selection.costs import Costs, counts_up_to
+from prune.selection.costs import Costs
 from prune.selection.latency_steps import worth_having
+from prune.selection.step_times import counts_up_to
 from sr.errors import InputError
 
 Scores = Sequence[NDArray[np.float64]]
@@ -139,7 +140,7 @@ class Problem:
             return (*range(units, 0, -step), 0)
         member = max(group.members, key=self._dense_ms)
         name, kept = member.conv, self._everything[member.conv]
-        depthwise = self.costs.graph.conv(self.costs.places[name][0]).groups > 1
+        depthwise = self.costs.graph.conv(self.costs.places[name].node).groups > 1
         costs = {}
         for count in counts_up_to(units):
             # A part of a concatenation is judged as if all parts had its share.

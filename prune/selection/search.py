@@ -2,6 +2,7 @@
 
 import heapq
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -12,7 +13,11 @@ from prune.selection.moves import moves, raised, saving_of
 from prune.selection.ordering import common_order
 from prune.selection.problem import Problem
 from prune.selection.state import State, state_of
+from prune.selection.ties import Grouping
 from sr.errors import InputError
+
+# Scores within this share of each other are equal.
+_EQUAL = 1e-9
 
 
 def drop(problem: Problem, alive: Sequence[Channels]) -> State:
@@ -52,6 +57,51 @@ def fill(problem: Problem, state: State) -> State:
             if higher is not None:
                 state, grown = higher, True
     return state
+
+
+def selected(problem: Problem, alive: Sequence[Channels], groupings: Sequence[Grouping]) -> list[Channels]:
+    """Return what is kept within the limits: by the problem's groups, or tied as loses less of the score.
+
+    Args:
+        problem: Its groups are sites where there are groupings.
+        alive: Per group the units to begin with.
+        groupings: How the sites may be tied, the fewest choices first; none for the problem's groups alone.
+
+    Raises:
+        InputError: Where the limits cannot be met.
+    """
+    if not groupings:
+        return fill(problem, drop(problem, alive)).alive
+    found: list[tuple[float, list[Channels]]] = []
+    for grouping in groupings:
+        tied = replace(problem, groups=grouping.groups, given_scores=grouping.scores(problem.given_scores))
+        try:
+            state = fill(tied, drop(tied, grouping.alive(alive)))
+        except InputError:
+            # What one choice leaves too little of another may not.
+            if grouping is groupings[-1] and not found:
+                raise
+            continue
+        found.append((_lost(problem, state), grouping.alive_sites(state.alive)))
+    least = min(lost for lost, _ in found)
+    return next(units for lost, units in found if lost <= least * (1 + _EQUAL))
+
+
+def _lost(problem: Problem, state: State) -> float:
+    """Return the score of all sites' units that are gone.
+
+    The gates before, between and behind the convolutions of a branch that ended all tell of one loss: those of one side
+    are enough, as in `moves.lost`.
+    """
+    total, ended = 0.0, {"inputs": 0.0, "outputs": 0.0}
+    for group, score, units in zip(problem.groups, problem.scores, problem.present(state.liveness), strict=True):
+        (member,) = group.members
+        gone = float(score[~units].sum())
+        if state.liveness.kept[member.conv].outputs:
+            total += gone
+        else:
+            ended[member.side] += gone
+    return total + (min(ended.values()) or max(ended.values()))
 
 
 def plan_of(problem: Problem, alive: Sequence[Channels]) -> Plan:

@@ -65,3 +65,12 @@ def test_a_record_that_is_none_is_named(content: str, checkpoint: Path, tmp_path
     (asked.out / "asked.json").write_text(content)
     with pytest.raises(InputError, match="does not say what was asked for"):
         begin(checkpoint, replace(asked, resume=True))
+
+
+def test_going_on_takes_the_engine_that_it_began_with(checkpoint: Path, tmp_path: Path) -> None:
+    asked = config(tmp_path)
+    keep(asked.folder, begin(checkpoint, asked) | {"engine": "openvino"})
+    assert begin(checkpoint, replace(asked, resume=True))["engine"] == "openvino"
+    assert begin(checkpoint, replace(asked, engine="openvino", resume=True))["engine"] == "openvino"
+    with pytest.raises(InputError, match=r"holds another pruning \(--engine was openvino\)"):
+        begin(checkpoint, replace(asked, engine="torch", resume=True))

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from baselines import build
 from prune.compare import compared, contender, dense_contender, fine_tuned, layers_of
@@ -44,9 +45,14 @@ RECIPE = Recipe(steps=24, batch=2, patch=8, precision="float32", memory_format="
 LR = torch.rand(1, 3, 14, 11, generator=torch.Generator().manual_seed(1))
 
 
-def by_elements(works: Sequence[Callable[[], torch.Tensor]], _device: torch.device) -> list[float]:
-    """Time works by the elements that each gives, so that no clock decides."""
-    return [1e-3 * work().numel() for work in works]
+def by_multi_adds(works: Sequence[Callable[[], object]], _device: torch.device) -> list[float]:
+    """Time works by what they multiply, so that no clock decides."""
+    times = []
+    for work in works:
+        with FlopCounterMode(display=False) as counter:
+            work()
+        times.append(1e-6 * (1 + counter.get_total_flops()))
+    return times
 
 
 def noise() -> Pairs:
@@ -66,12 +72,12 @@ def graph() -> Graph:
 
 @cache
 def begun() -> Setup:
-    costs = Costs(graph(), (24, 24), CostTable(CPU, "float32", "contiguous", None, time_works=by_elements))
+    costs = Costs(graph(), (24, 24), CostTable(TARGET, "contiguous", None, time_works=by_multi_adds))
     tensors = {name: tensor.clone() for name, tensor in graph().module.state_dict().items()}
     schedule = Schedule(rounds=1, tick_steps=2, tock_steps=2, batch=2, patch=8)
     return Setup(
         graph(), tensors, everything(graph()), costs, {"params": 0.5 * costs.dense["params"]}, schedule, PAIRS, PAIRS,
-        TARGET, Measurer(TARGET, "contiguous", by_elements), timing=Timing(side_by_side=BRIEF),
+        TARGET, Measurer(TARGET, "contiguous", by_multi_adds), timing=Timing(side_by_side=BRIEF),
     )  # fmt: skip
 
 

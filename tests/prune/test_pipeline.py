@@ -13,6 +13,7 @@ import pytest
 import torch
 from PIL import Image
 from skimage import data
+from torch.utils.flop_counter import FlopCounterMode
 
 from prune import setup
 from prune.config import PruneConfig
@@ -36,12 +37,17 @@ ROUNDING = torch.finfo(torch.float32).eps * 19 * 8 * 9
 METHODS = ("per-layer-shared", "group", "magnitude")
 
 
-def by_elements(works: Sequence[Callable[[], torch.Tensor]], _device: torch.device) -> list[float]:
-    """Time works by the elements that each gives, so that no clock decides."""
-    return [1e-3 * work().numel() for work in works]
+def by_multi_adds(works: Sequence[Callable[[], object]], _device: torch.device) -> list[float]:
+    """Time works by what they multiply, so that no clock decides."""
+    times = []
+    for work in works:
+        with FlopCounterMode(display=False) as counter:
+            work()
+        times.append(1e-6 * (1 + counter.get_total_flops()))
+    return times
 
 
-TIMING = Timing(BRIEF, BRIEF, by_elements)
+TIMING = Timing(BRIEF, BRIEF, by_multi_adds)
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +67,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def asked(folder: Path, out: Path, **changes: Any) -> PruneConfig:
     short = PruneConfig(
         rounds=2, tick_steps=2, tock_steps=2, fine_tune_steps=2, batch=2, patch=8, lr_size=(24, 24), device="cpu",
-        data=folder / "train", val=folder / "val", out=out,
+        engine="torch",        data=folder / "train", val=folder / "val", out=out,
     )  # fmt: skip
     return replace(short, **changes)
 
@@ -240,3 +246,19 @@ def test_broken_checkpoints_are_one_line(folder: Path, tmp_path: Path) -> None:
     tensors = {key: tensor for key, tensor in content["tensors"].items() if key != name}
     torch.save(content | {"tensors": tensors}, path)
     assert f"{path}: its tensors are not those of its description" in refused(path, config)
+
+
+def test_a_pruning_in_an_engine_ships_its_file(folder: Path, tmp_path: Path) -> None:
+    config = limited(folder, tmp_path / "out", engine="onnxruntime", methods=("per-layer",))
+    told: list[Event] = []
+    result = prune(folder / "hcsrn.pth", config, report=told.append, timing=TIMING)
+    assert any("ms dense in onnxruntime, float32" in event.text for event in told if isinstance(event, Message))
+    assert {outcome.measurement.conditions.engine for outcome in result.outcomes} == {"onnxruntime"}
+    assert result.shipped.file == "network-24x24.onnx"
+    assert (result.folder / "network-24x24.onnx").is_file()
+    written = json.loads((result.folder / "results.json").read_text())
+    assert (written["engine"], written["precision"]) == ("onnxruntime", "float32")
+    assert written["shipped"]["runtime"]["median_ms"] > 0
+    assert [line for line in written["verdict"] if line.startswith("shipped: network-24x24.onnx takes")]
+    assert "picture in onnxruntime, float32" in (result.folder / "page.html").read_text()
+    assert json.loads((result.folder / "asked.json").read_text())["engine"] == "onnxruntime"

@@ -76,7 +76,7 @@ def test_page_is_self_contained_and_escapes_what_it_shows(html_page: str) -> Non
     assert "<code>python -m prune.run &lt;a&gt;</code>" in html_page
     assert "<p>a &lt;note&gt;</p>" in html_page
     assert "<p>per-layer (blended): 2.13 times faster (141 ms against 300 ms)" in html_page
-    assert "255x170 picture in float32" in html_page
+    assert "255x170 picture in torch, float32" in html_page
 
 
 def test_page_tables_hold_every_figure(html_page: str) -> None:

@@ -9,6 +9,7 @@ import pytest
 import torch
 from PIL import Image
 from skimage import data
+from torch.utils.flop_counter import FlopCounterMode
 
 from prune.config import PruneConfig
 from prune.setup import FLOOR_ROUNDS, FLOOR_STEP, Setup, Timing, fine_tuning, set_up
@@ -21,12 +22,17 @@ BRIEF = Protocol(seconds=0.0, minimum_runs=3, idle_seconds=0.0)
 DESCRIPTION = Description("baseline", {"name": "hcsrn", "num_feat": 8, "num_block1": 1, "num_block2": 1})
 
 
-def by_elements(works: Sequence[Callable[[], torch.Tensor]], _device: torch.device) -> list[float]:
-    """Time works by the elements that each gives, so that no clock decides."""
-    return [1e-3 * work().numel() for work in works]
+def by_multi_adds(works: Sequence[Callable[[], object]], _device: torch.device) -> list[float]:
+    """Time works by what they multiply, so that no clock decides."""
+    times = []
+    for work in works:
+        with FlopCounterMode(display=False) as counter:
+            work()
+        times.append(1e-6 * (1 + counter.get_total_flops()))
+    return times
 
 
-TIMING = Timing(BRIEF, BRIEF, by_elements)
+TIMING = Timing(BRIEF, BRIEF, by_multi_adds)
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +52,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def asked(folder: Path, **changes: Any) -> PruneConfig:
     params = PruneConfig(
-        targets=("params",), batch=2, patch=8, lr_size=(24, 24), device="cpu", data=folder / "train",
+        targets=("params",), batch=2, patch=8, lr_size=(24, 24), device="cpu", engine="torch", data=folder / "train",
         val=folder / "val", learning_rate=0.5, seed=3,
     )  # fmt: skip
     return replace(params, **changes)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from baselines import build
 from prune.graph.liveness import channel_liveness, everything
@@ -25,7 +26,7 @@ CPU = torch.device("cpu")
 LR_SIZE = (16, 16)
 PIXELS = 16 * 16
 ALL = tuple(range(8))
-Works = Sequence[Callable[[], Tensor]]
+Works = Sequence[Callable[[], object]]
 
 
 class Branched(nn.Module):
@@ -64,14 +65,18 @@ Prepared = Callable[[int], list[float]]
 
 @dataclass(frozen=True)
 class Clock:
-    """Times works by how many they are, and notes the shapes of what each of them made."""
+    """Times works by how many they are, and notes what each of them multiplies."""
 
     prepared: Prepared
-    made: list[list[torch.Size]] = field(default_factory=list)
+    made: list[list[int]] = field(default_factory=list)
 
     def __call__(self, works: Works, device: torch.device) -> list[float]:
         assert device == CPU
-        self.made.append([work().shape for work in works])
+        self.made.append([])
+        for work in works:
+            with FlopCounterMode(display=False) as counter:
+                work()
+            self.made[-1].append(counter.get_total_flops() // 2)
         return self.prepared(len(works))
 
 
@@ -83,9 +88,9 @@ def falling(count: int) -> list[float]:
     return rising(count)[::-1]
 
 
-def measurer(prepared: Prepared | Clock = rising, *, dtype: str = "float32", layout: str = "contiguous") -> Measurer:
+def measurer(prepared: Prepared | Clock = rising) -> Measurer:
     clock = prepared if isinstance(prepared, Clock) else Clock(prepared)
-    return Measurer(Target(CPU, LR_SIZE, dtype), layout, clock)
+    return Measurer(Target(CPU, LR_SIZE), "contiguous", clock)
 
 
 def drawn_plan(graph: Graph, seed: int) -> Plan:
@@ -162,8 +167,11 @@ def test_an_exact_execution_computes_nothing_beyond_the_plan() -> None:
 def test_what_is_timed_is_the_convolution_between_both_tensors() -> None:
     clock = Clock(rising)
     chosen(branched_plan(reads=(1, 3, 4), writes=(0, 2)), clock)
-    # What reads writes all; what is added ends in the whole sum, by each of three accesses.
-    assert clock.made == [[torch.Size((1, 8, *LR_SIZE))] * 3] * 2
+    # By a slice of channels 1 to 4, the whole tensor, exactly three; and by 0 to 2, the whole, exactly two. Around them
+    # are 1x1 convolutions from and to three channels.
+    frame = [3 * 8 + 8 * 3, 3 * 8 + 3 * 8 + 8 * 3]
+    expected = [[count * 8 * 9 + frame[0] for count in (4, 8, 3)], [count * 8 * 9 + frame[1] for count in (3, 8, 2)]]
+    assert clock.made == [[PIXELS * each for each in side] for side in expected]
 
 
 def test_accesses_that_touch_the_same_channels_are_one() -> None:
@@ -234,7 +242,7 @@ def test_the_earlier_of_equals_is_kept(times: list[float], access: ChannelAccess
 
 def test_the_clock_of_the_device_times_every_work() -> None:
     little, much = torch.rand(1, 4, 16, 16), torch.rand(1, 64, 64, 64)
-    works: dict[ChannelAccess, Callable[[], Tensor]] = {"slice": much.exp, "gather": little.exp}
+    works: dict[ChannelAccess, Callable[[], object]] = {"slice": much.exp, "gather": little.exp}
     access, times = Measurer(Target(CPU, LR_SIZE), "contiguous").fastest(works)
     assert list(times) == ["slice", "gather"]
     assert 0 < times[access] <= min(times.values()) * (1 + WORTH)
@@ -247,16 +255,14 @@ def test_json_gives_a_choice_back_under_the_names_of_earlier_files() -> None:
     assert Choice.from_json(values) == choice
 
 
-@pytest.mark.parametrize("memory_format", ["contiguous", "channels_last"])
-def test_pictures_and_modules_are_as_they_will_be(memory_format: str) -> None:
-    asked = measurer(dtype="bfloat16", layout=memory_format)
-    pictures, conv = asked.pictures(8, (6, 5)), asked.placed(nn.Conv2d(8, 8, 3))
-    layout = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}[memory_format]
-    assert pictures.shape == (1, 8, 6, 5)
-    assert isinstance(conv, nn.Conv2d)
-    for tensor in (pictures, conv.weight):
-        assert tensor.dtype is torch.bfloat16
-        assert tensor.is_contiguous(memory_format=layout)
+@pytest.mark.parametrize("engine", ["torch", "onnxruntime"])
+def test_accesses_are_timed_in_the_engine_asked_for(engine: str) -> None:
+    timer = Measurer(Target(CPU, LR_SIZE, engine=engine), "contiguous")
+    plan = branched_plan(reads=(1, 3, 4), writes=(0, 2))
+    new, choices = choose_execution(plan, Costs(traced("branched"), LR_SIZE), timer)
+    assert [set(choice.ms) for choice in choices] == [{"slice", "fold", "gather"}] * 2
+    assert all(ms > 0 for choice in choices for ms in choice.ms.values())
+    assert new.execution["reads"].inputs == choices[0].access
 
 
 def test_a_picker_takes_all_a_contiguous_slice_or_an_index() -> None:

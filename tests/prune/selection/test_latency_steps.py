@@ -10,9 +10,21 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.utils.flop_counter import FlopCounterMode
 
-from prune.selection.latency_steps import ELEMENTS, WORTH, ConvCall, CostTable, default_path, worth_having
+from prune.selection.latency_steps import (
+    LEAST_SHARE,
+    WORTH,
+    ConvCall,
+    CostTable,
+    Part,
+    Step,
+    default_path,
+    worth_having,
+)
 from sr.errors import InputError
+from sr.measure.engines.registry import engine_of
+from sr.measure.target import Target
 from sr.measure.timing_cache import Timings
 
 CPU = torch.device("cpu")
@@ -33,15 +45,18 @@ calls = st.builds(
 )
 
 
-def by_elements(works: Sequence[Callable[[], torch.Tensor]], _device: torch.device) -> list[float]:
-    """Time works by the elements that each gives, so that no clock decides."""
-    return [1e-3 * work().numel() for work in works]
+def by_multi_adds(works: Sequence[Callable[[], object]], _device: torch.device) -> list[float]:
+    """Time works by what they multiply, so that no clock decides."""
+    times = []
+    for work in works:
+        with FlopCounterMode(display=False) as counter:
+            work()
+        times.append(1e-6 * (1 + counter.get_total_flops()))
+    return times
 
 
-def table(path: Path | None = None, **others: str) -> CostTable:
-    return CostTable(
-        CPU, others.get("dtype", "float32"), others.get("memory_format", "channels_last"), path, time_works=by_elements
-    )
+def table(path: Path | None = None, *, memory_format: str = "channels_last", engine: str = "torch") -> CostTable:
+    return CostTable(Target(CPU, engine=engine), memory_format, path, time_works=by_multi_adds)
 
 
 @given(costs)
@@ -87,7 +102,7 @@ def test_a_call_keeps_the_constraints_of_a_convolution(broken: dict[str, object]
 
 def test_an_empty_call_costs_nothing_and_is_not_measured() -> None:
     costs = table()
-    assert [costs.conv_ms(replace(SMALL, **{side: 0})) for side in ("inputs", "outputs")] == [0.0, 0.0]
+    assert [costs.ms(replace(SMALL, **{side: 0})) for side in ("inputs", "outputs")] == [0.0, 0.0]
     assert costs.figures == Timings()
 
 
@@ -96,36 +111,20 @@ def test_unknown_calls_are_measured_once_each(memory_format: str) -> None:
     costs = table(memory_format=memory_format)
     large = replace(SMALL, height=64, width=64, inputs=32, outputs=32)
     costs.measure([SMALL, large, SMALL])
-    assert costs.conv_ms(large) > 3 * costs.conv_ms(SMALL) > 0
-    assert list(costs.figures.ms) == [SMALL.key, large.key]
-
-
-@pytest.mark.parametrize(
-    ("call", "shape"),
-    [
-        (SMALL, (1, 8, 16, 12)),
-        (replace(SMALL, stride=2), (1, 8, 8, 6)),
-        (replace(SMALL, kernel=(3, 1), outputs=5), (1, 5, 16, 12)),
-        (replace(SMALL, kernel=(1, 1), inputs=1), (1, 8, 16, 12)),
-        (DEPTHWISE, (1, 8, 16, 12)),
-    ],
-)
-def test_what_is_timed_is_the_call(call: ConvCall, shape: tuple[int, ...]) -> None:
-    result = table(dtype="bfloat16")._conv(call)()
-    assert result.shape == shape
-    assert result.dtype == torch.bfloat16
-    assert result.is_contiguous(memory_format=torch.channels_last)
+    assert costs.ms(large) > 3 * costs.ms(SMALL) > 0
+    frames = [frame.key for call in (SMALL, large) for frame in call.frames]
+    assert set(costs.figures.ms) == {SMALL.key, large.key, *frames}
 
 
 def test_a_file_gives_back_what_was_measured(tmp_path: Path) -> None:
     path = tmp_path / "new folder" / "steps.json"
     first = table(path)
-    measured = {call: first.conv_ms(call) for call in (SMALL, DEPTHWISE)}
+    measured = {call: first.ms(call) for call in (SMALL, DEPTHWISE)}
     assert not path.exists()
     first.save()
     again = table(path)
     assert again.figures == first.figures
-    assert {call: again.conv_ms(call) for call in measured} == measured
+    assert {call: again.ms(call) for call in measured} == measured
     content = json.loads(path.read_text())
     assert content["threads"] == torch.get_num_threads()
     assert content["memory_format"] == "channels_last"
@@ -134,9 +133,40 @@ def test_a_file_gives_back_what_was_measured(tmp_path: Path) -> None:
 
 def test_a_remembered_call_is_not_measured_again(tmp_path: Path) -> None:
     known = table(tmp_path / "steps.json")
-    known.table.remember(Timings(anchor_ms=1.0, ms={SMALL.key: 123.0}))
+    frames = {frame.key: 3.0 for frame in SMALL.frames}
+    known.table.remember(Timings(anchor_ms=1.0, ms={SMALL.key: 123.0, **frames}))
     known.save()
-    assert table(tmp_path / "steps.json").conv_ms(SMALL) == 123.0
+    assert table(tmp_path / "steps.json").ms(SMALL) == 120.0
+
+
+def test_a_step_takes_a_share_of_its_frames_time_at_the_least() -> None:
+    known = table()
+    frames = {frame.key: 3.0 for frame in SMALL.frames}
+    known.table.remember(Timings(anchor_ms=1.0, ms={SMALL.key: 2.0, **frames}))
+    assert known.ms(SMALL) == LEAST_SHARE * 2.0
+
+
+@pytest.mark.parametrize("engine", ["torch", "onnxruntime"])
+@pytest.mark.parametrize(
+    ("step", "sides"),
+    [
+        (SMALL, (16, 12)),
+        (replace(SMALL, stride=2, activation="LeakyReLU"), (8, 6)),
+        (replace(SMALL, kernel=(3, 1), outputs=5, activation="PReLU"), (16, 12)),
+        (DEPTHWISE, (16, 12)),
+        (Part("read", 16, 12, 8, 3), (16, 12)),
+        (Part("sum", 16, 12, 8, 3), (16, 12)),
+        (Part("sum", 16, 12, 8, 8), (16, 12)),
+    ],
+)
+def test_what_is_timed_runs_in_the_engine_between_two_pictures(step: Step, sides: tuple[int, int], engine: str) -> None:
+    known = table(engine=engine, memory_format="contiguous")
+    module = step.module()
+    pictures = [torch.rand(1, 3, 16, 12)] * len(module.before)
+    runner = engine_of(known.target).prepare(module, known.target, pictures)
+    assert runner.run().shape == (1, 3, *sides)
+    torch.testing.assert_close(runner.run(), module(*pictures), atol=1e-5, rtol=1e-4)
+    assert isinstance(known._work(step)(), float)
 
 
 @given(calls, calls)
@@ -147,41 +177,25 @@ def test_two_calls_share_a_name_only_where_they_are_equal(one: ConvCall, other: 
 
 def test_a_broken_file_is_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "steps.json").write_text("[]")
-    with pytest.raises(InputError, match=r"steps\.json is no table of convolution costs; delete it"):
+    with pytest.raises(InputError, match=r"steps\.json is no table of latency steps; delete it"):
         table(tmp_path / "steps.json")
-
-
-def test_elements_cost_what_lies_between_the_measured_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("prune.selection.latency_steps.ELEMENTS", {100: "few", 1100: "many"})
-    costs = table()
-    costs.table.remember(Timings(anchor_ms=1.0, ms={"few": 1.0, "many": 3.0}))
-    assert [costs.elements_ms(count) for count in (0, 10, 600, 1100, 2200)] == [0.0, 1.0, 2.0, 3.0, 6.0]
-
-
-def test_elements_are_measured_once() -> None:
-    costs = table()
-    assert costs.elements_ms(2**24) > costs.elements_ms(2**18) > 0
-    assert set(costs.figures.ms) == set(ELEMENTS.values())
-    before = costs.figures
-    assert costs.elements_ms(2**12) == before.ms[ELEMENTS[2**12]]
-    assert costs.figures is before
 
 
 def test_the_default_file_lies_in_the_users_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    path = default_path(CPU, "float32", "contiguous")
+    path = default_path(Target(CPU), "contiguous")
     assert path.parent == tmp_path / "paretosr"
     assert path.name.startswith("latency-steps-")
     assert path.name.endswith("float32-contiguous.json")
-    assert path != default_path(CPU, "float32", "channels_last")
+    assert path != default_path(Target(CPU), "channels_last")
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    assert default_path(CPU, "float32", "contiguous") == tmp_path / "home" / ".cache" / "paretosr" / path.name
+    assert default_path(Target(CPU), "contiguous") == tmp_path / "home" / ".cache" / "paretosr" / path.name
 
 
 @needs_cuda
 def test_cuda_is_measured_by_events() -> None:
-    costs = CostTable(torch.device("cuda"), "float16", "channels_last", None)
+    costs = CostTable(Target(torch.device("cuda"), dtype="float16"), "channels_last", None)
     large = replace(SMALL, height=512, width=512, inputs=64, outputs=64)
     costs.measure([SMALL, large])
-    assert min(costs.conv_ms(large), costs.conv_ms(SMALL)) > 0
+    assert min(costs.ms(large), costs.ms(SMALL)) > 0

@@ -27,13 +27,14 @@ from prune.rewrite.layers import Accumulate, Gather, Spread
 from prune.rewrite.surgery import slim
 from prune.scoring.sites import gate_sites
 from prune.selection.costs import Costs
-from prune.selection.latency_steps import ELEMENTS, ConvCall, CostTable
+from prune.selection.latency_steps import ConvCall, CostTable
 from prune.selection.moves import raised
 from prune.selection.ordering import common_order
 from prune.selection.problem import Problem, Scores
 from prune.selection.search import drop, fill, plan_of
 from prune.selection.state import state_of
 from sr.errors import InputError
+from sr.measure.target import Target
 from sr.measure.timing_cache import Timings, place
 
 CPU = torch.device("cpu")
@@ -138,11 +139,12 @@ def stepped_ms(call: ConvCall) -> float:
 
 def prepared_table(graph: Graph, path: Path) -> CostTable:
     """Return a table that knows all that the network's plans may ask for, from a file: nothing is timed."""
-    dense = channel_liveness(graph, everything(graph))
-    convs = {call.key: stepped_ms(call) for call in Costs(graph, LR_SIZE).grid(dense)}
-    timings = Timings(1.0, convs | {key: size * 1e-10 for size, key in ELEMENTS.items()})
-    path.write_text(json.dumps({**place(CPU, "float32", "channels_last"), **timings.to_json()}))
-    return CostTable(CPU, "float32", "channels_last", path)
+    ms: dict[str, float] = {}
+    for step in Costs(graph, LR_SIZE).grid(channel_liveness(graph, everything(graph))):
+        ms[step.key] = stepped_ms(step) if isinstance(step, ConvCall) else 1e-9
+        ms |= {frame.key: 1e-12 for frame in step.frames}
+    path.write_text(json.dumps({**place(CPU, "float32", "channels_last"), **Timings(1.0, ms).to_json()}))
+    return CostTable(Target(CPU), "channels_last", path)
 
 
 @pytest.mark.parametrize("order", CHANNEL_ORDERS)
