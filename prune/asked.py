@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from prune.config import PruneConfig
-from sr.constraints import flag
+from sr.constraints import AUTO, flag
 from sr.errors import InputError
 from sr.files import make_folder, write_json
-from sr.measure.engine_choice import AUTO
 from sr.measure.target import parse_device
 
 _FILE = "asked.json"

@@ -40,7 +40,7 @@ class HybridBlock(nn.Module):
 
 def halved(x: Tensor) -> Tensor:
     """Return the mean of each 2x2 window of (n, c, h, w), the last row and column repeated where h and w are odd."""
-    if torch.compiler.is_exporting():
+    if torch.compiler.is_exporting() and not _are_known(*x.shape[2:]):
         # The same padding for all sizes, which the pool leaves out of even ones: no constraint on h and w to prove.
         return F.avg_pool2d(F.pad(x, (0, 1, 0, 1), mode="replicate"), 2)
     return F.avg_pool2d(x, 2, ceil_mode=True, count_include_pad=False)
@@ -48,11 +48,18 @@ def halved(x: Tensor) -> Tensor:
 
 def cropped(x: Tensor, height: int, width: int) -> Tensor:
     """Return the first rows and columns of (n, c, h, w), which has at least as many."""
+    if _are_known(height, width, *x.shape[2:]):
+        return x if tuple(x.shape[2:]) == (height, width) else x[:, :, :height, :width]
     if torch.compiler.is_exporting():
         # The exporter cannot prove that a slice of free sizes lies inside; indices it takes as they are.
         rows, columns = (torch.arange(size, device=x.device) for size in (height, width))
         return x.index_select(2, rows).index_select(3, columns)
     return x[:, :, :height, :width]
+
+
+def _are_known(*sizes: object) -> bool:
+    """Return whether sizes are numbers, as they are but in an export that leaves them free."""
+    return all(isinstance(size, int) for size in sizes)
 
 
 class _Stage(nn.Module):

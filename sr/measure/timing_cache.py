@@ -227,7 +227,7 @@ class TimingCache:
         memory_format = MEMORY_FORMATS[self.memory_format if len(shape) == 4 else "contiguous"]
         # Not Tensor.contiguous: it leaves a tensor of one channel as it is, which another layer would have laid out.
         # An engine takes float32 and has its own ways with other dtypes.
-        dtype = DTYPES[self.dtype] if self.engine == "torch" else torch.float32
+        dtype = DTYPES.get(self.dtype, torch.float32) if self.engine == "torch" else torch.float32
         laid_out = torch.empty(shape, dtype=dtype, device=self.device, memory_format=memory_format)
         return laid_out.copy_(values)
 
