@@ -89,7 +89,7 @@ def test_a_list_of_frames_implies_the_challenges_protocol(tmp_path):
         (["--lr-size", "10x10"], "got '10x10'"),
         (["--lr-sizes", "nowhere.csv"], "nowhere.csv"),
         (["--counts-only", "--html", "page.html"], "leave one of them out"),
-        (["--dtype", "int8"], "--dtype"),
+        (["--dtype", "int3"], "--dtype"),
         (["--engine", "ncnn"], "--engine must be auto, all"),
         (["--protocol", "fast"], "--protocol"),
     ],
