@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from torch import Tensor, nn
+from torch import nn
 
 import baselines
 from nas.evaluate import REFERENCE, Setup
@@ -24,6 +24,7 @@ from sr.measure.measurement import Measurement, measure
 from sr.measure.quality import Quality, bicubic_quality
 from sr.memory import fits
 from sr.progress import Message, Report, no_report
+from sr.quantization.calibration import calibration_pictures
 from sr.shipping import Shipped, judge, ship, subjects
 from sr.training.autotune import autotune, seconds_per_step
 from sr.training.fit import fit
@@ -33,8 +34,6 @@ from sr.training.trainer import TrainingFailedError
 _FINALISTS = 3
 _TRAINING_STATE = "training.state"
 _PASSES = 3
-# Training pictures that an int8 network is calibrated on.
-_CALIBRATION = 16
 _TRAININGS = 3
 # The challenge's baseline and winner, and the winner of the year before: what every newcomer is compared with.
 _RIVALS = ("msrresnet", "imdn", "rfdn")
@@ -184,7 +183,7 @@ def _train_and_ship_once(
     )  # fmt: skip
     network = deploy(fitted.network)
     save(folder / "network.pth", _as_checkpoint(network, finalist.trial, fitted.recipe, setup))
-    shipped = ship(network, setup.target, folder, _calibration(setup))
+    shipped = ship(network, setup.target, folder, calibration_pictures(setup.train))
     measurement, engines = _measure_shipped(shipped, network, setup, protocol)
     measurement = replace(measurement, quality=judge(shipped, network, val))
     bicubic = bicubic_quality(val, device)
@@ -193,11 +192,6 @@ def _train_and_ship_once(
     write_json(folder / "measurement.json", measurement.to_json() | more)
     state.unlink(missing_ok=True)
     return Chosen(finalist, fitted.recipe, measurement, bicubic, engines)
-
-
-def _calibration(setup: Setup) -> list[Tensor]:
-    """Return LR pictures (1, 3, h, w) in [0, 1] that an int8 network is calibrated on: the first to train on."""
-    return [setup.train.pair(index)[0].cpu() for index in range(min(_CALIBRATION, len(setup.train)))]
 
 
 def _measure_shipped(

@@ -1,7 +1,7 @@
 """What methods came to, as reports take it."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from prune.config import PER_LAYER
@@ -9,6 +9,7 @@ from sr.errors import InputError
 from sr.measure.latency import Runtime
 from sr.measure.measurement import Measurement
 from sr.measure.quality import Quality
+from sr.shipping import describe as describe_engines
 
 DENSE = "dense"
 
@@ -83,26 +84,28 @@ class Shipped:
     """The file of the engine that was asked for.
 
     Attributes:
-        file: Its name.
+        file: Its name, from the folder of results.
         engine: What runs it.
-        precision: What its convolutions really ran in.
-        runtime: Of the file.
-        difference: Its largest from the network in float32.
+        engines: Its runtime there, and that of the same network in every other engine that is installed, by name.
+        difference: The largest of ONNX from the network in torch.
     """
 
     file: str
     engine: str
-    precision: str
-    runtime: Runtime
+    engines: Mapping[str, Runtime]
     difference: float
 
     @property
-    def line(self) -> str:
+    def runtime(self) -> Runtime:
+        """The runtime of the file."""
+        return self.engines[self.engine]
+
+    @property
+    def lines(self) -> list[str]:
         """What is shipped, in plain words."""
-        return (
-            f"shipped: {self.file} takes {self.runtime.median_ms:.3g} ms in {self.engine}, {self.precision}; "
-            f"it differs from the network in float32 by at most {self.difference:.1e}"
-        )
+        runtime = self.runtime
+        own = f"shipped: {self.file} takes {runtime.median_ms:.3g} ms in {self.engine}, {runtime.precision}"
+        return [own, describe_engines(self.engines)]
 
 
 def parted(outcomes: Sequence[Outcome]) -> tuple[Outcome, list[Outcome], list[Outcome]]:

@@ -22,7 +22,6 @@ from prune.to_limits import prune_to_limits
 from prune.verdict import verdict
 from sr.checkpoint import Description, load, load_network
 from sr.errors import InputError
-from sr.exporting import export_onnx
 from sr.files import as_path, write_json, write_text
 from sr.measure.measurement import Measurement
 from sr.progress import Message, Report, no_report
@@ -117,13 +116,11 @@ def prune(
     folders = _folders(config)
     paths = {name: config.folder / folders[origin] / "network.pth" for name, origin in origins.items()}
     network = contenders[origins[best.name]].network
-    shipped = ship(network, best, setup, config.folder)
-    if shipped.file == "network.pth":
-        shipped = replace(shipped, file=str(paths[best.name].relative_to(config.folder)))
+    shipped = ship(network, paths[best.name], setup, config.folder)
     shown = f"paretosr.prune({str(path)!r}, {config!r})" if command is None else command
     lines = tuple(each.line for each in fallbacks)
     result = PruneResult(outcomes, best.name, paths, shipped, tuple(left_out), lines, shown, config.folder)
-    _write(result, path.name, network)
+    _write(result, path.name)
     return result
 
 
@@ -190,12 +187,11 @@ def _finished(folder: Path, each: Contender) -> nn.Module | None:
     return checkpoint.build() if checkpoint.description == each.description else None
 
 
-def _write(result: PruneResult, source: str, network: nn.Module) -> None:
-    """Write the chosen network as ONNX, the page and the figures."""
-    difference = export_onnx(network.cpu(), result.folder / "network.onnx")
+def _write(result: PruneResult, source: str) -> None:
+    """Write the page and the figures."""
     notes = [
         f"{result.chosen} is exported as network.onnx, "
-        f"which differs from it by at most {difference:.1e} at three sizes.",
+        f"which differs from it by at most {result.shipped.difference:.1e} at three sizes.",
         "The dense network runs in the form that the pruned ones run in, its sums overwritten in place.",
         *result.left_out,
         *result.fallbacks,

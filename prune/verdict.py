@@ -32,7 +32,7 @@ def verdict(outcomes: Sequence[Outcome], shipped: Shipped | None = None) -> list
     lines += [_against_rival(pruned, rival) for pruned in ours for rival in others]
     unsteady = [pruned for pruned in outcomes if not pruned.measurement.runtime.reliable]
     lines += [_unsteady_line(unsteady)] if unsteady else []
-    return lines if shipped is None else [*lines, shipped.line]
+    return lines if shipped is None else [*lines, *shipped.lines]
 
 
 def against_dense(pruned: Outcome, dense: Outcome) -> str:

@@ -1,5 +1,6 @@
 """A network as files that other programs run, each measured and judged as the file that it is."""
 
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,6 +110,29 @@ def judge(shipped: Shipped, network: nn.Module, val: Pairs) -> Quality:
     if shipped.own_any_size is not None:
         judged = open_network(shipped.own_any_size, target)
     return evaluate(judged, val, target.device)
+
+
+def quality_in_engine(
+    network: nn.Module, target: Target, val: Pairs, calibration: Sequence[Tensor] | None = None
+) -> Quality:
+    """Return the quality of a network's own output in an engine, written there for the while.
+
+    Args:
+        network: Deployed, in eval mode.
+        target: The engine, its device and dtype.
+        val: What it is judged on, on that device.
+        calibration: As of `ship`.
+
+    Raises:
+        InputError: Where the engine cannot run it.
+    """
+    if target.engine.startswith("torch"):
+        return evaluate(as_judged(network, target).to(target.device), val, target.device)
+    engine = engine_of(target)
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        path = Path(folder) / f"network{engine.ending}"
+        engine.write(network.cpu(), target, path, free_size=True, calibration=calibration)
+        return evaluate(open_network(path, target), val, target.device)
 
 
 def measure_shipped(shipped: Shipped, network: nn.Module, protocol: Protocol = Protocol()) -> Mapping[str, Runtime]:

@@ -10,9 +10,11 @@ from sr.data.pairs import Pairs
 
 # A picture's ranges are those of its parts, and larger ones only take longer.
 _LONGEST_SIDE = 256
+# More of them change little.
+CALIBRATED_ON = 8
 
 
-def calibration_pictures(pairs: Pairs, count: int) -> list[Tensor]:
+def calibration_pictures(pairs: Pairs, count: int = CALIBRATED_ON) -> list[Tensor]:
     """Return the centres of at most `count` evenly chosen LR pictures, each (1, 3, h, w) in [0, 1] on the CPU."""
     crops = pairs.centre_crops(_LONGEST_SIDE, count)
     return [crops.pair(index)[0].cpu() for index in range(len(crops))]

@@ -11,7 +11,6 @@ import torch
 from baselines import build
 from prune.graph.liveness import everything
 from prune.graph.tracing import Graph, trace
-from prune.outcomes import Outcome
 from prune.rewrite.execution import Measurer
 from prune.scoring.gate_decorator import Schedule
 from prune.selection.costs import Costs
@@ -19,7 +18,6 @@ from prune.setup import Setup, Timing
 from prune.shipping import calibration_of, quality_of, ship
 from sr.data.pairs import Pairs, pack
 from sr.measure.latency import Protocol
-from sr.measure.measurement import measure
 from sr.measure.target import Target
 
 pytestmark = pytest.mark.numeric
@@ -45,18 +43,15 @@ def setup(engine: str, dtype: str = "float32") -> Setup:
     )  # fmt: skip
 
 
-def outcome(begun: Setup) -> Outcome:
-    name = "per-layer (shared)"
-    return Outcome(name, measure({name: begun.dense()}, begun.target, BRIEF)[name], (), 0.0)
-
-
 def test_the_file_of_the_engine_is_written_checked_and_measured(tmp_path: Path) -> None:
     begun = setup("onnxruntime")
-    shipped = ship(begun.dense(), outcome(begun), begun, tmp_path)
-    assert (shipped.file, shipped.engine, shipped.precision) == ("network-16x24.onnx", "onnxruntime", "float32")
+    shipped = ship(begun.dense(), tmp_path / "network.pth", begun, tmp_path)
+    assert (shipped.file, shipped.engine) == ("network-16x24.onnx", "onnxruntime")
+    assert shipped.runtime.precision == "float32"
     assert shipped.runtime.median_ms > 0
     assert shipped.difference < 1e-4
-    assert shipped.line.startswith("shipped: network-16x24.onnx takes ")
+    assert shipped.lines[0].startswith("shipped: network-16x24.onnx takes ")
+    assert shipped.lines[1].startswith("The same network in every engine here: onnxruntime ")
     lr = torch.rand(1, 3, 24, 16)
     session = onnxruntime.InferenceSession(tmp_path / shipped.file, providers=["CPUExecutionProvider"])
     (sr,) = session.run(None, {session.get_inputs()[0].name: lr.numpy()})
@@ -66,10 +61,9 @@ def test_the_file_of_the_engine_is_written_checked_and_measured(tmp_path: Path) 
 
 def test_what_torch_runs_is_the_checkpoint(tmp_path: Path) -> None:
     begun = setup("torch")
-    each = outcome(begun)
-    shipped = ship(begun.dense(), each, begun, tmp_path)
-    assert (shipped.file, shipped.engine, shipped.runtime) == ("network.pth", "torch", each.measurement.runtime)
-    assert list(tmp_path.iterdir()) == []
+    shipped = ship(begun.dense(), tmp_path / "group" / "network.pth", begun, tmp_path)
+    assert (shipped.file, shipped.engine) == ("group/network.pth", "torch")
+    assert {path.name for path in tmp_path.iterdir()} == {"network.onnx", "network-16x24.onnx"}
 
 
 def test_the_quality_is_that_of_the_engines_own_output() -> None:
