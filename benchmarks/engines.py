@@ -3,8 +3,8 @@
     python benchmarks/engines.py all --network runs/forty/chosen/network.pth --json engines.json
 
     before-after   the same networks in torch, onnxruntime and OpenVINO, before and after: the C library's allocator as
-                   it is, and the export of a network laid out channels last; and freed memory kept, and the export as
-                   it is now. Each network and engine in a process of its own, the two taking turns.
+                   it is, and the export of a network laid out channels last, of free size; and freed memory kept, and
+                   the export of a fixed size as it is now. Each network and engine in a process of its own, in turns.
     history        the same network first and last in a process that runs others meanwhile
     prepare        seconds to prepare a candidate of the search space: export, compilation, first run
     sizes          a file of free size beside one of fixed size
@@ -46,7 +46,7 @@ from sr.lr_size import parse_size
 from sr.measure.allocator import keep_freed_memory
 from sr.measure.device_lock import measuring_on, wait_until_idle
 from sr.measure.engines.engine import Runner, picture_of
-from sr.measure.engines.onnx_runtime import OnnxRunner, session
+from sr.measure.engines.onnx_runtime import OnnxRunner
 from sr.measure.engines.open_vino import OpenVinoRunner, compiled
 from sr.measure.engines.registry import engine_of, usable
 from sr.measure.latency import Protocol, Subject, measure_subjects
@@ -195,13 +195,13 @@ def child(arm: str, engine: str, name: str, args: Namespace) -> dict[str, Any]:
 
 
 def after_runners(network: nn.Module, target: Target) -> list[Runner]:
-    """Return a network as it runs now: torch in every memory format, the others from a file of free size."""
+    """Return a network as it runs now: torch in every memory format, the others from the file for this size."""
     engine = engine_of(target)
     if engine.name == "torch":
         return [engine.prepare(network, target, memory_format=each) for each in engine.memory_formats]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"network{engine.ending}"
-        engine.write(network, target, path, free_size=True)
+        engine.write(network, target, path)
         return [engine.open(path, target)]
 
 
@@ -211,7 +211,7 @@ def before_runners(network: nn.Module, target: Target) -> list[Runner]:
         return after_runners(network, target)
     graph = graph_before(network)
     if target.engine == "onnxruntime":
-        return [OnnxRunner(session(graph, target), [picture_of(target)])]
+        return [OnnxRunner(graph, target, [picture_of(target)])]
     return [OpenVinoRunner(compiled(graph, target), [picture_of(target)])]
 
 
