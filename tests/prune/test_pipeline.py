@@ -57,7 +57,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for part, picture in (("train", data.astronaut()[100:260, 100:260]), ("val", data.chelsea()[100:180, 100:180])):
         (folder / part).mkdir()
         Image.fromarray(picture).save(folder / part / "picture.png")
-    for config in (HCSRN, {"name": "imdn", "num_feat": 16, "num_block": 2}):
+    small = ({"name": "imdn", "num_feat": 16, "num_block": 2}, {"name": "msrresnet", "num_feat": 4, "num_block": 1})
+    for config in (HCSRN, *small):
         torch.manual_seed(0)
         description = Description("baseline", config)
         save(folder / f"{config['name']}.pth", Checkpoint(description, description.build().state_dict()))
@@ -67,13 +68,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def asked(folder: Path, out: Path, **changes: Any) -> PruneConfig:
     short = PruneConfig(
         rounds=2, tick_steps=2, tock_steps=2, fine_tune_steps=2, batch=2, patch=8, lr_size=(24, 24), device="cpu",
-        engine="torch",        data=folder / "train", val=folder / "val", out=out,
+        engine="torch", data=folder / "train", val=folder / "val", out=out,
     )  # fmt: skip
     return replace(short, **changes)
 
 
 def limited(folder: Path, out: Path, **changes: Any) -> PruneConfig:
-    return asked(folder, out, targets=("params", "activations"), budget=(5000.0, 100000.0), distillation=0.5, **changes)
+    limits = {"targets": ("params", "activations"), "budget": (5000.0, 100000.0), "distillation": 0.5}
+    return asked(folder, out, **(limits | changes))
 
 
 def contents(out: Path) -> dict[str, bytes]:
@@ -101,7 +103,7 @@ def done(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[PruneR
 def test_everything_lies_in_the_folder(done: tuple[PruneResult, dict[str, bytes]]) -> None:
     result, _ = done
     assert {path.name for path in result.folder.iterdir()} == {
-        "asked.json", "dense", *METHODS, "network.onnx", "page.html", "results.json",
+        "asked.json", "dense", *METHODS, "network.onnx", "network-24x24.onnx", "page.html", "results.json",
     }  # fmt: skip
     for method in METHODS:
         assert {path.name for path in (result.folder / method).iterdir()} == {
@@ -249,16 +251,17 @@ def test_broken_checkpoints_are_one_line(folder: Path, tmp_path: Path) -> None:
 
 
 def test_a_pruning_in_an_engine_ships_its_file(folder: Path, tmp_path: Path) -> None:
-    config = limited(folder, tmp_path / "out", engine="onnxruntime", methods=("per-layer",))
+    # Few channels: every step of the network is exported by its counts.
+    config = limited(folder, tmp_path / "out", engine="onnxruntime", methods=("per-layer",), budget=(1500.0, 90000.0))
     told: list[Event] = []
-    result = prune(folder / "hcsrn.pth", config, report=told.append, timing=TIMING)
+    result = prune(folder / "msrresnet.pth", config, report=told.append, timing=TIMING)
     assert any("ms dense in onnxruntime, float32" in event.text for event in told if isinstance(event, Message))
     assert {outcome.measurement.conditions.engine for outcome in result.outcomes} == {"onnxruntime"}
     assert result.shipped.file == "network-24x24.onnx"
     assert (result.folder / "network-24x24.onnx").is_file()
     written = json.loads((result.folder / "results.json").read_text())
     assert (written["engine"], written["precision"]) == ("onnxruntime", "float32")
-    assert written["shipped"]["runtime"]["median_ms"] > 0
+    assert written["shipped"]["engines"]["onnxruntime"]["median_ms"] > 0
     assert [line for line in written["verdict"] if line.startswith("shipped: network-24x24.onnx takes")]
     assert "picture in onnxruntime, float32" in (result.folder / "page.html").read_text()
     assert json.loads((result.folder / "asked.json").read_text())["engine"] == "onnxruntime"
