@@ -1,6 +1,7 @@
 """OpenVINO: what runs networks fastest on most x86 processors."""
 
 import functools
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from sr.quantization.open_vino import at_size, quantized
 
 # Its own names for precisions, in hints and in what it says of operators that ran.
 _HINTS = {"float32": "f32", "float16": "f16", "bfloat16": "bf16"}
+# What limits the instructions that oneDNN takes.
+_LIMITS = ("DNNL_MAX_CPU_ISA", "ONEDNN_MAX_CPU_ISA")
 _RAN = {"f32": "float32", "f16": "float16", "bf16": "bfloat16", "i8": "int8", "u8": "int8"}
 # The LR size of the random pictures whose ranges a network gets that only has to run.
 _UNCALIBRATED_SIZE = (64, 64)
@@ -38,6 +41,12 @@ class OpenVino:
         require("openvino", self.name, "pip install openvino")
         if target.device.type != "cpu":
             raise InputError(f"--engine openvino runs on the CPU, got --device {target.device}; name another engine")
+        for limit in _LIMITS:
+            if os.environ.get(limit):
+                # It picks kernels by the processor, and oneDNN, which it brings, then has none of them.
+                raise InputError(
+                    f"--engine openvino does not run where {limit} is set; unset it, or name another engine"
+                )
         capabilities = {"float32": "FP32", "float16": "FP16", "bfloat16": "BF16", "int8": "INT8"}
         if capabilities.get(target.dtype) not in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
             raise InputError(f"--engine openvino does not run {target.dtype} on this processor; use --dtype float32")
