@@ -19,7 +19,8 @@ from sr.quantization.calibration import smooth_pictures
 from sr.quantization.open_vino import at_size, quantized
 
 # Its own names for precisions, in hints and in what it says of operators that ran.
-_HINTS = {"float32": "f32", "float16": "f16", "bfloat16": "bf16"}
+# What an int8 network keeps in float stays what it was: by itself it would take bfloat16 where the processor has it.
+_HINTS = {"float32": "f32", "float16": "f16", "bfloat16": "bf16", "int8": "f32"}
 # What limits the instructions that oneDNN takes.
 _LIMITS = ("DNNL_MAX_CPU_ISA", "ONEDNN_MAX_CPU_ISA")
 _RAN = {"f32": "float32", "f16": "float16", "bf16": "bfloat16", "i8": "int8", "u8": "int8"}
@@ -134,9 +135,11 @@ def compiled(model: Any, target: Target) -> Any:  # noqa: ANN401 - as above
         InputError: Where OpenVINO cannot run the model.
     """
     # By itself it takes bfloat16 where the processor has it.
-    options = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": torch.get_num_threads()}
-    if target.dtype in _HINTS:
-        options["INFERENCE_PRECISION_HINT"] = _HINTS[target.dtype]
+    options = {
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+        "INFERENCE_PRECISION_HINT": _HINTS[target.dtype],
+    }
     try:
         read = _core().read_model(model) if isinstance(model, bytes | Path) else model
         return _core().compile_model(read, "CPU", options)
