@@ -48,7 +48,7 @@ from sr.measure.device_lock import measuring_on, wait_until_idle
 from sr.measure.engines.engine import Runner, picture_of
 from sr.measure.engines.onnx_runtime import OnnxRunner
 from sr.measure.engines.open_vino import OpenVinoRunner, compiled
-from sr.measure.engines.registry import engine_of, usable
+from sr.measure.engines.registry import engine_of, file_engine_of, usable
 from sr.measure.latency import Protocol, Subject, measure_subjects
 from sr.measure.target import Target
 from sr.memory_format import lay_out
@@ -201,7 +201,7 @@ def after_runners(network: nn.Module, target: Target) -> list[Runner]:
         return [engine.prepare(network, target, memory_format=each) for each in engine.memory_formats]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"network{engine.ending}"
-        engine.write(network, target, path)
+        file_engine_of(target).write(network, target, path)
         return [engine.open(path, target)]
 
 
@@ -292,7 +292,7 @@ def sizes(engines: Sequence[str], args: Namespace) -> dict[str, Any]:
                 target = target_of(engine, args)
                 for free in (True, False):
                     path = Path(folder) / f"{len(subjects)}{engine_of(target).ending}"
-                    engine_of(target).write(network_of(name), target, path, free_size=free)
+                    file_engine_of(target).write(network_of(name), target, path, free_size=free)
                     subjects[f"{name} {engine} {free}"] = Subject(path, target)
         runtimes = measure_subjects(subjects, Protocol(seconds=args.seconds)) if subjects else {}
     for name in names_of(args):

@@ -25,7 +25,7 @@ from sr.measure.quality import Quality, bicubic_quality
 from sr.memory import fits
 from sr.progress import Message, Report, no_report
 from sr.quantization.calibration import calibration_pictures
-from sr.shipping import Shipped, judge, ship, subjects
+from sr.shipping import ShippedFiles, judge, ship, subjects
 from sr.training.autotune import autotune, seconds_per_step
 from sr.training.fit import fit
 from sr.training.recipe import Recipe
@@ -195,7 +195,7 @@ def _train_and_ship_once(
 
 
 def _measure_shipped(
-    shipped: Shipped, network: nn.Module, setup: Setup, protocol: Protocol
+    shipped: ShippedFiles, network: nn.Module, setup: Setup, protocol: Protocol
 ) -> tuple[Measurement, dict[str, Runtime]]:
     """Measure what is shipped for longer than any candidate: this is the runtime that is reported.
 

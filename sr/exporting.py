@@ -18,9 +18,8 @@ from sr.errors import InputError
 from sr.files import StrPath, replacing
 from sr.lr_size import LrSize
 from sr.measure.engines.network import EngineNetwork, open_network
-from sr.measure.engines.registry import engine_of
+from sr.measure.engines.registry import file_engine_of
 from sr.measure.target import Target
-from sr.onnx_graph import onnx_graph
 
 TOLERANCE = 1e-4
 # Two pictures, and sides that differ: a batch of 1 or equal sides would be taken for constraints on the network.
@@ -62,12 +61,9 @@ def export_onnx(
         ExportError: Where that exceeds TOLERANCE; nothing is written.
         InputError: Where the file cannot be written.
     """
-
-    def write(portable: nn.Module, temporary: Path) -> nn.Module:
-        temporary.write_bytes(onnx_graph(portable, lr_size))
-        return load_onnx(temporary)
-
-    return _write_checked(network, path, write, sizes if lr_size is None else [lr_size])
+    target = Target(torch.device("cpu"), engine="onnxruntime")
+    target = target if lr_size is None else replace(target, lr_size=lr_size)
+    return export_for(target, network, path, free_size=lr_size is None, sizes=sizes)
 
 
 def export_for(
@@ -92,7 +88,7 @@ def export_for(
     path, reference = Path(path), copy.deepcopy(network).cpu().float().eval()
     with tempfile.TemporaryDirectory() as folder:
         written = Path(folder) / path.name
-        engine_of(target).write(reference, target, written, free_size=free_size)
+        file_engine_of(target).write(reference, target, written, free_size=free_size)
         difference = parity(reference, open_network(written, target), sizes if free_size else [target.lr_size])
         check_parity(path, difference)
         # A .bin before the .xml that takes it.

@@ -1,6 +1,5 @@
 """A network as files that other programs run, each measured and judged as the file that it is."""
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +9,9 @@ from torch import Tensor, nn
 from sr.data.pairs import Pairs
 from sr.exporting import export_for, export_onnx
 from sr.lr_size import size_text
-from sr.measure.engines.network import as_judged, open_network
-from sr.measure.engines.registry import engine_of, usable
-from sr.measure.latency import Protocol, Runtime, Subject, measure_subjects
+from sr.measure.engines.network import of_any_size, open_network
+from sr.measure.engines.registry import FILE_ENGINES, file_engine_of, usable
+from sr.measure.latency import Runtime, Subject
 from sr.measure.quality import Quality, evaluate
 from sr.measure.target import Target
 
@@ -21,7 +20,7 @@ _NOT_COMPARED = "torch-compile"
 
 
 @dataclass(frozen=True)
-class Shipped:
+class ShippedFiles:
     """The files of a network.
 
     Attributes:
@@ -40,13 +39,8 @@ class Shipped:
     own_one_size: Path | None
     difference: float
 
-    @property
-    def is_judged_in_torch(self) -> bool:
-        """Whether the checkpoint is what runs."""
-        return self.own_one_size is None
 
-
-def ship(network: nn.Module, target: Target, folder: Path, calibration: Sequence[Tensor] | None = None) -> Shipped:
+def ship(network: nn.Module, target: Target, folder: Path, calibration: Sequence[Tensor] | None = None) -> ShippedFiles:
     """Write a network as ONNX and as what the target's engine runs.
 
     Args:
@@ -63,9 +57,9 @@ def ship(network: nn.Module, target: Target, folder: Path, calibration: Sequence
     any_size, one_size = folder / "network.onnx", folder / f"network-{size}.onnx"
     difference = export_onnx(network, any_size)
     export_onnx(network, one_size, lr_size=target.lr_size)
-    if target.engine.startswith("torch"):
-        return Shipped(target, any_size, one_size, None, None, difference)
-    engine, kind = engine_of(target), "-int8" if target.dtype == "int8" else ""
+    if target.engine not in FILE_ENGINES:
+        return ShippedFiles(target, any_size, one_size, None, None, difference)
+    engine, kind = file_engine_of(target), "-int8" if target.dtype == "int8" else ""
     own = folder / f"network{kind}{engine.ending}", folder / f"network{kind}-{size}{engine.ending}"
     for path, free_size in zip(own, (True, False), strict=True):
         if path in (any_size, one_size):
@@ -75,10 +69,10 @@ def ship(network: nn.Module, target: Target, folder: Path, calibration: Sequence
         else:
             # What is rounded differs from the network by more than an export may: its quality tells.
             engine.write(network, target, path, free_size=free_size, calibration=calibration)
-    return Shipped(target, any_size, one_size, *own, difference)
+    return ShippedFiles(target, any_size, one_size, *own, difference)
 
 
-def subjects(shipped: Shipped, network: nn.Module) -> dict[str, Subject]:
+def subjects(shipped: ShippedFiles, network: nn.Module) -> dict[str, Subject]:
     """Return what is timed in each engine that is installed, by its name; the target's own first.
 
     Args:
@@ -97,7 +91,7 @@ def subjects(shipped: Shipped, network: nn.Module) -> dict[str, Subject]:
     return found
 
 
-def judge(shipped: Shipped, network: nn.Module, val: Pairs) -> Quality:
+def judge(shipped: ShippedFiles, network: nn.Module, val: Pairs) -> Quality:
     """Return the quality of the output of the file itself; of the network in torch where that is what runs.
 
     Args:
@@ -106,10 +100,8 @@ def judge(shipped: Shipped, network: nn.Module, val: Pairs) -> Quality:
         val: What it is judged on, on the same device.
     """
     target = shipped.target
-    judged = as_judged(network, target)
-    if shipped.own_any_size is not None:
-        judged = open_network(shipped.own_any_size, target)
-    return evaluate(judged, val, target.device)
+    own = shipped.own_any_size
+    return evaluate(of_any_size(network, target) if own is None else open_network(own, target), val, target.device)
 
 
 def quality_in_engine(
@@ -126,18 +118,7 @@ def quality_in_engine(
     Raises:
         InputError: Where the engine cannot run it.
     """
-    if target.engine.startswith("torch"):
-        return evaluate(as_judged(network, target).to(target.device), val, target.device)
-    engine = engine_of(target)
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        path = Path(folder) / f"network{engine.ending}"
-        engine.write(network.cpu(), target, path, free_size=True, calibration=calibration)
-        return evaluate(open_network(path, target), val, target.device)
-
-
-def measure_shipped(shipped: Shipped, network: nn.Module, protocol: Protocol = Protocol()) -> Mapping[str, Runtime]:
-    """Return the runtime of the files in every engine that is installed, in the same rounds; the target's own first."""
-    return measure_subjects(subjects(shipped, network), protocol)
+    return evaluate(of_any_size(network, target, calibration=calibration), val, target.device)
 
 
 def describe(runtimes: Mapping[str, Runtime]) -> str:

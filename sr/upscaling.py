@@ -1,6 +1,5 @@
 """Pictures upscaled x4 at their own depth, with their transparency, by whatever network a file holds."""
 
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -22,7 +21,7 @@ from sr.file_engines import file_engine, is_checkpoint
 from sr.files import StrPath
 from sr.lr_size import SCALE
 from sr.measure.allocator import keep_freed_memory
-from sr.measure.engines.network import EngineNetwork
+from sr.measure.engines.network import EngineNetwork, of_any_size, open_network
 from sr.measure.engines.registry import engine_of, usable
 from sr.measure.target import Target
 from sr.progress import Message, Report, no_report
@@ -123,16 +122,9 @@ def load_upscaler(path: StrPath, target: Target | None = None) -> "Upscaler":
     target = target_of_file(path, "cpu") if target is None else target
     if target.device.type == "cpu":
         keep_freed_memory()
-    engine = engine_of(target)
     if not is_checkpoint(path):
-        return Upscaler(path, EngineNetwork(engine.open(path, target)))
-    network = deploy(load_network(path))
-    if engine.name == "torch":
-        return Upscaler(path, EngineNetwork(engine.prepare(network, target)))
-    with tempfile.TemporaryDirectory() as folder:
-        exported = Path(folder) / f"network{engine.ending}"
-        engine.write(network, target, exported, free_size=True)
-        return Upscaler(path, EngineNetwork(engine.open(exported, target)))
+        return Upscaler(path, open_network(path, target))
+    return Upscaler(path, of_any_size(deploy(load_network(path)), target))
 
 
 class Upscaler(nn.Module):

@@ -2,7 +2,6 @@
 
 import csv
 import statistics
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,14 +13,12 @@ from sr.deployment import deploy
 from sr.errors import InputError
 from sr.lr_size import LrSize, parse_size
 from sr.measure.device_lock import measuring_on
-from sr.measure.engines.engine import Runner
-from sr.measure.engines.registry import engine_of
+from sr.measure.engines.network import of_any_size
 from sr.measure.target import Target
 
 # The LR sizes of the 100 test pictures of DIV2K.
 DIV2K_TEST = Path(__file__).with_name("div2k_test_lr_sizes.csv")
 _PASSES = 3
-_CHECKPOINT = ".pth"
 
 
 def read_sizes(path: Path) -> tuple[LrSize, ...]:
@@ -59,27 +56,11 @@ def pass_means(
         InputError: Where the engine cannot run the network, or runs one size alone.
     """
     with measuring_on(target.device):
-        runner = _of_any_size(deploy(network), replace(target, lr_size=frames[0]), memory_format)
+        placed = of_any_size(deploy(network), replace(target, lr_size=frames[0]), memory_format=memory_format)
+        runner = placed.runner
         runner.run_ms()
         pictures = {size: torch.rand(1, 3, *size) for size in set(frames)}
         return tuple(statistics.fmean(runner.run_ms(pictures[size]) for size in frames) for _ in range(_PASSES))
-
-
-def _of_any_size(network: nn.Module, target: Target, memory_format: str) -> Runner:
-    """Return a network that runs pictures of every size: torch's as it is, that of others from a file of free size.
-
-    Raises:
-        InputError: Where the engine cannot run it, or prepares a network for one size alone.
-    """
-    engine = engine_of(target)
-    if engine.name == "torch-compile":
-        raise InputError("torch-compile compiles a network anew for each size of frame; name another engine")
-    if engine.ending == _CHECKPOINT:
-        return engine.prepare(network, target, memory_format=memory_format)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"network{engine.ending}"
-        engine.write(network, target, path, free_size=True)
-        return engine.open(path, target)
 
 
 def estimated_seconds(median_ms: float, lr_size: LrSize, frames: Sequence[LrSize]) -> float:

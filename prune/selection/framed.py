@@ -48,6 +48,4 @@ def work_of(
         InputError: Where the engine cannot run it.
     """
     engine = engine_of(target)
-    runner = engine.prepare(module.eval(), target, inputs, memory_format=memory_format, any_weights=True)
-    # Without the copy of the output that `run` may make; on a GPU the clock is that of whoever times it.
-    return runner.run if target.device.type == "cuda" else runner.run_ms
+    return engine.prepare(module.eval(), target, inputs, memory_format=memory_format, any_weights=True).execute

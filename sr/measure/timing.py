@@ -67,6 +67,13 @@ def run_ms(work: Callable[[], object], device: torch.device, queued: int) -> flo
     return cuda_ms(work, device, queued)
 
 
+def wall_ms(run: Callable[[], object]) -> float:
+    """Return the milliseconds of one run on the CPU; torch.utils.benchmark gives means, but the spread is wanted."""
+    began = time.perf_counter_ns()
+    run()
+    return (time.perf_counter_ns() - began) / 1e6
+
+
 def cuda_ms(work: Callable[[], object], device: torch.device, queued: int = 1) -> float:
     """Return the milliseconds of one run on a GPU: the mean of `queued` runs between two events of its stream."""
     start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))

@@ -7,10 +7,10 @@ from torch import nn
 from sr.data.sources import load_pairs
 from sr.errors import InputError
 from sr.measure.engines.registry import engine_of
-from sr.measure.latency import Protocol
+from sr.measure.latency import Protocol, measure_subjects
 from sr.measure.quality import evaluate
 from sr.measure.target import Target
-from sr.shipping import describe, judge, measure_shipped, ship, subjects
+from sr.shipping import describe, judge, ship, subjects
 
 SIZE = (16, 24)
 SHORT = Protocol(seconds=0.02, minimum_runs=3, idle_seconds=0)
@@ -46,7 +46,7 @@ def test_files_are_onnx_and_what_the_engine_runs(
     shipped = ship(network, target_in(engine), tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"network.onnx", "network-24x16.onnx"} | own
     assert shipped.difference <= 1e-4
-    assert shipped.is_judged_in_torch == (engine == "torch")
+    assert (shipped.own_one_size is None) == (engine == "torch")
 
 
 @pytest.mark.parametrize("engine", ["torch", "openvino"])
@@ -59,7 +59,7 @@ def test_what_is_shipped_is_timed_in_every_engine_its_own_first(
     assert {"torch", "onnxruntime"} <= set(timed)
     assert timed["onnxruntime"].network == tmp_path / "network-24x16.onnx"
     assert "torch-compile" not in timed
-    runtimes = measure_shipped(shipped, network, SHORT)
+    runtimes = measure_subjects(timed, SHORT)
     assert list(runtimes) == list(timed)
     assert all(f"{name} " in describe(runtimes) for name in runtimes)
 

@@ -1,8 +1,7 @@
 """What every engine does: prepare a network to be run and timed, write the file that it runs, and run such a file."""
 
 import importlib.util
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -88,6 +87,14 @@ class Engine(Protocol):
         """
         ...
 
+    def open(self, path: Path, target: Target) -> Runner:
+        """Make a network in a file ready to run; raises InputError where it is none of this engine's."""
+        ...
+
+
+class FileEngine(Engine, Protocol):
+    """An engine with files of its own: torch has none, its networks are saved by `sr.checkpoint.save`."""
+
     def write(
         self,
         network: nn.Module,
@@ -112,10 +119,6 @@ class Engine(Protocol):
         """
         ...
 
-    def open(self, path: Path, target: Target) -> Runner:
-        """Make a network in a file ready to run; raises InputError where it is none of this engine's."""
-        ...
-
 
 def require(package: str, engine: str, install: str) -> None:
     """Raise InputError where a package that an engine needs is not installed; install: the line that installs it."""
@@ -130,10 +133,3 @@ def picture_of(target: Target, memory_format: str = "contiguous") -> Tensor:
     """
     picture = torch.rand(1, 3, *target.lr_size, generator=torch.Generator().manual_seed(0))
     return picture.contiguous(memory_format=MEMORY_FORMATS[memory_format])
-
-
-def wall_ms(run: Callable[[], object]) -> float:
-    """Return the milliseconds of one run on the CPU; torch.utils.benchmark gives means, but the spread is wanted."""
-    began = time.perf_counter_ns()
-    run()
-    return (time.perf_counter_ns() - began) / 1e6

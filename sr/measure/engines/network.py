@@ -1,13 +1,16 @@
 """A runner of any engine as a network of torch: what judges pictures takes it like one of its own."""
 
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from torch import Tensor, nn
 
 from sr.deployment import in_dtype
+from sr.errors import InputError
 from sr.files import StrPath
 from sr.measure.engines.engine import Runner
-from sr.measure.engines.registry import engine_of
+from sr.measure.engines.registry import FILE_ENGINES, engine_of
 from sr.measure.target import Target
 
 
@@ -16,16 +19,16 @@ class EngineNetwork(nn.Module):
 
     def __init__(self, runner: Runner) -> None:
         super().__init__()
-        self._runner = runner
+        self.runner = runner
 
     @property
     def precision(self) -> str:
         """What its convolutions really run in."""
-        return self._runner.precision
+        return self.runner.precision
 
     def forward(self, lr: Tensor) -> Tensor:
         """Upscale a batch."""
-        return self._runner.run(lr)
+        return self.runner.run(lr)
 
 
 def as_judged(network: nn.Module, target: Target) -> nn.Module:
@@ -33,7 +36,36 @@ def as_judged(network: nn.Module, target: Target) -> nn.Module:
 
     In another engine it is the network itself: the output of what is shipped is judged once there is a file.
     """
-    return in_dtype(network, target.dtype) if target.engine.startswith("torch") else network
+    return network if target.engine in FILE_ENGINES else in_dtype(network, target.dtype)
+
+
+def of_any_size(
+    network: nn.Module,
+    target: Target,
+    *,
+    memory_format: str = "contiguous",
+    calibration: Sequence[Tensor] | None = None,
+) -> EngineNetwork:
+    """Return a network in the target's engine for pictures of any size: for other engines than torch by its file.
+
+    Args:
+        network: Deployed, in eval mode; left as it is.
+        target: The engine, device and dtype.
+        memory_format: One of the engine's.
+        calibration: LR pictures (1, 3, h, w) that an int8 network is calibrated on; None for random ones.
+
+    Raises:
+        InputError: Where the engine cannot run it, or compiles it anew for each size.
+    """
+    engine = engine_of(target)
+    if target.engine == "torch-compile":
+        raise InputError("--engine torch-compile compiles a network anew for each size of picture; name another engine")
+    if target.engine not in FILE_ENGINES:
+        return EngineNetwork(engine.prepare(network, target, memory_format=memory_format))
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        path = Path(folder) / f"network{engine.ending}"
+        FILE_ENGINES[target.engine].write(network, target, path, free_size=True, calibration=calibration)
+        return EngineNetwork(engine.open(path, target))
 
 
 def open_network(path: StrPath, target: Target) -> EngineNetwork:

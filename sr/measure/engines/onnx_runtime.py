@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from sr.checkpoint import one_line
 from sr.errors import InputError
 from sr.files import replacing
-from sr.measure.engines.engine import picture_of, wall_ms
+from sr.measure.engines.engine import picture_of
 from sr.measure.target import Target
+from sr.measure.timing import wall_ms
 from sr.onnx_graph import onnx_graph, part_graph
 from sr.quantization.calibration import smooth_pictures
 from sr.quantization.onnx_runtime import at_size, quantized, quantized_to_time
@@ -66,7 +67,6 @@ class OnnxRuntime:
         any_weights: bool = False,
     ) -> "OnnxRunner":
         """Turn a network into ONNX at the sizes of its inputs, and make a session of it."""
-        self.check(target)
         inputs = [picture_of(target)] if inputs is None else inputs
         graph = part_graph(module, inputs, any_weights=any_weights)
         if target.dtype == "int8":
@@ -83,7 +83,6 @@ class OnnxRuntime:
         calibration: Sequence[Tensor] | None = None,
     ) -> None:
         """Write ONNX; in 8 bits that of a fixed size has the scales of that of a free one."""
-        self.check(target)
         if target.dtype == "int8":
             pictures = calibration or smooth_pictures([(1, 3, *_UNCALIBRATED_SIZE)])
             content = quantized(onnx_graph(network), pictures)
@@ -95,7 +94,6 @@ class OnnxRuntime:
 
     def open(self, path: Path, target: Target) -> "OnnxRunner":
         """Make an ONNX file of any origin ready to run."""
-        self.check(target)
         if not path.is_file():
             raise InputError(f"no ONNX network at {path}")
         runner = OnnxRunner(path, target, [picture_of(target)])

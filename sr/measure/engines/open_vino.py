@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from sr.checkpoint import one_line
 from sr.errors import InputError
 from sr.files import replacing
-from sr.measure.engines.engine import picture_of, require, wall_ms
+from sr.measure.engines.engine import picture_of, require
 from sr.measure.target import Target
+from sr.measure.timing import wall_ms
 from sr.onnx_graph import onnx_graph, part_graph
 from sr.quantization.calibration import smooth_pictures
 from sr.quantization.open_vino import at_size, quantized
@@ -64,7 +65,6 @@ class OpenVino:
         any_weights: bool = False,
     ) -> "OpenVinoRunner":
         """Turn a network into ONNX at the sizes of its inputs, and compile that."""
-        self.check(target)
         inputs = [picture_of(target)] if inputs is None else inputs
         graph = part_graph(module, inputs, any_weights=any_weights)
         return OpenVinoRunner(compiled(_quantized_to_time(graph) if target.dtype == "int8" else graph, target), inputs)
@@ -79,7 +79,6 @@ class OpenVino:
         calibration: Sequence[Tensor] | None = None,
     ) -> None:
         """Write IR; in 8 bits that of a fixed size has the scales of that of a free one."""
-        self.check(target)
         if target.dtype == "int8":
             pictures = calibration or smooth_pictures([(1, 3, *_UNCALIBRATED_SIZE)])
             model = quantized(read_graph(onnx_graph(network)), pictures)
@@ -90,7 +89,6 @@ class OpenVino:
 
     def open(self, path: Path, target: Target) -> "OpenVinoRunner":
         """Make an IR or ONNX file ready to run."""
-        self.check(target)
         if not path.is_file():
             raise InputError(f"no network at {path}")
         return OpenVinoRunner(compiled(path, target), [picture_of(target)])

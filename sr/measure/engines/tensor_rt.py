@@ -54,7 +54,6 @@ class TensorRt:
         any_weights: bool = False,
     ) -> "TensorRtRunner":
         """Build a plan at the sizes of the inputs, which takes seconds, and load it."""
-        self.check(target)
         inputs = [picture_of(target)] if inputs is None else inputs
         graph = part_graph(typed(module, target.dtype), inputs, any_weights=any_weights)
         return TensorRtRunner(_plan(graph, target, free_size=False), inputs, target)
@@ -69,7 +68,6 @@ class TensorRt:
         calibration: Sequence[Tensor] | None = None,  # noqa: ARG002 - of int8
     ) -> None:
         """Write a plan."""
-        self.check(target)
         graph = onnx_graph(typed(network, target.dtype), None if free_size else target.lr_size)
         plan = _plan(graph, target, free_size=free_size)
         with replacing(path) as temporary:
@@ -77,7 +75,6 @@ class TensorRt:
 
     def open(self, path: Path, target: Target) -> "TensorRtRunner":
         """Make a plan ready to run."""
-        self.check(target)
         if not path.is_file():
             raise InputError(f"no network at {path}")
         return TensorRtRunner(path.read_bytes(), [picture_of(target)], target)

@@ -1,6 +1,5 @@
 """PyTorch with its compiler (torch.compile): element-wise operators fused; it takes a C++ compiler on a CPU."""
 
-import copy
 import inspect
 import shutil
 import warnings
@@ -11,13 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sr.checkpoint import load_network
-from sr.deployment import DTYPES, deploy
 from sr.errors import InputError
-from sr.measure.engines.engine import picture_of
-from sr.measure.engines.torch_eager import TorchRunner, check_dtype
+from sr.measure.engines.torch_eager import CHECKPOINT, TorchRunner, check_dtype, deployed, placed
 from sr.measure.target import Target
-from sr.memory_format import MEMORY_FORMATS, lay_out
+from sr.memory_format import MEMORY_FORMATS
 
 # Networks of one class are many functions here: without this the compiler gives up after eight of them, and with
 # `fullgraph` it says so.
@@ -32,7 +28,7 @@ class TorchCompiled:
     """See `sr.measure.engines.engine.Engine`; its file is a checkpoint of ours."""
 
     name = "torch-compile"
-    ending = ".pth"
+    ending = CHECKPOINT
     memory_formats = tuple(MEMORY_FORMATS)
 
     def check(self, target: Target) -> None:
@@ -51,32 +47,17 @@ class TorchCompiled:
         any_weights: bool = False,  # noqa: ARG002 - the compiler remembers by structure itself
     ) -> TorchRunner:
         """Compile a copy of the network, which takes seconds, and run it once."""
-        self.check(target)
-        placed = copy.deepcopy(module).eval().to(target.device, DTYPES[target.dtype])
-        lay_out(placed, memory_format)
         with warnings.catch_warnings():
             # The compiler's own imports.
             warnings.filterwarnings("ignore", message=r".*is deprecated", category=DeprecationWarning)
-            compiled = torch.compile(placed, dynamic=False, fullgraph=True, **_ONE_BY_ONE)
+            compiled = torch.compile(
+                placed(module, target, memory_format), dynamic=False, fullgraph=True, **_ONE_BY_ONE
+            )
             assert isinstance(compiled, nn.Module)
-            runner = TorchRunner(compiled, [picture_of(target)] if inputs is None else inputs, target, memory_format)
+            runner = TorchRunner(compiled, inputs, target, memory_format)
             runner.run()
         return runner
 
-    def write(
-        self,
-        network: nn.Module,
-        target: Target,
-        path: Path,
-        *,
-        free_size: bool = False,
-        calibration: Sequence[Tensor] | None = None,
-    ) -> None:
-        """Refuse, as torch does."""
-        raise NotImplementedError("a checkpoint is written by sr.checkpoint.save, which takes the description")
-
     def open(self, path: Path, target: Target) -> TorchRunner:
         """Make the network of a checkpoint ready to run."""
-        if path.suffix.lower() != self.ending:
-            raise InputError(f"--engine {self.name} runs checkpoints ({self.ending}), got {path}; name another engine")
-        return self.prepare(deploy(load_network(path)), target)
+        return self.prepare(deployed(path, self.name), target)

@@ -10,17 +10,19 @@ from torch import Tensor, nn
 from sr.checkpoint import load_network
 from sr.deployment import DTYPES, deploy
 from sr.errors import InputError
-from sr.measure.engines.engine import picture_of, wall_ms
+from sr.measure.engines.engine import picture_of
 from sr.measure.target import Target
-from sr.measure.timing import cuda_ms
+from sr.measure.timing import cuda_ms, wall_ms
 from sr.memory_format import MEMORY_FORMATS, lay_out
+
+CHECKPOINT = ".pth"
 
 
 class TorchEager:
     """See `sr.measure.engines.engine.Engine`; its file is a checkpoint of ours."""
 
     name = "torch"
-    ending = ".pth"
+    ending = CHECKPOINT
     memory_formats = tuple(MEMORY_FORMATS)
 
     def check(self, target: Target) -> None:
@@ -37,28 +39,11 @@ class TorchEager:
         any_weights: bool = False,  # noqa: ARG002 - it has nothing to prepare
     ) -> "TorchRunner":
         """Lay a copy of the network out on the device."""
-        self.check(target)
-        placed = copy.deepcopy(module).eval().to(target.device, DTYPES[target.dtype])
-        lay_out(placed, memory_format)
-        return TorchRunner(placed, [picture_of(target)] if inputs is None else inputs, target, memory_format)
-
-    def write(
-        self,
-        network: nn.Module,
-        target: Target,
-        path: Path,
-        *,
-        free_size: bool = False,
-        calibration: Sequence[Tensor] | None = None,
-    ) -> None:
-        """Refuse: a checkpoint takes the network's description, which `sr.checkpoint.save` writes."""
-        raise NotImplementedError("a checkpoint is written by sr.checkpoint.save, which takes the description")
+        return TorchRunner(placed(module, target, memory_format), inputs, target, memory_format)
 
     def open(self, path: Path, target: Target) -> "TorchRunner":
         """Make the network of a checkpoint ready to run."""
-        if path.suffix.lower() != self.ending:
-            raise InputError(f"--engine {self.name} runs checkpoints ({self.ending}), got {path}; name another engine")
-        return self.prepare(deploy(load_network(path)), target)
+        return self.prepare(deployed(path, self.name), target)
 
 
 def check_dtype(engine: str, target: Target) -> None:
@@ -68,19 +53,33 @@ def check_dtype(engine: str, target: Target) -> None:
         raise InputError(f"--engine {engine} runs {known}, got --dtype {target.dtype}; name another engine for that")
 
 
+def placed(module: nn.Module, target: Target, memory_format: str) -> nn.Module:
+    """Return a copy of a network on the target's device, in its dtype and a memory format, in eval mode."""
+    copied = copy.deepcopy(module).eval().to(target.device, DTYPES[target.dtype])
+    lay_out(copied, memory_format)
+    return copied
+
+
+def deployed(path: Path, engine: str) -> nn.Module:
+    """Return the network of a checkpoint, deployed; InputError where it is none, or the file of another engine."""
+    if path.suffix.lower() != CHECKPOINT:
+        raise InputError(f"--engine {engine} runs checkpoints ({CHECKPOINT}), got {path}; name another engine")
+    return deploy(load_network(path))
+
+
 class TorchRunner:
     """A network in torch; a `Runner`.
 
     Args:
         module: On the device, in its dtype and memory format.
-        inputs: What it is run on.
+        inputs: What it is run on; None for the target's picture.
         target: Of the run.
         memory_format: A key of `MEMORY_FORMATS`.
     """
 
-    def __init__(self, module: nn.Module, inputs: Sequence[Tensor], target: Target, memory_format: str) -> None:
+    def __init__(self, module: nn.Module, inputs: Sequence[Tensor] | None, target: Target, memory_format: str) -> None:
         self._module, self._target, self._memory_format = module, target, memory_format
-        self._inputs = self._placed(inputs)
+        self._inputs = self._placed([picture_of(target)] if inputs is None else inputs)
 
     @property
     def precision(self) -> str:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from search_spaces.reparam import BranchedConv3x3
 from sr.deployment import DTYPES
-from sr.measure.engines.registry import ENGINES
+from sr.measure.engines.registry import FILE_ENGINES
 from sr.measure.latency import (
     WIDE_SPREAD,
     Protocol,
@@ -166,7 +166,7 @@ def test_a_wide_spread_is_not_reliable() -> None:
 @pytest.mark.parametrize("engine", ["torch", "onnxruntime"])
 def test_engines_and_files_run_in_the_same_rounds(engine: str, tmp_path: Path) -> None:
     target = Target(CPU, (16, 24), engine="onnxruntime")
-    ENGINES["onnxruntime"].write(Tiny().eval(), target, tmp_path / "tiny.onnx")
+    FILE_ENGINES["onnxruntime"].write(Tiny().eval(), target, tmp_path / "tiny.onnx")
     subjects = {"network": Subject(Tiny(), target.in_engine(engine)), "file": Subject(tmp_path / "tiny.onnx", target)}
     runtimes = measure_subjects(subjects, SHORT)
     assert list(runtimes) == list(subjects)

@@ -84,7 +84,7 @@ def test_same_graph_is_quantised_once_to_be_timed() -> None:
 def test_broken_graph_is_one_line() -> None:
     broken = onnx.helper.make_model(
         onnx.helper.make_graph(
-            [onnx.helper.make_node("Unheard", ["lr"], ["sr"], name="node")],
+            [onnx.helper.make_node("Unknown", ["lr"], ["sr"], name="node")],
             "graph",
             [onnx.helper.make_tensor_value_info("lr", onnx.TensorProto.FLOAT, [1, 3, 8, 8])],
             [onnx.helper.make_tensor_value_info("sr", onnx.TensorProto.FLOAT, [1, 3, 32, 32])],

@@ -6,7 +6,7 @@ from torch import nn
 
 from sr.errors import InputError
 from sr.measure.engines.network import as_judged, open_network
-from sr.measure.engines.registry import ENGINES
+from sr.measure.engines.registry import FILE_ENGINES
 from sr.measure.target import Target
 
 TARGET = Target(torch.device("cpu"), (16, 24), engine="onnxruntime")
@@ -14,7 +14,7 @@ TARGET = Target(torch.device("cpu"), (16, 24), engine="onnxruntime")
 
 def test_a_file_runs_like_a_network_of_torch(tmp_path: Path) -> None:
     network = nn.Sequential(nn.Conv2d(3, 48, 3, padding=1), nn.PixelShuffle(4)).eval()
-    ENGINES["onnxruntime"].write(network, TARGET, tmp_path / "network.onnx", free_size=True)
+    FILE_ENGINES["onnxruntime"].write(network, TARGET, tmp_path / "network.onnx", free_size=True)
     opened, lr = open_network(tmp_path / "network.onnx", TARGET), torch.rand(2, 3, 17, 20)
     assert opened.precision == "float32"
     assert torch.allclose(opened(lr), network(lr), atol=1e-5)
