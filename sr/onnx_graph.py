@@ -21,7 +21,7 @@ _TRACED_SHAPE = (2, 3, 48, 64)
 _FREE = {0: Dim.DYNAMIC, 2: Dim.DYNAMIC, 3: Dim.DYNAMIC}
 _OPSET = 18
 # Graphs that are remembered by their structure: those of the networks that are timed again and again.
-_REMEMBERED = 32
+REMEMBERED = 32
 
 
 def onnx_graph(network: nn.Module, lr_size: LrSize | None = None) -> bytes:
@@ -63,7 +63,7 @@ def part_graph(module: nn.Module, inputs: Sequence[Tensor], *, any_weights: bool
         if key not in _known:
             _known[key] = _serialized(program, names, free=False)
         _known.move_to_end(key)
-        while len(_known) > _REMEMBERED:
+        while len(_known) > REMEMBERED:
             _known.popitem(last=False)
         return _known[key]
 

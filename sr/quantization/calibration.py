@@ -7,11 +7,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from sr.data.pairs import Pairs
+from sr.quantization.config import CALIBRATED_ON
 
 # A picture's ranges are those of its parts, and larger ones only take longer.
 _LONGEST_SIDE = 256
-# More of them change little.
-CALIBRATED_ON = 8
+# The shape of the random picture whose ranges a network gets that only has to run.
+UNCALIBRATED = (1, 3, 64, 64)
 
 
 def calibration_pictures(pairs: Pairs, count: int = CALIBRATED_ON) -> list[Tensor]:

@@ -14,6 +14,8 @@ KEEP_NAMES = ("nothing", "skip", "ends")
 DEFAULT_KEEP = "skip"
 # The engines that have a quantiser.
 QUANTIZED_ENGINES = ("onnxruntime", "openvino")
+# Pictures that ranges are read off: more of them change little.
+CALIBRATED_ON = 8
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class QuantizeConfig:
     fine_tune_steps: int = 0
     distillation: float = 0.0
     learning_rate: float = 2e-4
-    pictures: int = 8
+    pictures: int = CALIBRATED_ON
     max_loss_db: float = 0.1
     seed: int = 0
     out: Path = Path("quantized")

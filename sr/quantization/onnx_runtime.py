@@ -14,14 +14,13 @@ from torch import Tensor
 from sr.checkpoint import one_line
 from sr.errors import InputError
 from sr.lr_size import SCALE, LrSize
+from sr.onnx_graph import REMEMBERED
 from sr.quantization.calibration import smooth_pictures
 from sr.quantization.config import DEFAULT_KEEP
 from sr.quantization.parts import Operation, kept
 from sr.quantization.processor import has_dot_products
 
 _CONVOLUTIONS = frozenset({"Conv", "ConvTranspose"})
-# As many as `sr.onnx_graph` remembers of the float graphs.
-_REMEMBERED = 32
 
 
 def quantized(
@@ -75,7 +74,7 @@ def quantized(
         return content
 
 
-@functools.lru_cache(maxsize=_REMEMBERED)
+@functools.lru_cache(maxsize=REMEMBERED)
 def quantized_to_time(graph: bytes, keep: str = DEFAULT_KEEP) -> bytes:
     """Return a graph of fixed sizes in 8 bits with the ranges of a random picture: of its runtime's structure alone."""
     shapes = [

@@ -1,7 +1,6 @@
 """From pruned networks to a comparison: trained alike, saved, and measured side by side."""
 
 import copy
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -9,7 +8,6 @@ from typing import Any
 
 import pytest
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from baselines import build
 from prune.compare import compared, contender, dense_contender, fine_tuned, layers_of
@@ -30,6 +28,7 @@ from sr.data.pairs import Pairs, pack
 from sr.measure.latency import Protocol
 from sr.measure.target import Target
 from sr.training.recipe import Recipe
+from tests.prune.by_multi_adds import by_multi_adds
 
 pytestmark = pytest.mark.numeric
 
@@ -43,16 +42,6 @@ CONFIG = {"num_feat": 8, "num_block1": 1, "num_block2": 1}
 DESCRIPTION = Description("baseline", {"name": "hcsrn", **CONFIG})
 RECIPE = Recipe(steps=24, batch=2, patch=8, precision="float32", memory_format="contiguous")
 LR = torch.rand(1, 3, 14, 11, generator=torch.Generator().manual_seed(1))
-
-
-def by_multi_adds(works: Sequence[Callable[[], object]], _device: torch.device) -> list[float]:
-    """Time works by what they multiply, so that no clock decides."""
-    times = []
-    for work in works:
-        with FlopCounterMode(display=False) as counter:
-            work()
-        times.append(1e-6 * (1 + counter.get_total_flops()))
-    return times
 
 
 def noise() -> Pairs:

@@ -2,7 +2,6 @@
 
 import json
 import pickle
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,6 @@ import pytest
 import torch
 from PIL import Image
 from skimage import data
-from torch.utils.flop_counter import FlopCounterMode
 
 from prune import setup
 from prune.config import PruneConfig
@@ -28,6 +26,7 @@ from sr.checkpoint import Checkpoint, Description, load, load_network, save
 from sr.errors import InputError
 from sr.measure.latency import Protocol
 from sr.progress import Event, Message, Step, no_report
+from tests.prune.by_multi_adds import by_multi_adds
 
 BRIEF = Protocol(seconds=0.0, minimum_runs=3, idle_seconds=0.0)
 HCSRN = {"name": "hcsrn", "num_feat": 8, "num_block1": 1, "num_block2": 1}
@@ -35,16 +34,6 @@ HCSRN = {"name": "hcsrn", "num_feat": 8, "num_block1": 1, "num_block2": 1}
 # most, and over the depth these add up; 19 convolutions read 8 channels, 3x3 at the most.
 ROUNDING = torch.finfo(torch.float32).eps * 19 * 8 * 9
 METHODS = ("per-layer-shared", "group", "magnitude")
-
-
-def by_multi_adds(works: Sequence[Callable[[], object]], _device: torch.device) -> list[float]:
-    """Time works by what they multiply, so that no clock decides."""
-    times = []
-    for work in works:
-        with FlopCounterMode(display=False) as counter:
-            work()
-        times.append(1e-6 * (1 + counter.get_total_flops()))
-    return times
 
 
 TIMING = Timing(BRIEF, BRIEF, by_multi_adds)

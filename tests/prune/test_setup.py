@@ -1,6 +1,5 @@
 """What all methods share: limits, rounds, pictures, and the dense network with the weights that all begin with."""
 
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,6 @@ import pytest
 import torch
 from PIL import Image
 from skimage import data
-from torch.utils.flop_counter import FlopCounterMode
 
 from prune.config import PruneConfig
 from prune.setup import FLOOR_ROUNDS, FLOOR_STEP, Setup, Timing, fine_tuning, set_up
@@ -17,19 +15,10 @@ from sr.checkpoint import Checkpoint, Description, save
 from sr.errors import InputError
 from sr.measure.latency import Protocol
 from sr.progress import Event, Message, no_report
+from tests.prune.by_multi_adds import by_multi_adds
 
 BRIEF = Protocol(seconds=0.0, minimum_runs=3, idle_seconds=0.0)
 DESCRIPTION = Description("baseline", {"name": "hcsrn", "num_feat": 8, "num_block1": 1, "num_block2": 1})
-
-
-def by_multi_adds(works: Sequence[Callable[[], object]], _device: torch.device) -> list[float]:
-    """Time works by what they multiply, so that no clock decides."""
-    times = []
-    for work in works:
-        with FlopCounterMode(display=False) as counter:
-            work()
-        times.append(1e-6 * (1 + counter.get_total_flops()))
-    return times
 
 
 TIMING = Timing(BRIEF, BRIEF, by_multi_adds)

@@ -1,6 +1,5 @@
 """That every method comes to a slim network within its limits."""
 
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -8,7 +7,6 @@ from typing import Any
 
 import pytest
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from baselines import build
 from prune.config import CHANNEL_ORDERS
@@ -27,6 +25,7 @@ from sr.errors import InputError
 from sr.measure.complexity import count
 from sr.measure.target import Target
 from sr.progress import Event, Message
+from tests.prune.by_multi_adds import by_multi_adds
 
 pytestmark = pytest.mark.numeric
 
@@ -40,16 +39,6 @@ SHORT = Schedule(rounds=2, tick_steps=2, tock_steps=2, batch=2, patch=8)
 # How far two float32 orders of summation may lie apart: a dot product of n terms errs by n times the unit roundoff at
 # most, and over the depth these add up; 19 convolutions read 8 channels, 3x3 at the most.
 ROUNDING = torch.finfo(torch.float32).eps * 19 * 8 * 9
-
-
-def by_multi_adds(works: Sequence[Callable[[], object]], _device: torch.device) -> list[float]:
-    """Time works by what they multiply, so that no clock decides."""
-    times = []
-    for work in works:
-        with FlopCounterMode(display=False) as counter:
-            work()
-        times.append(1e-6 * (1 + counter.get_total_flops()))
-    return times
 
 
 @cache

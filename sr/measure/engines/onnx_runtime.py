@@ -19,7 +19,7 @@ from sr.measure.engines.engine import picture_of
 from sr.measure.target import Target
 from sr.measure.timing import wall_ms
 from sr.onnx_graph import onnx_graph, part_graph
-from sr.quantization.calibration import smooth_pictures
+from sr.quantization.calibration import UNCALIBRATED, smooth_pictures
 from sr.quantization.onnx_runtime import at_size, quantized, quantized_to_time
 
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
@@ -31,8 +31,6 @@ _PRECISIONS = {
     onnx.TensorProto.UINT8: "int8",
 }
 _WEIGHTS = {"Conv": 1, "FusedConv": 1, "NhwcFusedConv": 1, "ConvTranspose": 1, "QLinearConv": 3}
-# The LR size of the random pictures whose ranges a network gets that only has to run.
-_UNCALIBRATED_SIZE = (64, 64)
 
 
 class OnnxRuntime:
@@ -84,7 +82,7 @@ class OnnxRuntime:
     ) -> None:
         """Write ONNX; in 8 bits that of a fixed size has the scales of that of a free one."""
         if target.dtype == "int8":
-            pictures = calibration or smooth_pictures([(1, 3, *_UNCALIBRATED_SIZE)])
+            pictures = calibration or smooth_pictures([UNCALIBRATED])
             content = quantized(onnx_graph(network), pictures)
             content = content if free_size else at_size(content, target.lr_size)
         else:

@@ -15,8 +15,8 @@ from sr.files import replacing
 from sr.measure.engines.engine import picture_of, require
 from sr.measure.target import Target
 from sr.measure.timing import wall_ms
-from sr.onnx_graph import onnx_graph, part_graph
-from sr.quantization.calibration import smooth_pictures
+from sr.onnx_graph import REMEMBERED, onnx_graph, part_graph
+from sr.quantization.calibration import UNCALIBRATED, smooth_pictures
 from sr.quantization.open_vino import at_size, quantized
 
 # Its own names for precisions, in hints and in what it says of operators that ran.
@@ -25,10 +25,6 @@ _HINTS = {"float32": "f32", "float16": "f16", "bfloat16": "bf16", "int8": "f32"}
 # What limits the instructions that oneDNN takes.
 _LIMITS = ("DNNL_MAX_CPU_ISA", "ONEDNN_MAX_CPU_ISA")
 _RAN = {"f32": "float32", "f16": "float16", "bf16": "bfloat16", "i8": "int8", "u8": "int8"}
-# The LR size of the random pictures whose ranges a network gets that only has to run.
-_UNCALIBRATED_SIZE = (64, 64)
-# As many as `sr.onnx_graph` remembers of the float graphs.
-_REMEMBERED = 32
 
 
 class OpenVino:
@@ -80,7 +76,7 @@ class OpenVino:
     ) -> None:
         """Write IR; in 8 bits that of a fixed size has the scales of that of a free one."""
         if target.dtype == "int8":
-            pictures = calibration or smooth_pictures([(1, 3, *_UNCALIBRATED_SIZE)])
+            pictures = calibration or smooth_pictures([UNCALIBRATED])
             model = quantized(read_graph(onnx_graph(network)), pictures)
             model = model if free_size else at_size(model, target.lr_size)
         else:
@@ -107,7 +103,7 @@ def write_ir(model: Any, path: Path) -> None:  # noqa: ANN401 - as above
         openvino.serialize(model, str(temporary), str(weights))
 
 
-@functools.lru_cache(maxsize=_REMEMBERED)
+@functools.lru_cache(maxsize=REMEMBERED)
 def _quantized_to_time(graph: bytes) -> Any:  # noqa: ANN401 - as above
     """Return ONNX of fixed sizes in 8 bits with the ranges of a random picture: of its runtime's structure alone."""
     model = read_graph(graph)

@@ -1,7 +1,6 @@
 """What a convolution costs by its channel counts, and which counts are worth having."""
 
 import json
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -10,7 +9,6 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch.utils.flop_counter import FlopCounterMode
 
 from prune.selection.latency_steps import (
     LEAST_SHARE,
@@ -26,6 +24,7 @@ from sr.errors import InputError
 from sr.measure.engines.registry import engine_of
 from sr.measure.target import Target
 from sr.measure.timing_cache import Timings
+from tests.prune.by_multi_adds import by_multi_adds
 
 CPU = torch.device("cpu")
 SMALL = ConvCall(kernel=(3, 3), stride=1, groups=1, height=16, width=12, inputs=8, outputs=8)
@@ -43,16 +42,6 @@ calls = st.builds(
     inputs=st.integers(0, 99),
     outputs=st.integers(0, 99),
 )
-
-
-def by_multi_adds(works: Sequence[Callable[[], object]], _device: torch.device) -> list[float]:
-    """Time works by what they multiply, so that no clock decides."""
-    times = []
-    for work in works:
-        with FlopCounterMode(display=False) as counter:
-            work()
-        times.append(1e-6 * (1 + counter.get_total_flops()))
-    return times
 
 
 def table(path: Path | None = None, *, memory_format: str = "channels_last", engine: str = "torch") -> CostTable:
