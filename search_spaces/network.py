@@ -120,7 +120,7 @@ class _PortableOneStep(nn.Module):
 
     def __init__(self, original: _OneStep) -> None:
         super().__init__()
-        order = torch.arange(3 * SCALE**2).view(SCALE**2, 3).t().flatten()
+        order = subpixel_order()
         self.conv_last = copy.deepcopy(original.conv_last)
         with torch.no_grad():
             for tensor in self.conv_last.parameters():
@@ -132,6 +132,11 @@ class _PortableOneStep(nn.Module):
     def forward(self, feature: Tensor, lr: Tensor) -> Tensor:
         """Map feature (n, c, h, w) and lr (n, 3, h, w) to (n, 3, 4h, 4w)."""
         return F.pixel_shuffle(_with_image_skip(self.conv_last(feature), lr, self.skip_kernel), SCALE)
+
+
+def subpixel_order() -> Tensor:
+    """Return which of 48 channels in the order (row, column, colour) each one of torch's pixel shuffle is, (48,)."""
+    return torch.arange(3 * SCALE**2).view(SCALE**2, 3).t().flatten()
 
 
 def _with_image_skip(subpixels: Tensor, lr: Tensor, kernel: Tensor | None) -> Tensor:

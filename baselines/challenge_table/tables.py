@@ -20,7 +20,7 @@ from baselines.challenge_table.runtimes import (
 from baselines.config import ALL, TableConfig
 from sr.errors import InputError
 from sr.measure.engine_choice import with_engine
-from sr.measure.engines.registry import engine_of, usable
+from sr.measure.engines.registry import usable
 from sr.measure.latency import Protocol
 from sr.measure.target import Target
 from sr.progress import Message, Report, duration, no_report
@@ -99,10 +99,7 @@ def _in_engines(target: Target, config: TableConfig, report: Report) -> list[Tar
             raise InputError(f"no engine that is installed runs {target.dtype} on {target.device}; use another --dtype")
         report(Message(f"engines {', '.join(each.engine for each in found)}: all that run {target.dtype} here"))
         return found
-    found = [with_engine(target, engine, report=report) for engine in config.engine]
-    for each in found:
-        engine_of(each)
-    return found
+    return [with_engine(target, engine, report=report) for engine in config.engine]
 
 
 def _asked(records: Mapping[str, Record], names: Sequence[str]) -> dict[str, Record]:

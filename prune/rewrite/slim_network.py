@@ -10,7 +10,7 @@ from torch import Tensor, fx, nn
 from prune.graph.operators.call import name_of
 from prune.graph.tracing import attribute
 from prune.rewrite.layers import Accumulate
-from search_spaces.network import shuffle_colour_last
+from search_spaces.network import shuffle_colour_last, subpixel_order
 from sr.lr_size import SCALE
 
 
@@ -28,7 +28,7 @@ class SlimNetwork(fx.GraphModule):
         graph: fx.Graph = twin.graph
         for node in [node for node in graph.nodes if node.target is shuffle_colour_last]:
             (subpixels,) = node.all_input_nodes
-            order = torch.arange(3 * SCALE**2).view(SCALE**2, 3).t().flatten()
+            order = subpixel_order()
             writers = _writers(twin, subpixels, node)
             for tensor in writers or ():
                 tensor.copy_(tensor[order])
