@@ -2,7 +2,7 @@
 
 import math
 import statistics
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
@@ -17,14 +17,20 @@ from nas.time_budget import TimeBudget
 from nas.training.executor import Executor
 from nas.training.fidelity_schedule import FidelitySchedule
 from nas.training.task import TrainingResult
-from nas.trial import Trial, front_of
+from nas.trial import State, Trial, front_of
+from nas.verdict import CalmSpeed, Verdict, calm_speed, rough_verdict_on, verdict_on
 from search_spaces.architecture import Architecture
+from sr.measure.measurement import Measurement
 from sr.progress import Message, Report, duration, no_report
 
 # So many proposals in a row that were all evaluated before: the space, or what the sampler sees of it, is exhausted.
 _STALE_PROPOSALS = 200
 # So many different networks, the smallest of the space among them, and none within the budget: none will be.
 _INFEASIBLE_TRIALS = 30
+# A candidate that was put off is measured so often in all; then the likelier verdict stands.
+_MOST_MEASUREMENTS = 4
+# A device that is slower by less is not worth a word.
+_SAID_SLOWDOWN = 1.02
 
 Evaluate = Callable[[int, Architecture], Trial]
 OnTold = Callable[[Trial, Sequence[Trial]], None]
@@ -32,11 +38,12 @@ OnTold = Callable[[Trial, Sequence[Trial]], None]
 
 @dataclass(frozen=True)
 class _Running:
-    """A training that is not finished: of which trial, and to which rung."""
+    """A training that is not finished: of which trial, to which rung, and whether the study was told of it before."""
 
     trial: Trial
     rung: int
     future: Future[TrainingResult]
+    told: bool = False
 
 
 class Search:
@@ -48,12 +55,13 @@ class Search:
     Args:
         study: The record.
         sampler: What proposes where nothing waits in the study.
-        evaluate: Counts and measures a candidate: from its number and architecture to a trial that is `measured`,
-            `infeasible` or `failed`.
+        evaluate: Counts and measures a candidate: from its number and architecture to a trial that is `measured` or
+            `failed`.
         fidelity: How candidates are judged.
         executor: Where they are trained.
         surrogate: What the search expects; it observes the trials.
         time_budget: How many trials and how much time there are.
+        calm_ms: What the reference network takes when nothing disturbs the device, as earlier searches know it.
         patience: Candidates without a growing front that end it.
         on_told: Is called after each outcome with the trial and all trials.
         report: Is told a line for each outcome.
@@ -69,16 +77,18 @@ class Search:
         surrogate: Surrogate,
         time_budget: TimeBudget,
         *,
+        calm_ms: float | None = None,
         patience: int = DEFAULT_PATIENCE,
         on_told: OnTold | None = None,
         report: Report = no_report,
     ) -> None:
         self._study, self._sampler, self._evaluate = study, sampler, evaluate
         self._fidelity, self._executor, self._surrogate = fidelity, executor, surrogate
-        self._time_budget, self._patience = time_budget, patience
+        self._time_budget, self._calm_ms, self._patience = time_budget, calm_ms, patience
         self._on_told, self._report = on_told, report
         self._running: deque[_Running] = deque()
-        self._stale, self._stopped = 0, ""
+        self._measured: Counter[int] = Counter()
+        self._stale, self._stopped, self._just_measured_again = 0, "", False
 
     def run(self) -> None:
         """Go on until nothing more is to be begun, and all that was begun is told."""
@@ -114,7 +124,17 @@ class Search:
         if promoted is not None:
             self._promote(next(trial for trial in trials if trial.architecture.key == promoted))
             return True
-        return self._goes_on(trials) and self._propose(trials)
+        goes_on = self._goes_on(trials)
+        put_off = [
+            each for each in trials if each.state == "put off" and each.architecture.key not in self._running_keys
+        ]
+        # In turn with proposals: by the next one the device may be calm.
+        if put_off and not (goes_on and self._just_measured_again):
+            self._just_measured_again = True
+            self._measure_again(min(put_off, key=lambda each: (self._measured[each.number], each.number)))
+            return True
+        self._just_measured_again = False
+        return goes_on and self._propose(trials)
 
     def _goes_on(self, trials: Sequence[Trial]) -> bool:
         """Return whether there is to be another candidate."""
@@ -137,7 +157,9 @@ class Search:
                 # Its outcome is the answer.
                 self._finish(self._running.popleft())
                 trials = self._study.trials
-            trial = _repeated(number, architecture, _by_key(trials)) or self._evaluate(number, architecture)
+            trial = _repeated(number, architecture, _by_key(trials))
+            if trial is None:
+                trial = self._with_verdict(self._evaluate(number, architecture))
             # With one worker the training is done here.
             future = self._first_rung(architecture) if trial.state == "measured" else None
         except BaseException:
@@ -149,6 +171,30 @@ class Search:
         else:
             self._running.append(_Running(trial, 0, future))
         return True
+
+    def _measure_again(self, put_off: Trial) -> None:
+        """Measure a candidate again that was put off, and begin its first rung where it is within the budget."""
+        again = self._with_verdict(self._evaluate(put_off.number, put_off.architecture))
+        again = replace(again, seconds=put_off.seconds + again.seconds)
+        if again.state == "measured":
+            future = self._first_rung(again.architecture)
+            self._running.append(_Running(again, 0, future, told=True))
+        else:
+            self._tell(again, advanced=True)
+
+    def _with_verdict(self, trial: Trial) -> Trial:
+        """Return a measured candidate with the verdict on its runtime; a failed one stays what it is."""
+        measured = trial.measurement
+        if trial.state != "measured" or measured is None:
+            return trial
+        self._measured[trial.number] += 1
+        calm = calm_speed(self._study.trials, measured, self._calm_ms)
+        verdict, doubt = verdict_on(measured, calm, self._budget_ms), ""
+        if verdict == "put off" and self._measured[trial.number] >= _MOST_MEASUREMENTS:
+            verdict, doubt = rough_verdict_on(measured, calm, self._budget_ms), "the device was never calm"
+        states: dict[Verdict, State] = {"within": "measured", "over": "infeasible", "put off": "put off"}
+        reason = "" if verdict == "within" else _why(verdict, measured, calm, self._budget_ms, doubt)
+        return replace(trial, state=states[verdict], reason=reason, calm_ms=calm.calm_ms(measured))
 
     def _first_rung(self, architecture: Architecture) -> Future[TrainingResult]:
         """Begin the first rung: a score is there at once, and so is the failure of what has no weights to inherit."""
@@ -163,7 +209,7 @@ class Search:
         """Begin the next rung of a candidate."""
         rung = len(trial.rungs)
         future = self._executor.submit(self._fidelity.task(trial.architecture, rung))
-        self._running.append(_Running(trial, rung, future))
+        self._running.append(_Running(trial, rung, future, told=True))
 
     def _finish(self, each: _Running) -> None:
         """Wait for a training and tell what became of it."""
@@ -172,12 +218,12 @@ class Search:
         except BaseException:
             self._give_back(each)
             raise
-        self._tell(_judged(each.trial, each.rung, result, self._fidelity), advanced=each.rung > 0)
+        self._tell(_judged(each.trial, each.rung, result, self._fidelity), advanced=each.told)
 
     def _give_back(self, each: _Running) -> None:
-        """Give a candidate back to the study; a promoted one stands as it did."""
+        """Give a candidate back to the study; one that it was told of stands as it did."""
         each.future.cancel()
-        if each.rung == 0:
+        if not each.told:
             self._study.abandon(each.trial.number)
 
     def _tell(self, trial: Trial, *, advanced: bool = False) -> None:
@@ -204,6 +250,16 @@ def _judged(trial: Trial, rung: int, result: TrainingResult, fidelity: FidelityS
         return replace(trial, rungs=rungs)
     assert trial.measurement is not None
     return replace(trial, state="trained", rungs=rungs, measurement=replace(trial.measurement, quality=result.quality))
+
+
+def _why(verdict: Verdict, measured: Measurement, calm: CalmSpeed, budget_ms: float, doubt: str) -> str:
+    """Say why a candidate is not within the budget, or not yet."""
+    runtime, slowdown = measured.runtime, calm.slowdown(measured)
+    speed = "" if slowdown < _SAID_SLOWDOWN else f" while the device was {slowdown:.2f} times slower than when calm"
+    taken = f"{runtime.median_ms:.1f} ms (p90 {runtime.p90_ms:.1f}){speed}"
+    if verdict == "put off":
+        return f"{taken}: no verdict while the device is busy, measured again later"
+    return f"{taken} is over the budget of {budget_ms:g} ms" + (f"; {doubt}" if doubt else "")
 
 
 def _by_key(trials: Sequence[Trial]) -> dict[str, Trial]:

@@ -1,6 +1,5 @@
 """A whole search: from a config to a trained and exported network, its page and its tables."""
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from functools import partial
@@ -9,12 +8,13 @@ from pathlib import Path
 from nas.config.fidelity import TRAINED_RUNGS
 from nas.config.measurement_plan import DEFAULT_PLAN, MeasurementPlan
 from nas.config.search import SearchConfig
+from nas.device_probe import probe_reference, probe_seeds
 from nas.evaluate import Setup, cost_candidate
 from nas.evaluation_setup import load_pictures, make_setup
 from nas.finalize import Chosen, Finalist, final_recipe, pick, pick_again, train_and_ship
+from nas.known_device import KnownDevice, remember
 from nas.loop import Search
-from nas.predictors.feasibility import is_predicted_feasible
-from nas.predictors.latency_table import LatencyTable, empty_table, measure_entries, open_table
+from nas.predictors.latency import LatencyPredictor
 from nas.predictors.surrogate import Surrogate
 from nas.report import closing_lines, nothing_within, write_page, write_tables
 from nas.result import SearchResult
@@ -28,17 +28,20 @@ from nas.training.pool_speed import measure_pool_speeds
 from nas.training.supernet_store import train_or_load_supernet
 from nas.training.worker_pool import executor
 from nas.trial import Trial
+from nas.verdict import calm_speed
 from search_spaces import SPACES
 from search_spaces.architecture import Architecture
 from search_spaces.space import SearchSpace
 from sr.data.pairs import Pairs
 from sr.files import write_text
 from sr.lr_size import size_text
-from sr.progress import Message, Report, duration, no_report
+from sr.progress import Message, Report, no_report
 from sr.training.recipe import Recipe
 
 # Finding out how many trainings at once are fastest takes half a minute.
 _WORTH_A_POOL_SECONDS = 900.0
+# A supernet holds what may be within the budget: predictions err both ways.
+_IN_SUPERNET = 1.2
 
 
 def search(
@@ -76,21 +79,27 @@ def search(
     write_text(Path(config.out) / "command.txt", shown + "\n")
     study, setup = open_study(config, space, setup, teacher, exists=exists)
     try:
-        table = empty_table(setup.target)
-        if config.use_predictions:
-            table = _latency_table(setup, space, time_budget, plan, report, measure=not exists)
-        fidelity = _fidelity(config, space, setup, table, time_budget, plan, report)
+        known = _known_device(study, setup, plan)
+        latency = LatencyPredictor(setup.target.lr_size, known.model, known.model) if config.use_predictions else None
+        fidelity = _fidelity(config, space, setup, known, time_budget, plan, report)
         surrogate = Surrogate(
-            table, setup.budget_ms, setup.target.lr_size, fidelity.ladder, fidelity.is_trainable, space.num_feat
+            latency, setup.budget_ms, setup.target.lr_size, fidelity.ladder, fidelity.is_trainable, space.num_feat
         )
         if study.settings["phase"] != "training":
             problem = SearchProblem(
-                space, config.seed, setup.budget_ms, surrogate.is_predicted_feasible, surrogate.acquisition
+                space,
+                config.seed,
+                setup.budget_ms,
+                surrogate.is_predicted_feasible,
+                surrogate.acquisition,
+                surrogate.budget_share,
             )
             if config.use_seeds:
                 study.enqueue(problem.worthwhile_seeds())
             sampler = make_sampler(config.sampler, config.nni_tuner, problem)
-            _explore(config, study, sampler, fidelity, surrogate, time_budget, plan, report, on_trial)
+            calm_ms = known.calm_ms(setup.target.lr_size)
+            _explore(config, study, sampler, fidelity, surrogate, time_budget, calm_ms, plan, report, on_trial)
+            _remember_device(study, setup, known, surrogate)
         return _finish(config, study, fidelity, surrogate, time_budget, val, plan, report)
     except KeyboardInterrupt:
         write_tables(Path(config.out), study.trials)
@@ -119,30 +128,30 @@ def prepare(config: SearchConfig, time_budget: TimeBudget, report: Report) -> tu
     return setup, val.to(setup.target.device)
 
 
-def _latency_table(
-    setup: Setup, space: SearchSpace, time_budget: TimeBudget, plan: MeasurementPlan, report: Report, *, measure: bool
-) -> LatencyTable:
-    """Return what predicts runtimes on this device; measure: whether its entries may still be measured.
+def _known_device(study: Study, setup: Setup, plan: MeasurementPlan) -> KnownDevice:
+    """Return what is known of the device before the first candidate; a resumed search knows what it knew then.
 
-    A resumed search knows what it knew.
+    The reference network is measured, so that predictions are of this device from the first one on.
     """
-    table = open_table(setup.target, early_stop_ms=setup.budget_ms, report=report)
-    if measure:
-        limited = math.isfinite(time_budget.seconds)
-        seconds = plan.entries_share * time_budget.seconds if limited else plan.entries_seconds
-        if not measure_entries(table, space, seconds):
-            report(Message(
-                f"the latency table of this device is incomplete after {duration(seconds)}: "
-                "networks that it does not cover are measured without a prediction"
-            ))  # fmt: skip
-    return table
+    if "known" not in study.settings:
+        study.remember(study.settings | {"known": probe_reference(setup, plan.candidate).to_json()})
+    return KnownDevice.from_json(study.settings["known"])
+
+
+def _remember_device(study: Study, setup: Setup, known: KnownDevice, surrogate: Surrogate) -> None:
+    """Keep for later searches what this one learned of the device."""
+    surrogate.observe(study.trials)
+    model = known.model if surrogate.latency is None else surrogate.latency.model
+    if any(trial.measurement is not None for trial in study.trials):
+        known = known.with_calm(setup.target.lr_size, calm_speed(study.trials).reference_ms)
+    remember(setup.target, replace(known, model=model))
 
 
 def _fidelity(
     config: SearchConfig,
     space: SearchSpace,
     setup: Setup,
-    table: LatencyTable,
+    known: KnownDevice,
     time_budget: TimeBudget,
     plan: MeasurementPlan,
     report: Report,
@@ -150,9 +159,10 @@ def _fidelity(
     """Return how candidates are judged, the supernet trained where one is asked for."""
     out, supernet = Path(config.out), None
     if config.needs_supernet:
+        latency = probe_seeds(known, space, setup, plan.candidate) if config.use_predictions else None
 
         def allowed(architecture: Architecture) -> bool:
-            return is_predicted_feasible(table, architecture, setup.budget_ms)
+            return latency is None or latency.predict(architecture) <= _IN_SUPERNET * setup.budget_ms
 
         supernet = train_or_load_supernet(space, setup, allowed, time_budget.supernet_seconds, out, report)
     teacher = None if config.teacher is None else Path(config.teacher)
@@ -168,6 +178,7 @@ def _explore(
     fidelity: FidelitySchedule,
     surrogate: Surrogate,
     time_budget: TimeBudget,
+    calm_ms: float | None,
     plan: MeasurementPlan,
     report: Report,
     on_trial: Callable[[Trial], None] | None,
@@ -190,7 +201,7 @@ def _explore(
     with executor(workers, setup) as pool:
         Search(
             study, sampler, partial(cost_candidate, setup=setup, protocol=plan.candidate), fidelity, pool, surrogate,
-            time_budget, patience=config.patience, on_told=on_told, report=report,
+            time_budget, calm_ms=calm_ms, patience=config.patience, on_told=on_told, report=report,
         ).run()  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from sr.shipping import describe as describe_engines
 
 _COLUMNS = (
     "number", "state", "psnr", "psnr_y", "last_psnr", "last_steps",
-    "runtime_ms", "runtime_p10", "runtime_p90", "runs", "reliable", "reference_ms",
+    "runtime_ms", "runtime_p10", "runtime_p90", "runs", "reliable", "reference_ms", "calm_ms",
     "activations", "multi_adds", "challenge_flops", "params", "convs", "memory", "memory_format", "seconds",
     "duplicate_of", "reason", "key", "summary", "architecture",
 )  # fmt: skip
@@ -63,6 +63,7 @@ def _row(trial: Trial) -> dict[str, Any]:
         "runs": runtime.runs,
         "reliable": runtime.reliable,
         "reference_ms": None if measured.reference_ms is None else round(measured.reference_ms, 3),
+        "calm_ms": None if trial.calm_ms is None else round(trial.calm_ms, 3),
         "memory_format": runtime.memory_format,
         "activations": complexity.activations,
         "multi_adds": complexity.multi_adds,

@@ -9,17 +9,25 @@ from search_spaces.architecture import Architecture
 from sr.measure.measurement import Measurement
 from sr.pareto import front
 
-State = Literal["measured", "trained", "infeasible", "failed"]
+State = Literal["measured", "put off", "trained", "infeasible", "failed"]
 
 
 @dataclass(frozen=True)
 class Trial:
     """A candidate.
 
-    state: `measured` (within the budget, quality not known yet), `trained` (measurement with the quality of the first
-    rung, the same for all candidates), `infeasible` (measurement without: over the budget, never trained) or `failed`,
-    with its reason. rungs: all that it finished, the first one too; one that failed on a later rung is `trained` with a
-    reason. duplicate_of: the number of the trial whose equal network was evaluated, else None; its outcome was copied.
+    Attributes:
+        number: In its study.
+        architecture: What it is.
+        state: `measured` (within the budget, quality not known yet), `put off` (measured while the device was busy,
+            to be measured again), `trained` (measurement with the quality of the first rung, the same for all
+            candidates), `infeasible` (measurement without: over the budget, never trained) or `failed`.
+        measurement: As it was taken.
+        reason: Of a failure, of what is over the budget, and of a doubt.
+        seconds: That it took.
+        duplicate_of: The number of the trial whose equal network was evaluated, else None; its outcome was copied.
+        rungs: All that it finished, the first one too; one that failed on a later rung is `trained` with a reason.
+        calm_ms: What its median stands for at the device's calm speed; None where that was not judged.
     """
 
     number: int
@@ -30,14 +38,27 @@ class Trial:
     seconds: float = 0.0
     duplicate_of: int | None = None
     rungs: tuple[Rung, ...] = ()
+    calm_ms: float | None = None
+
+    @property
+    def runtime_ms(self) -> float:
+        """The median of a measured candidate at calm speed, as it was measured where that was not judged."""
+        assert self.measurement is not None
+        return self.measurement.runtime.median_ms if self.calm_ms is None else self.calm_ms
+
+    @property
+    def p90_ms(self) -> float:
+        """The 90th percentile of a measured candidate's runtime, at the speed of `runtime_ms`."""
+        assert self.measurement is not None
+        measured = self.measurement.runtime
+        return measured.p90_ms * self.runtime_ms / measured.median_ms
 
     @property
     def objectives(self) -> tuple[float, float, float]:
         """(-PSNR, runtime_ms, activations) of a trained candidate, each to be minimised."""
         assert self.measurement is not None
         assert self.measurement.quality is not None
-        measured = self.measurement
-        return -self.psnr, measured.runtime.median_ms, float(measured.complexity.activations)
+        return -self.psnr, self.runtime_ms, float(self.measurement.complexity.activations)
 
     @property
     def psnr(self) -> float:
@@ -62,6 +83,7 @@ class Trial:
             "seconds": self.seconds,
             "duplicate_of": self.duplicate_of,
             "rungs": [rung.to_json() for rung in self.rungs],
+            "calm_ms": self.calm_ms,
         }
 
     @classmethod

@@ -53,6 +53,7 @@ ENTRY = Baseline(
     network=ECBSR,
     system="ECBSR",
     since="ACM Multimedia 2021",
+    scaled_by={"num_feat": (8, 12, 16, 20, 24, 28, 32, 40, 48, 64), "num_block": (1, 2, 3, 4, 6, 8, 10, 12, 16)},
     recipe=(Stage(1.0, {"batch": 32, "patch": 64}),),
     training_form={"branched": True},
 )

@@ -59,6 +59,7 @@ class MSRResNet(nn.Module):
 ENTRY = Baseline(
     network=MSRResNet,
     system="MSRResNet",
+    scaled_by={"num_feat": (4, 8, 12, 16, 24, 32, 48, 64), "num_block": (1, 2, 4, 8, 16)},
     recipe=(Stage(1.0, {**HALVED, "learning_rate": 1e-4, "batch": 32, "patch": 24}),),
     official_keys={"recon_trunk.": "blocks.", "HRconv.": "hr_conv."},
 )

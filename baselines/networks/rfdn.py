@@ -74,6 +74,7 @@ class RFDN(nn.Module):
 ENTRY = Baseline(
     network=RFDN,
     system="RFDN",
+    scaled_by={"num_feat": (8, 12, 16, 20, 24, 32, 40, 50), "num_block": (1, 2, 3, 4)},
     channel_step=2,
     recipe=(Stage(0.9, {**HALVED, "batch": 64, "patch": 64}), Stage(0.1, {**L2_STAGE, "batch": 64, "patch": 64})),
     official_keys={

@@ -123,6 +123,7 @@ ENTRY = Baseline(
     network=SAFMN,
     system="SAFMN",
     since="ICCV 2023",
+    scaled_by={"num_feat": (8, 12, 16, 20, 24, 28, 36), "num_block": (1, 2, 3, 4, 6, 8)},
     channel_step=4,
     recipe=(
         Stage(

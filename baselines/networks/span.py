@@ -67,6 +67,7 @@ ENTRY = Baseline(
     network=SPAN,
     system="SPAN",
     since="NTIRE 2024 winner",
+    scaled_by={"num_feat": (8, 12, 16, 20, 24, 28, 32, 40, 48), "num_block": (1, 2, 3, 4, 6)},
     training_form={"branched": True},
     official_keys={
         "conv_1.eval_conv.": "head.",

@@ -13,9 +13,10 @@ from nas.calibration.page import calibration_page
 from nas.calibration.ranking import Ranking
 from nas.calibration.scores import TrainedNetwork, rank_scores, train_in_full, with_supernet_scores
 from nas.config.calibration import CalibrateConfig
+from nas.config.measurement_plan import DEFAULT_PLAN
+from nas.device_probe import probe_reference, probe_seeds
 from nas.evaluate import Setup
 from nas.evaluation_setup import load_pictures, make_setup
-from nas.predictors.latency_table import open_table
 from nas.remembered import remembered
 from nas.samplers.protocol import accept_all
 from nas.successive_halving import Ladder, ladder
@@ -32,12 +33,12 @@ from search_spaces.supernet import Supernet
 from sr.checkpoint import provenance
 from sr.errors import InputError
 from sr.files import write_json, write_text
+from sr.measure.latency import Protocol
 from sr.measure.target import Conditions
 from sr.progress import Message, Report, duration, no_report
 from sr.training.autotune import autotune
 from sr.training.recipe import Recipe
 
-_DRAWS = 400
 # Networks a little over the budget are what a search meets too.
 _WITHIN = 1.5
 # What the supernet and its scores may cost, as a share of training all networks in full.
@@ -89,7 +90,7 @@ def calibrate(
     *,
     command: str = "",
     space: SearchSpace | None = None,
-    draws: int = _DRAWS,
+    protocol: Protocol = DEFAULT_PLAN.candidate,
 ) -> CalibrationResult:
     """Train networks in full, score them cheaply, and judge the scores; the results are written to `config.out`.
 
@@ -98,7 +99,7 @@ def calibrate(
         report: Gets a message for each network, and for what else takes long.
         command: What was typed, for the record.
         space: Of the config's name, where it is not the one in `search_spaces.SPACES`.
-        draws: How many architectures are drawn to see which parts networks have.
+        protocol: How the networks are timed that predictions of the others are learned from.
 
     Raises:
         InputError: Where `config.out` holds another calibration, too few networks are near the budget, or a training
@@ -112,7 +113,7 @@ def calibrate(
     settings = _settings_of(config, setup, steps)
     _check_settings(settings, out)
     setup = _autotuned(setup, out)
-    population = _population_near_budget(space, setup, out, draws, report)
+    population = _population_near_budget(space, setup, out, protocol)
     chosen = _sample_networks(population, config.networks, config.seed)
     rungs = ", ".join(f"{each:,}" for each in steps.steps[:-1])
     report(Message(f"{len(chosen)} networks that take up to {_WITHIN:g} times {config.budget_ms:g} ms, "
@@ -171,18 +172,13 @@ def _autotuned(setup: Setup, out: Path) -> Setup:
     return replace(setup, recipe=Recipe(**remembered(out / "recipe.json", find)))
 
 
-def _population_near_budget(space: SearchSpace, setup: Setup, out: Path, draws: int, report: Report) -> Population:
-    """Return the networks of a space that the latency table of this device finds within reach of the budget."""
+def _population_near_budget(space: SearchSpace, setup: Setup, out: Path, protocol: Protocol) -> Population:
+    """Return the networks of a space that are predicted within reach of the budget on this device."""
     path, seed = out / "population.json", setup.recipe.seed
     if path.exists():
         return remembered_population(space, accept_all, seed, path)
-    table = open_table(setup.target, early_stop_ms=setup.budget_ms, report=report)
-    rng = random.Random(seed)  # noqa: S311 - a draw, no secret
-    # Together they take a fraction of the time that their entries take one by one.
-    table.measure([*space.seeds, *(space.decode(space.sample(rng)) for _ in range(draws))])
-    found = remembered_population(space, lambda each: table.predict(each) <= _WITHIN * setup.budget_ms, seed, path)
-    table.save()
-    return found
+    latency = probe_seeds(probe_reference(setup, protocol), space, setup, protocol)
+    return remembered_population(space, lambda each: latency.predict(each) <= _WITHIN * setup.budget_ms, seed, path)
 
 
 def _workers_of(config: CalibrateConfig, setup: Setup, report: Report) -> int:

@@ -1,4 +1,4 @@
-"""How much a search measures: of candidates, of the finalists, of the device before the first of them."""
+"""How much a search measures: of candidates, of the finalists, of the network that it ends with."""
 
 from dataclasses import dataclass
 
@@ -14,8 +14,6 @@ class MeasurementPlan:
         beside: How finalists and hand-designed networks are timed, side by side.
         trained: How the chosen network is timed once it is trained.
         planning_steps: Steps that the speed of the long training is planned by.
-        entries_share: Of the time limit, for the latency table's entries of a device that was not met before.
-        entries_seconds: For the same without a time limit.
         fewest_first_steps: A first rung of fewer steps says little more than how soon a network starts to learn; then
             there is one rung less.
     """
@@ -24,8 +22,6 @@ class MeasurementPlan:
     beside: Protocol = Protocol(seconds=1.0, minimum_runs=30, early_stop_runs=3)
     trained: Protocol = Protocol(seconds=2.0, minimum_runs=50)
     planning_steps: int = 60
-    entries_share: float = 0.15
-    entries_seconds: float = 300.0
     fewest_first_steps: int = 200
 
 

@@ -12,7 +12,8 @@ from optuna.samplers import NSGAIISampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState
 
 from nas.optuna_backend.trials import STATES, constraints, distributions
-from nas.samplers.evolution import MUTATIONS, NeighboursOrModel
+from nas.samplers.evolution import MUTATIONS
+from nas.samplers.neighbours import NeighboursOrModel
 from nas.samplers.protocol import Picks, Sampler, SearchProblem, first_worthwhile, proposal_seed, then_mutations
 from nas.samplers.random_search import samples
 from nas.trial import Trial

@@ -7,7 +7,12 @@ from nas.trial import Trial
 from search_spaces.space import SearchSpace
 
 # What becomes of a trial that was told, in Optuna's words.
-STATES = {"trained": TrialState.COMPLETE, "infeasible": TrialState.PRUNED, "failed": TrialState.FAIL}
+STATES = {
+    "trained": TrialState.COMPLETE,
+    "infeasible": TrialState.PRUNED,
+    "put off": TrialState.PRUNED,
+    "failed": TrialState.FAIL,
+}
 # The name of the constraint on the runtime.
 _RUNTIME = "runtime"
 
@@ -19,4 +24,4 @@ def distributions(space: SearchSpace) -> dict[str, BaseDistribution]:
 
 def constraints(trial: Trial, budget_ms: float) -> dict[str, float]:
     """Return by how many milliseconds a measured candidate misses the budget; not over zero is within."""
-    return {} if trial.measurement is None else {_RUNTIME: trial.measurement.runtime.p90_ms - budget_ms}
+    return {} if trial.measurement is None else {_RUNTIME: trial.p90_ms - budget_ms}

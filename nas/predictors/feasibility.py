@@ -1,37 +1,37 @@
-"""Whether a proposal may meet the budget and is worth a measurement, by its predicted runtime."""
+"""How far a predicted runtime is to be trusted, and whether a proposal has a better one at its runtime."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 
-from nas.predictors.latency_table import LatencyTable
+from nas.predictors.latency import LatencyPredictor
 from search_spaces.architecture import Architecture
 
-# The p90 that the budget is for lies above the median that is predicted, and predictions err both ways: only what
-# cannot meet the budget is left out.
-MARGIN = 1.2
+# Before much was measured predictions err by as much.
+_FIRST_ERROR = 0.25
+# The least that is kept free for what a prediction errs by.
+_LEAST_ERROR = 0.03
 # More than timing tells apart.
 _FREE = 0.02
 
 
-def is_predicted_feasible(table: LatencyTable, architecture: Architecture, budget_ms: float) -> bool:
-    """Return whether an architecture may be within a budget; what the table does not know may always be."""
-    return not table.knows(architecture) or table.predict(architecture) <= MARGIN * budget_ms
+def expected_error(predictor: LatencyPredictor) -> float:
+    """Return by what share predictions err in the median, as far as is known; at least 0.03."""
+    unseen = predictor.unseen
+    return max(_LEAST_ERROR, _FIRST_ERROR if unseen is None else min(unseen.median, _FIRST_ERROR))
 
 
-def has_free_width(table: LatencyTable, architecture: Architecture, widths: Sequence[int]) -> bool:
+def has_free_width(predictor: LatencyPredictor, architecture: Architecture, widths: Sequence[int]) -> bool:
     """Return whether the same network of the next width up is predicted to take no longer.
 
     Engines pay by steps of 4, 8 or 16 channels, by what they pad to: between the steps a network is worse for nothing.
 
     Args:
-        table: What it is predicted by; what it does not know has no free width.
+        predictor: What it is predicted by.
         architecture: The network.
         widths: Those that there are, ascending.
     """
     wider = next((width for width in widths if width > architecture.num_feat), None)
-    if wider is None:
+    if wider is None or not predictor.is_calibrated:
         return False
     widened = replace(architecture, num_feat=wider)
-    if not (table.knows(architecture) and table.knows(widened)):
-        return False
-    return table.predict(widened) <= (1 + _FREE) * table.predict(architecture)
+    return predictor.predict(widened) <= (1 + _FREE) * predictor.predict(architecture)

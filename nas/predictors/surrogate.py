@@ -8,8 +8,8 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from nas.predictors.feasibility import has_free_width, is_predicted_feasible
-from nas.predictors.latency_table import LatencyTable, Sample, describe
+from nas.predictors.feasibility import expected_error, has_free_width
+from nas.predictors.latency import LatencyPredictor, Sample, describe
 from nas.predictors.psnr_regression import Example, PsnrRegression, fit
 from nas.samplers.protocol import accept_all
 from nas.successive_halving import Candidate, Ladder
@@ -24,6 +24,7 @@ _FIRST = "first"
 _ENOUGH = 12
 # Networks that take so many times the budget are far from all that will be proposed.
 _FAR_OVER = 3
+_FEWEST_NEAR = 3
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class _Observed:
     """What was learned from some trials.
 
     Attributes:
-        table: The latency table, corrected.
+        latency: What predicts runtimes; None where they are not predicted.
         p90_factor: How far the 90th percentile of a runtime lies above its median.
         by_key: The trained candidates by the keys of their architectures.
         first: Of the first rung, which all trained candidates finished, from what is known before any training.
@@ -41,7 +42,7 @@ class _Observed:
         trusts_later: Whether `later` ranks better than the PSNR of the first rung does.
     """
 
-    table: LatencyTable
+    latency: LatencyPredictor | None
     p90_factor: float
     by_key: Mapping[str, Trial]
     first: PsnrRegression
@@ -55,7 +56,7 @@ class Surrogate:
     """Expectations that grow with the trials; equal trials give equal ones, so that a resumed study goes on the same.
 
     Args:
-        table: Predicts runtimes on this device; a network that it does not know has no prediction.
+        latency: Predicts runtimes on this device; None for no predictions.
         budget_ms: What nine runs of ten are to keep to.
         lr_size: Height and width of the LR picture that networks are counted for.
         ladder: The rungs that candidates are trained by.
@@ -65,21 +66,21 @@ class Surrogate:
 
     def __init__(
         self,
-        table: LatencyTable,
+        latency: LatencyPredictor | None,
         budget_ms: float,
         lr_size: LrSize,
         ladder: Ladder,
         is_trainable: Callable[[Architecture], bool] = accept_all,
         widths: Sequence[int] = (),
     ) -> None:
-        self._uncorrected, self._budget_ms, self._lr_size, self._ladder = table, budget_ms, lr_size, ladder
+        self._first, self._budget_ms, self._lr_size, self._ladder = latency, budget_ms, lr_size, ladder
         self._is_trainable, self._widths = is_trainable, widths
         self._known, self._observed = 0, self._learned([])
 
     @property
-    def table(self) -> LatencyTable:
-        """The latency table, corrected by what was observed."""
-        return self._observed.table
+    def latency(self) -> LatencyPredictor | None:
+        """What predicts runtimes, by all that was observed; None where they are not predicted."""
+        return self._observed.latency
 
     def observe(self, trials: Sequence[Trial]) -> None:
         """Learn from all trials so far; nothing is to do where none was added and none advanced."""
@@ -89,9 +90,19 @@ class Surrogate:
 
     def is_predicted_feasible(self, architecture: Architecture) -> bool:
         """Return whether a proposal may be within the budget, can be judged, and has no better one at its runtime."""
-        if not (self._is_trainable(architecture) and is_predicted_feasible(self.table, architecture, self._budget_ms)):
+        if not self._is_trainable(architecture) or (self.budget_share(architecture) or 0.0) > 1:
             return False
-        return not has_free_width(self.table, architecture, self._widths)
+        return self.latency is None or not has_free_width(self.latency, architecture, self._widths)
+
+    def budget_share(self, architecture: Architecture) -> float | None:
+        """Return what share of the budget nine runs of ten are likely to keep to, None before anything is known.
+
+        By as much more than is predicted as predictions err in the median.
+        """
+        if self.latency is None or not self.latency.is_calibrated:
+            return None
+        likely_ms = self._observed.p90_factor * (1 + expected_error(self.latency)) * self.latency.predict(architecture)
+        return likely_ms / self._budget_ms
 
     def acquisition(self, architecture: Architecture) -> float:
         """Return what a proposal may reach on the first rung: the expected PSNR and one standard deviation more.
@@ -100,10 +111,9 @@ class Surrogate:
         regression ranks networks that it did not see better than multiply-adds do, it is theirs. What is likely to be
         over the budget is less than all else, the less the slower.
         """
-        if self.table.knows(architecture):
-            likely_p90 = self._observed.p90_factor * self.table.predict(architecture)
-            if likely_p90 > self._budget_ms:
-                return -likely_p90
+        share = self.budget_share(architecture)
+        if share is not None and share > 1:
+            return -share
         counted = counts(architecture, self._lr_size)
         if not self._observed.trusts_first:
             return math.log10(counted.multi_adds)
@@ -124,7 +134,10 @@ class Surrogate:
         """Say in sentences how far the predictions were right on unseen networks, and what they were used for."""
         seen = self._observed
         used = _used(seen.first, "what was tried next", "multiply-adds", trusted=seen.trusts_first)
-        lines = [describe(seen.table.error()), f"{self._psnr_of(0)} {seen.first.describe()}; {used}."]
+        lines = [
+            describe(None if seen.latency is None else seen.latency.unseen),
+            f"{self._psnr_of(0)} {seen.first.describe()}; {used}.",
+        ]
         if self._ladder.top:
             used = _used(seen.later, "which candidates trained on", "the first PSNR", trusted=seen.trusts_later)
             lines.append(f"{self._psnr_of(seen.later_rung)} {seen.later.describe()}; {used}.")
@@ -138,7 +151,7 @@ class Surrogate:
         return f"The PSNR of a candidate after stage {rung + 1} of {self._ladder.top + 1}{first}"
 
     def _learned(self, trials: Sequence[Trial]) -> _Observed:
-        samples = [sample for trial in trials if (sample := self._sample_of(trial)) is not None]
+        samples = self._samples(trials)
         trained = trained_once(trials)
         early = [_example_of(trial, 0) for trial in trained if trial.rungs]
         first = fit(early)
@@ -146,7 +159,7 @@ class Surrogate:
         late = [_example_of(trial, later_rung) for trial in trained if len(trial.rungs) > later_rung]
         later = fit(late, (_FIRST,))
         return _Observed(
-            table=self._uncorrected.corrected(samples) if samples else self._uncorrected,
+            latency=None if self._first is None else self._first.learned(samples),
             p90_factor=_p90_factor(trials),
             by_key={trial.architecture.key: trial for trial in trained},
             first=first,
@@ -156,15 +169,19 @@ class Surrogate:
             trusts_later=_ranks_better(later, late, lambda each: each.cheap_psnr[_FIRST]),
         )
 
-    def _sample_of(self, trial: Trial) -> Sample | None:
-        """Return a measured trial as the table learns from it, None where it does not."""
-        measured = trial.measurement
-        if measured is None or trial.duplicate_of is not None or not self._uncorrected.knows(trial.architecture):
-            return None
-        if measured.runtime.median_ms > _FAR_OVER * self._budget_ms:
-            # Where nothing will be proposed any more, a correction need not be right.
-            return None
-        return Sample(trial.architecture, measured.runtime.median_ms, measured.reference_ms)
+    def _samples(self, trials: Sequence[Trial]) -> list[Sample]:
+        """Return the measured trials as the latency model learns from them.
+
+        Where nothing will be proposed any more it need not be right, unless there is nothing else to learn from.
+        """
+        measured = [each for each in trials if each.measurement is not None and each.duplicate_of is None]
+        samples = [
+            Sample(each.architecture, each.measurement.runtime.median_ms, each.measurement.reference_ms)
+            for each in measured
+            if each.measurement is not None
+        ]
+        near = [each for each in samples if each.runtime_ms <= _FAR_OVER * self._budget_ms]
+        return near if len(near) >= _FEWEST_NEAR else samples
 
 
 def _used(regression: PsnrRegression, what: str, instead: str, *, trusted: bool) -> str:

@@ -1,48 +1,15 @@
-"""Proposals that vary what was trained: neighbours of the front, and children of tournament winners."""
+"""Children of tournament winners among what was trained."""
 
 import random
 from collections.abc import Iterator, Sequence
 
-from nas.samplers.protocol import Picks, Sampler, SearchProblem, first_worthwhile, proposal_seed
+from nas.samplers.protocol import Picks, SearchProblem, first_worthwhile, proposal_seed
 from nas.samplers.random_search import samples
-from nas.trial import Trial, front_of, trained_once
+from nas.trial import Trial, trained_once
 from sr.pareto import crowding, non_dominated_sort
 
-# Of so many proposals in a row one is the global sampler's, the others are neighbours of the front.
-_NEIGHBOURS_IN = 4
-# Of so many neighbours that are predicted feasible the one with the highest acquisition is proposed: they cost a
-# prediction each.
-_NEIGHBOURS_DRAWN = 12
 # How many choices a mutation changes, drawn evenly from these: small steps twice as often as larger ones.
 MUTATIONS = (1, 1, 2, 3)
-
-
-class NeighboursOrModel:
-    """The best of some neighbours of the front by acquisition, and in every fourth trial a global sampler's proposal.
-
-    With a handful of good trials the kernels over categories are nearly flat, so that most of a global sampler's
-    proposals lie far from everything that met the budget; a mutation of a front member stays near.
-    """
-
-    def __init__(self, problem: SearchProblem, distant: Sampler) -> None:
-        self._problem, self._distant = problem, distant
-
-    def propose(self, number: int, trials: Sequence[Trial]) -> Picks:
-        """Return a mutation of a front member, or what the global sampler proposes."""
-        front = front_of(trials)
-        if not front or number % _NEIGHBOURS_IN == 0:
-            return self._distant.propose(number, trials)
-        draws = _neighbours(self._problem, front, number)
-        return first_worthwhile(self._problem, trials, draws, best_of=_NEIGHBOURS_DRAWN)
-
-
-def _neighbours(problem: SearchProblem, front: Sequence[Trial], number: int) -> Iterator[Picks]:
-    """Draw mutations of front members without end; the better half by PSNR is twice as likely."""
-    rng = random.Random(proposal_seed(problem, number))  # noqa: S311 - no secret
-    parents = [*front, *front[: (len(front) + 1) // 2]]
-    while True:
-        parent = problem.space.encode(rng.choice(parents).architecture.canonical)
-        yield problem.space.mutate(parent, rng, count=rng.choice(MUTATIONS))
 
 
 # Lower is better: milliseconds over the budget, then the non-dominated rank, then the crowding distance, negated.
@@ -89,9 +56,7 @@ class Evolution:
 
 def _fitnesses(trials: Sequence[Trial], budget_ms: float) -> dict[int, _Fitness]:
     """Return the fitness of measured candidates by number; one that was not trained has only its excess."""
-    excess = {
-        trial.number: max(0.0, trial.measurement.runtime.p90_ms - budget_ms) for trial in trials if trial.measurement
-    }
+    excess = {trial.number: max(0.0, trial.p90_ms - budget_ms) for trial in trials if trial.measurement}
     points = {trial.number: trial.objectives for trial in trials if trial.state == "trained"}
     fitness: dict[int, _Fitness] = {number: (over, 0, 0.0) for number, over in excess.items()}
     for rank, names in enumerate(non_dominated_sort(points)):

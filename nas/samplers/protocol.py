@@ -11,8 +11,9 @@ from search_spaces.architecture import Architecture
 from search_spaces.space import SearchSpace, Value
 from sr.seeds import derived_seed
 
-# So often a proposal is drawn again where it is predicted infeasible or was seen; the last draw is then taken as it is.
+# So often a proposal is drawn again where it is predicted infeasible or was seen.
 _DRAWS = 50
+_SEEDS_WITHIN = 1.25
 
 Picks = dict[str, Value]
 
@@ -34,6 +35,11 @@ def accept_all(_: Architecture) -> bool:
     return True
 
 
+def unknown_share(_: Architecture) -> float | None:
+    """Know nothing of an architecture's runtime."""
+    return None
+
+
 def equal_acquisition(_: Architecture) -> float:
     """Expect the same of every architecture."""
     return 0.0
@@ -49,8 +55,9 @@ class SearchProblem:
         budget_ms: What the p90 of a candidate's runtime must keep to.
         is_predicted_feasible: Says cheaply whether an architecture is worth an evaluation, such as by a predicted
             runtime.
-        acquisition: Says cheaply what quality may be expected at best; more is better. Both may follow what was
-            observed so far, and nothing else.
+        acquisition: Says cheaply what quality may be expected at best; more is better.
+        budget_share: Says cheaply what share of the budget a runtime is likely to keep to; None where nobody knows. All
+            three may follow what was observed so far, and nothing else.
     """
 
     space: SearchSpace
@@ -58,12 +65,16 @@ class SearchProblem:
     budget_ms: float
     is_predicted_feasible: Callable[[Architecture], bool] = accept_all
     acquisition: Callable[[Architecture], float] = equal_acquisition
+    budget_share: Callable[[Architecture], float | None] = unknown_share
 
     def worthwhile_seeds(self) -> list[Architecture]:
-        """Return the space's seeds that are predicted feasible, and the smallest in any case: a search must start."""
+        """Return the space's seeds that may be within the budget, and the smallest in any case: a search must start.
+
+        Little was measured yet: what is predicted a little over the budget may be the best of them.
+        """
         seeds = self.space.seeds
         smallest = min(seeds, key=lambda seed: seed.num_feat * len(seed.canonical.blocks), default=None)
-        return [seed for seed in seeds if seed is smallest or self.is_predicted_feasible(seed)]
+        return [seed for seed in seeds if seed is smallest or (self.budget_share(seed) or 0.0) <= _SEEDS_WITHIN]
 
 
 def proposal_seed(problem: SearchProblem, number: int, draw: int = 0) -> int:
@@ -74,20 +85,31 @@ def proposal_seed(problem: SearchProblem, number: int, draw: int = 0) -> int:
 def first_worthwhile(
     problem: SearchProblem, trials: Sequence[Trial], draws: Iterable[Picks], best_of: int = 1
 ) -> Picks:
-    """Return the first of _DRAWS draws whose network is unseen and predicted feasible, else the last of them.
+    """Return the first of _DRAWS draws whose network is unseen and predicted feasible.
 
-    best_of: of so many first ones the one with the highest acquisition.
+    Where there is none it is the unseen one that is predicted to be the fastest, and the last one where all were seen.
+
+    Args:
+        problem: What is searched.
+        trials: What was seen.
+        draws: Where they are drawn from.
+        best_of: Of so many worthwhile draws the one with the highest acquisition.
     """
     seen = {trial.architecture.key for trial in trials}
     picks: Picks = {}
     found: list[tuple[Architecture, Picks]] = []
+    others: list[tuple[Architecture, Picks]] = []
     for picks in islice(draws, _DRAWS):
         architecture = problem.space.decode(picks)
-        if architecture.key not in seen and problem.is_predicted_feasible(architecture):
-            found.append((architecture, picks))
-            if len(found) == best_of:
-                break
-    return max(found, key=lambda each: problem.acquisition(each[0]))[1] if found else picks
+        if architecture.key in seen:
+            continue
+        (found if problem.is_predicted_feasible(architecture) else others).append((architecture, picks))
+        if len(found) == best_of:
+            break
+    if found:
+        return max(found, key=lambda each: problem.acquisition(each[0]))[1]
+    # The last of equals, as where nothing is known of any.
+    return min(reversed(others), key=lambda each: problem.budget_share(each[0]) or 0.0)[1] if others else picks
 
 
 def then_mutations(problem: SearchProblem, number: int, draws: Iterable[Picks], most: int) -> Iterator[Picks]:

@@ -1,0 +1,72 @@
+"""What earlier searches learned of a device, kept in the user's cache folder: its latency model, its calm speed."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from sr.errors import InputError
+from sr.files import write_json
+from sr.lr_size import LrSize, size_text
+from sr.measure.latency_model import USUAL, LatencyModel
+from sr.measure.target import Target
+from sr.measure.timing_cache import cache_path, place
+
+
+@dataclass(frozen=True)
+class KnownDevice:
+    """What is known of a device with one engine and precision.
+
+    Attributes:
+        model: What work costs on it.
+        reference_ms: By the size of the LR picture the runtime of the reference network when nothing disturbed it.
+    """
+
+    model: LatencyModel = USUAL
+    reference_ms: Mapping[str, float] = field(default_factory=dict)
+
+    def calm_ms(self, lr_size: LrSize) -> float | None:
+        """Return the calm runtime of the reference network, None where none is known."""
+        return self.reference_ms.get(size_text(lr_size))
+
+    def with_calm(self, lr_size: LrSize, ms: float) -> "KnownDevice":
+        """Return the same with a runtime of the reference network, where it is the least so far."""
+        least = min(ms, self.calm_ms(lr_size) or ms)
+        return replace(self, reference_ms={**self.reference_ms, size_text(lr_size): least})
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON values from which `from_json` makes an equal one."""
+        return {"model": self.model.to_json(), "reference_ms": dict(self.reference_ms)}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "KnownDevice":
+        """Make what `to_json` described; raises InputError where a value breaks its constraint."""
+        return cls(LatencyModel.from_json(values["model"]), dict(values["reference_ms"]))
+
+
+def path_of(target: Target) -> Path:
+    """Return the file in which a device is remembered with its engine and precision."""
+    return cache_path("known", place(target.device, target.dtype, engine=target.engine))
+
+
+def recall(target: Target) -> KnownDevice:
+    """Return what is known of a target's device; nothing where another version of anything ran on it.
+
+    Raises:
+        InputError: Where the file holds something else.
+    """
+    path, here = path_of(target), place(target.device, target.dtype, engine=target.engine)
+    if not path.is_file():
+        return KnownDevice()
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        was = {key: content[key] for key in here}
+        return KnownDevice.from_json(content) if was == json.loads(json.dumps(here)) else KnownDevice()
+    except (OSError, ValueError, TypeError, KeyError, InputError) as error:
+        raise InputError(f"{path} is not what an earlier search left there; delete it, it is made anew") from error
+
+
+def remember(target: Target, known: KnownDevice) -> None:
+    """Keep what is known of a target's device; raises InputError where the file cannot be written."""
+    write_json(path_of(target), place(target.device, target.dtype, engine=target.engine) | known.to_json())

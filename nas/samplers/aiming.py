@@ -1,0 +1,75 @@
+"""Architectures brought to the budget by their depth, and their width where depth alone cannot."""
+
+from collections import Counter
+from dataclasses import replace
+
+from nas.samplers.protocol import SearchProblem
+from search_spaces.architecture import Architecture, Block
+
+# The best network lies just within the budget: what is predicted to leave more than this share of it unused seldom is.
+LEAST_SHARE = 0.8
+_MOST_STEPS = 40
+
+
+def aimed(problem: SearchProblem, architecture: Architecture, least: float = LEAST_SHARE) -> Architecture | None:
+    """Return the architecture, deeper or shallower by blocks of its most frequent kind until it is near the budget.
+
+    Args:
+        problem: What is searched; where it knows no runtimes the architecture stays what it is.
+        architecture: Of the problem's space.
+        least: The share of the budget that it is to use at least, where that can be.
+
+    Returns:
+        One that is likely to keep to the budget, the nearest to it below; None where there is none.
+    """
+    built = architecture.canonical
+    share = problem.budget_share(built)
+    if share is None:
+        return built
+    for _ in range(_MOST_STEPS):
+        if share > 1:
+            smaller = _shallower(built) or _narrower(built, problem.space.num_feat)
+            if smaller is None:
+                return None
+            built = smaller
+        elif share < least:
+            deeper = _deeper(built, problem.space.positions)
+            larger = None if deeper is None else problem.budget_share(deeper)
+            if deeper is None or larger is None or larger > 1:
+                return built
+            built = deeper
+        else:
+            return built
+        share = problem.budget_share(built)
+        assert share is not None
+    return built if share <= 1 else None
+
+
+def _deeper(built: Architecture, positions: int) -> Architecture | None:
+    """Return it with one more block of its most frequent kind, after the last of them; None where there is no place."""
+    kind = _most_frequent(built)
+    if kind is None or len(built.blocks) >= positions:
+        return None
+    last = max(index for index, block in enumerate(built.blocks) if block.kind == kind)
+    return replace(built, blocks=(*built.blocks[: last + 1], Block(kind), *built.blocks[last + 1 :]))
+
+
+def _shallower(built: Architecture) -> Architecture | None:
+    """Return it without the last block of its most frequent kind; None where no other is left."""
+    if len(built.blocks) < 2:
+        return None
+    kind = _most_frequent(built)
+    last = max(index for index, block in enumerate(built.blocks) if block.kind == kind)
+    return replace(built, blocks=built.blocks[:last] + built.blocks[last + 1 :])
+
+
+def _narrower(built: Architecture, widths: tuple[int, ...]) -> Architecture | None:
+    """Return it at the next width below; None where there is none."""
+    below = [width for width in widths if width < built.num_feat]
+    return replace(built, num_feat=max(below)) if below else None
+
+
+def _most_frequent(built: Architecture) -> str | None:
+    """Return the kind of most of its blocks, the first of equals; None for a network without blocks."""
+    kinds = Counter(block.kind for block in built.blocks if block.kind != "identity")
+    return max(kinds, key=lambda kind: kinds[kind]) if kinds else None

@@ -1,0 +1,117 @@
+"""Proposals near what is good: single changes of the best networks, each brought back to the budget by its depth.
+
+Hill climbing in a neighbourhood where one choice differs (as in Elsken et al., "Simple and efficient architecture
+search", 2017), led by the predicted PSNR and kept honest by a global sampler in between.
+"""
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from nas.samplers.aiming import aimed
+from nas.samplers.evolution import MUTATIONS
+from nas.samplers.protocol import Picks, Sampler, SearchProblem, first_worthwhile, proposal_seed
+from nas.trial import Trial, front_of, trained_once
+from search_spaces.architecture import Architecture, Block
+from search_spaces.space import SearchSpace
+
+# Of so many proposals in a row one is the global sampler's, and one fills the front below the budget.
+_DISTANT_IN, _FRONT_IN = 6, 6
+# Whose single changes are asked, the best first.
+_PARENTS = 3
+# Of so many mutations of front members the one with the highest acquisition is proposed.
+_DRAWN = 12
+
+
+class NeighboursOrModel:
+    """Single changes of the best networks; in between mutations of the front and what a global sampler proposes.
+
+    The kinds of change take turns (image skip and aggregation, width against depth, a kind in all its places, a kind
+    in one of them, the upsampler), so that what the predictor of PSNR knows nothing of is tried too; within one turn
+    the change with the highest acquisition goes first.
+    """
+
+    def __init__(self, problem: SearchProblem, distant: Sampler) -> None:
+        self._problem, self._distant = problem, distant
+
+    def propose(self, number: int, trials: Sequence[Trial]) -> Picks:
+        """Return an unseen neighbour of the best; where there is none, a mutation of the front."""
+        trained = sorted(trained_once(trials), key=lambda trial: trial.sort_key, reverse=True)
+        if not trained or number % _DISTANT_IN == 0:
+            return self._brought_to_budget(self._distant.propose(number, trials), trials)
+        if number % _FRONT_IN != _FRONT_IN - 1:
+            found = self._neighbour(number, trained[:_PARENTS], trials)
+            if found is not None:
+                return self._problem.space.encode(found)
+        return first_worthwhile(self._problem, trials, self._mutations(trials, number), best_of=_DRAWN)
+
+    def _neighbour(self, number: int, parents: Sequence[Trial], trials: Sequence[Trial]) -> Architecture | None:
+        """Return the single change that is most worth a try, None where all were seen or none is within the budget."""
+        problem = self._problem
+        seen = {trial.architecture.key for trial in trials}
+        for parent in parents:
+            turns = list(changes(problem.space, parent.architecture).values())
+            for turn in range(len(turns)):
+                brought = (aimed(problem, each) for each in turns[(number + turn) % len(turns)])
+                fresh = {each.key: each for each in brought if each is not None and each.key not in seen}
+                allowed = [each for each in fresh.values() if problem.is_predicted_feasible(each)]
+                if allowed:
+                    return max(allowed, key=problem.acquisition)
+        return None
+
+    def _brought_to_budget(self, picks: Picks, trials: Sequence[Trial]) -> Picks:
+        """Return a distant proposal at the budget; as it is where that cannot be, or was seen."""
+        found = aimed(self._problem, self._problem.space.decode(picks))
+        if found is None or any(trial.architecture.key == found.key for trial in trials):
+            return picks
+        return self._problem.space.encode(found)
+
+    def _mutations(self, trials: Sequence[Trial], number: int) -> Iterator[Picks]:
+        """Draw mutations of front members without end; the better half by PSNR is twice as likely."""
+        rng = random.Random(proposal_seed(self._problem, number))  # noqa: S311 - no secret
+        front = front_of(trials)
+        parents = [*front, *front[: (len(front) + 1) // 2]]
+        while True:
+            parent = self._problem.space.encode(rng.choice(parents).architecture.canonical)
+            yield self._problem.space.mutate(parent, rng, count=rng.choice(MUTATIONS))
+
+
+def changes(space: SearchSpace, architecture: Architecture) -> dict[str, list[Architecture]]:
+    """Return the architectures of a space that differ from one in a single choice, by what is changed.
+
+    Args:
+        space: Whose choices there are.
+        architecture: One of it.
+    """
+    built = architecture.canonical
+    kinds = [kind for kind in space.kinds if kind != "identity"]
+
+    def other(name: str) -> list[Architecture]:
+        values = [value for value in getattr(space, name) if value != getattr(built, name)]
+        return [replace(built, **{name: value}) for value in values]
+
+    at = [index for index, block in enumerate(built.blocks) if block.kind != "identity"]
+    present = dict.fromkeys(built.blocks[index].kind for index in at)
+    everywhere = [
+        _with_kinds(built, {index: new for index in at if built.blocks[index].kind == old})
+        for old in present
+        for new in kinds
+        if new != old
+    ]
+    somewhere = [_with_kinds(built, {index: new}) for index in at for new in kinds if new != built.blocks[index].kind]
+    widths = sorted(space.num_feat)
+    place = widths.index(built.num_feat)
+    near = [width for width in widths[max(0, place - 2) : place + 3] if width != built.num_feat]
+    found = {
+        "skip": [*other("image_skip"), *other("aggregation")],
+        "width": [replace(built, num_feat=width) for width in near],
+        "kind everywhere": everywhere,
+        "kind somewhere": somewhere,
+        "upsampler": other("upsampler"),
+    }
+    return {name: architectures for name, architectures in found.items() if architectures}
+
+
+def _with_kinds(built: Architecture, kinds: dict[int, str]) -> Architecture:
+    """Return an architecture with other kinds at some positions."""
+    return replace(built, blocks=tuple(Block(kinds.get(index, block.kind)) for index, block in enumerate(built.blocks)))

@@ -1,0 +1,93 @@
+"""Whether a candidate keeps to the budget at the device's calm speed; a reading under load is no verdict.
+
+Other processes slow the candidate and the reference network, timed in the same rounds, by the same factor. So a runtime
+at calm speed is the ratio of both, times what the reference takes when nothing disturbs it.
+"""
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from nas.trial import Trial
+from sr.measure.measurement import Measurement
+
+Verdict = Literal["within", "over", "put off"]
+
+# A reference that took more than this times its calm runtime was measured under load.
+_UNDER_LOAD = 1.1
+# Under load the ratio to the reference is right to about so much.
+_ROUGH = 1.25
+# Of the reference's runtimes in a study: the lowest may be luck, the median may be of a busy hour.
+_CALM_QUANTILE = 0.25
+
+
+@dataclass(frozen=True)
+class CalmSpeed:
+    """How fast the device is when nothing disturbs it.
+
+    Attributes:
+        reference_ms: What the reference network takes then.
+        p90_factor: How far the 90th percentile of a runtime lies above its median then.
+    """
+
+    reference_ms: float
+    p90_factor: float = 1.0
+
+    def slowdown(self, measurement: Measurement) -> float:
+        """Return by what factor the device was slower than that in a measurement, at least 1."""
+        taken = measurement.reference_ms
+        return 1.0 if taken is None else max(1.0, taken / self.reference_ms)
+
+    def calm_ms(self, measurement: Measurement) -> float:
+        """Return the median that a measurement stands for at calm speed."""
+        return measurement.runtime.median_ms / self.slowdown(measurement)
+
+    def was_calm(self, measurement: Measurement) -> bool:
+        """Return whether a measurement was taken at calm speed, so that it is a verdict."""
+        return measurement.runtime.reliable and self.slowdown(measurement) <= _UNDER_LOAD
+
+
+def calm_speed(trials: Sequence[Trial], now: Measurement | None = None, known_ms: float | None = None) -> CalmSpeed:
+    """Return how fast the device is when calm, by what a study saw of it.
+
+    Args:
+        trials: Those measured so far.
+        now: A measurement that is no trial yet.
+        known_ms: The reference's calm runtime from earlier studies, None where there is none.
+
+    Raises:
+        ValueError: Where nothing tells.
+    """
+    measured = [each.measurement for each in trials if each.measurement is not None and each.duplicate_of is None]
+    measured += [] if now is None else [now]
+    references = [each.reference_ms for each in measured if each.reference_ms is not None]
+    lowest = [
+        *([float(np.quantile(references, _CALM_QUANTILE))] if references else []),
+        *([known_ms] if known_ms else []),
+    ]
+    if not lowest:
+        raise ValueError("the speed of a device takes a measured reference network, got none")
+    factors = [each.runtime.p90_ms / each.runtime.median_ms for each in measured if each.runtime.reliable]
+    return CalmSpeed(min(lowest), statistics.median(factors) if factors else 1.0)
+
+
+def verdict_on(measurement: Measurement, calm: CalmSpeed, budget_ms: float) -> Verdict:
+    """Return whether a measured candidate keeps to a budget: nine runs of ten at calm speed.
+
+    Under load it is over the budget only where even its fastest runs are, at calm speed and by a wide margin; else it
+    is put off.
+    """
+    runtime, slowdown = measurement.runtime, calm.slowdown(measurement)
+    if calm.was_calm(measurement):
+        return "within" if runtime.p90_ms / slowdown <= budget_ms else "over"
+    if runtime.p10_ms > _ROUGH * budget_ms * slowdown:
+        return "over"
+    return "put off"
+
+
+def rough_verdict_on(measurement: Measurement, calm: CalmSpeed, budget_ms: float) -> Verdict:
+    """Return the likelier verdict on a candidate that was never measured while the device was calm."""
+    return "within" if calm.p90_factor * calm.calm_ms(measurement) <= budget_ms else "over"
