@@ -245,7 +245,7 @@ def _judged(trial: Trial, rung: int, result: TrainingResult, fidelity: FidelityS
     trial = replace(trial, seconds=trial.seconds + result.seconds)
     if result.quality is None:
         return replace(trial, reason=result.reason, state="failed" if rung == 0 else trial.state)
-    rungs = (*trial.rungs, Rung(fidelity.steps(rung), result.quality.psnr, result.seconds))
+    rungs = (*trial.rungs, Rung(fidelity.steps(rung), result.quality.psnr, result.seconds, result.quality.psnr_y))
     if rung:
         return replace(trial, rungs=rungs)
     assert trial.measurement is not None
@@ -306,9 +306,11 @@ def _trial_line(trial: Trial, trials: Sequence[Trial], time_budget: TimeBudget) 
 
 
 def _psnr_by_rung(trial: Trial) -> str:
-    """Say what PSNR a trained candidate has on each of its rungs."""
+    """Say what PSNR a trained candidate has on each of its rungs, on RGB and of the last one on Y."""
+    last = trial.rungs[-1] if trial.rungs else None
+    luma = "" if last is None or last.psnr_y is None else f" (Y {last.psnr_y:.2f})"
     if len(trial.rungs) < 2:
-        return f"{trial.psnr:.2f} dB"
+        return f"{trial.psnr:.2f} dB{luma}"
     steps = f" after {trial.rungs[-1].steps:,} steps"
     failed = f", then failed: {trial.reason}" if trial.reason else ""
-    return " -> ".join(f"{rung.psnr:.2f}" for rung in trial.rungs) + f" dB{steps}{failed}"
+    return " -> ".join(f"{rung.psnr:.2f}" for rung in trial.rungs) + f" dB{luma}{steps}{failed}"

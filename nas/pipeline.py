@@ -1,7 +1,7 @@
 """A whole search: from a config to a trained and exported network, its page and its tables."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -9,16 +9,17 @@ from nas.config.fidelity import TRAINED_RUNGS
 from nas.config.measurement_plan import DEFAULT_PLAN, MeasurementPlan
 from nas.config.search import SearchConfig
 from nas.device_probe import probe_reference, probe_seeds
+from nas.ending import finish
 from nas.evaluate import Setup, cost_candidate
 from nas.evaluation_setup import load_pictures, make_setup
-from nas.finalize import Chosen, Finalist, final_recipe, pick, pick_again, train_and_ship
 from nas.known_device import KnownDevice, remember
 from nas.loop import Search
 from nas.predictors.latency import LatencyPredictor
 from nas.predictors.surrogate import Surrogate
-from nas.report import closing_lines, nothing_within, write_page, write_tables
+from nas.report import write_tables
 from nas.result import SearchResult
 from nas.resume import is_begun, open_study, teacher_of
+from nas.rivals import check_rivals
 from nas.samplers.protocol import Sampler, SearchProblem
 from nas.samplers.registry import check_sampler, make_sampler
 from nas.study import Study
@@ -36,7 +37,6 @@ from sr.data.pairs import Pairs
 from sr.files import write_text
 from sr.lr_size import size_text
 from sr.progress import Message, Report, no_report
-from sr.training.recipe import Recipe
 
 # Finding out how many trainings at once are fastest takes half a minute.
 _WORTH_A_POOL_SECONDS = 900.0
@@ -70,6 +70,7 @@ def search(
         InputError: Where the config asks for what is not there, or does not go with the study in the folder.
     """
     check_sampler(config.sampler)
+    check_rivals(config)
     space, time_budget = SPACES[config.space], TimeBudget(config.seconds, config.trials)
     exists, teacher = is_begun(config), teacher_of(config)
     setup, val = prepare(config, time_budget, report)
@@ -100,7 +101,7 @@ def search(
             calm_ms = known.calm_ms(setup.target.lr_size)
             _explore(config, study, sampler, fidelity, surrogate, time_budget, calm_ms, plan, report, on_trial)
             _remember_device(study, setup, known, surrogate)
-        return _finish(config, study, fidelity, surrogate, time_budget, val, plan, report)
+        return finish(config, study, fidelity, surrogate, known, time_budget, val, plan, report)
     except KeyboardInterrupt:
         write_tables(Path(config.out), study.trials)
         report(Message(f"interrupted with {len(study.trials)} trials recorded; the same command with --resume goes on"))
@@ -203,62 +204,3 @@ def _explore(
             study, sampler, partial(cost_candidate, setup=setup, protocol=plan.candidate), fidelity, pool, surrogate,
             time_budget, calm_ms=calm_ms, patience=config.patience, on_told=on_told, report=report,
         ).run()  # fmt: skip
-
-
-def _finish(
-    config: SearchConfig,
-    study: Study,
-    fidelity: FidelitySchedule,
-    surrogate: Surrogate,
-    time_budget: TimeBudget,
-    val: Pairs,
-    plan: MeasurementPlan,
-    report: Report,
-) -> SearchResult:
-    """Choose, train and ship, and write what is left to read."""
-    trials, out, setup = study.trials, Path(config.out), fidelity.setup
-    write_tables(out, trials)
-    found = _choose(config, study, fidelity, time_budget, plan)
-    if found is None:
-        return SearchResult(out, setup.budget_ms, tuple(trials), None, (nothing_within(trials, setup.budget_ms),))
-    finalist, recipe = found
-    summary = finalist.trial.architecture.summary
-    report(Message(f"chosen: trial {finalist.trial.number}, {summary}; training it for {recipe.steps:,} steps"))
-
-    def remember(recipe: Recipe) -> None:
-        study.remember(study.settings | {"final_recipe": asdict(recipe)})
-
-    chosen = train_and_ship(
-        finalist, recipe, fidelity, val, out / "chosen", plan.trained, on_recipe=remember, report=report
-    )
-    study.remember(study.settings | {"phase": "done"})
-    surrogate.observe(trials)
-    return _reported(out, trials, chosen, fidelity, surrogate)
-
-
-def _choose(
-    config: SearchConfig, study: Study, fidelity: FidelitySchedule, time_budget: TimeBudget, plan: MeasurementPlan
-) -> tuple[Finalist, Recipe] | None:
-    """Return the finalist and the recipe of its long training, those of the record where they are in it."""
-    trials, settings, setup = study.trials, study.settings, fidelity.setup
-    if settings["phase"] == "training":
-        finalist = pick_again(trials, settings["chosen"], setup, plan.beside)
-        return finalist, Recipe(**settings["final_recipe"])
-    picked = pick(trials, setup, plan.beside)
-    if picked is None:
-        return None
-    seconds = time_budget.training_seconds()
-    recipe = final_recipe(picked.trial, fidelity, seconds, config.train_steps, plan.planning_steps)
-    chosen = {"phase": "training", "chosen": picked.trial.number, "final_recipe": asdict(recipe)}
-    study.remember(settings | chosen)
-    return picked, recipe
-
-
-def _reported(
-    out: Path, trials: list[Trial], chosen: Chosen, fidelity: FidelitySchedule, surrogate: Surrogate
-) -> SearchResult:
-    """Write the page and the closing lines."""
-    lines = closing_lines(trials, chosen, fidelity, surrogate.describe())
-    write_text(out / "closing.txt", "\n".join(lines) + "\n")
-    drawn = write_page(out, trials, chosen, fidelity.setup.budget_ms, lines)
-    return SearchResult(out, fidelity.setup.budget_ms, tuple(trials), chosen, tuple(lines), plot_is_drawn=drawn)

@@ -118,7 +118,7 @@ def closing_lines(
     assert quality is not None
     complexity, place = chosen.measurement.complexity, chosen.measurement.conditions
     verdict = "within" if chosen.measurement.within(budget_ms) else "OVER"
-    steady = "" if runtime.reliable else " The device is not steady: the spread stayed wide after three attempts."
+    steady = "" if chosen.was_calm else " The device was never calm while this was measured: other processes used it."
     gain = quality.psnr - chosen.bicubic.psnr
     return [
         f"Chosen: trial {chosen.trial.number}, {chosen.trial.architecture.summary}; {complexity.params:,} parameters, "
@@ -130,6 +130,7 @@ def closing_lines(
         f"{chosen.bicubic.psnr:.2f}; on Y {quality.psnr_y:.2f} against {chosen.bicubic.psnr_y:.2f} "
         f"({quality.pictures} validation pictures).",
         describe_engines(chosen.engines),
+        *_gain(trials, chosen),
         *_rivals(chosen),
         _tally(trials, fidelity),
         *predictions,
@@ -152,14 +153,37 @@ def nothing_within(trials: Sequence[Trial], budget_ms: float) -> str:
     )
 
 
-def _rivals(chosen: Chosen) -> list[str]:
-    """Say how the hand-designed networks' runtimes compare, measured in the same rounds."""
-    ours = chosen.finalist.beside.runtime.median_ms
-    compared = [
-        f"{name} {measured.runtime.median_ms:.0f} ms ({measured.runtime.median_ms / ours:.1f}x)"
-        for name, measured in chosen.finalist.rivals.items()
+def _gain(trials: Sequence[Trial], chosen: Chosen) -> list[str]:
+    """Say what searching gained over the best architecture that was there before, also when that is nothing."""
+    playoff = chosen.playoff
+    if playoff is None or playoff.gain is None:
+        return []
+    control = next(trial for trial in trials if trial.number == playoff.control)
+    if playoff.winner == playoff.control:
+        return [f"Searching gained nothing: after the same {playoff.steps:,} steps the best is trial {control.number}, "
+                "one of the architectures that every search begins with."]  # fmt: skip
+    rgb, luma = playoff.gain
+    winner = next(trial for trial in trials if trial.number == playoff.winner)
+    return [
+        f"Searching gained {rgb:+.2f} dB (Y {luma:+.2f}) over the best architecture that every search begins with, "
+        f"trial {control.number} ({control.architecture.summary}), after the same {playoff.steps:,} steps; "
+        f"{winner.runtime_ms:.1f} ms against its {control.runtime_ms:.1f}."
     ]
-    return [f"In the same rounds: chosen {ours:.1f} ms, {', '.join(compared)}."] if compared else []
+
+
+def _rivals(chosen: Chosen) -> list[str]:
+    """Say how hand-designed networks of the same budget compare, measured in the same rounds."""
+    if not chosen.finalist.rivals:
+        return ["No hand-designed family has a network within the budget."]
+    ours = chosen.finalist.beside.runtime.median_ms
+    compared = []
+    for name, measured in chosen.finalist.rivals.items():
+        quality = chosen.rival_quality.get(name)
+        psnr = "" if quality is None else f", {quality.psnr:.2f} dB (Y {quality.psnr_y:.2f})"
+        compared.append(f"{name} {measured.runtime.median_ms:.1f} ms{psnr}")
+    alike = ", trained alike where a PSNR stands" if chosen.rival_quality else ""
+    return [f"Hand-designed networks of this budget, in the same rounds{alike}: chosen {ours:.1f} ms; "
+            f"{'; '.join(compared)}."]  # fmt: skip
 
 
 def _first_rung(fidelity: FidelitySchedule) -> str:

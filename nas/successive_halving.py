@@ -52,11 +52,19 @@ def ladder(steps: int, rungs: int = 3, eta: int = 4) -> Ladder:
 
 @dataclass(frozen=True)
 class Rung:
-    """What a candidate reached on a rung: steps trained in all, PSNR in dB, seconds that this rung took."""
+    """What a candidate reached on a rung.
+
+    Attributes:
+        steps: Trained in all.
+        psnr: dB on RGB.
+        seconds: That this rung took.
+        psnr_y: dB on Y; None in records of earlier versions.
+    """
 
     steps: int
     psnr: float
     seconds: float
+    psnr_y: float | None = None
 
     def __post_init__(self) -> None:
         if not math.isfinite(self.psnr):

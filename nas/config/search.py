@@ -1,6 +1,7 @@
 """What a search is asked for: frozen values that keep their constraints; free of torch."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,6 +15,8 @@ from sr.files import StrPath
 SAMPLER_NAMES = ("mixed", "tpe", "nsga2", "evolution", "random", "nni")
 NNI_TUNER_NAMES = ("TPE", "Random", "Evolution", "GP")
 DEFAULT_SECONDS = 600.0
+# What stands for every family of `rivals`.
+ALL = "all"
 # So many different networks without a gain are no longer bad luck.
 DEFAULT_PATIENCE = 40
 
@@ -40,6 +43,8 @@ class SearchConfig(SharedConfig):
         study: The name of the study in the storage.
         storage: Database URL or path of a journal; None for a journal in `out`.
         resume: Whether to go on with a study that is there.
+        rivals: Hand-designed families, keys of `baselines.BASELINES`, whose largest members within the budget are
+            trained for as many steps as the chosen network, beyond the time limit; `all` alone for every one.
         use_seeds: Whether the space's own architectures are proposed first.
         use_predictions: Whether runtimes are predicted from what this device was measured on before; without, every
             proposal is measured.
@@ -64,6 +69,7 @@ class SearchConfig(SharedConfig):
     study: str = "search"
     storage: str | None = None
     resume: bool = False
+    rivals: tuple[str, ...] = ()
     use_seeds: bool = True
     use_predictions: bool = True
 
@@ -83,6 +89,10 @@ class SearchConfig(SharedConfig):
             raise InputError(f"--distillation must be within 0 and 1, got {share}")
         if (share > 0) != (self.teacher is not None):
             raise InputError("--distillation over 0 and --teacher CKPT go together; give both or neither")
+
+    def rivals_of(self, families: Sequence[str]) -> tuple[str, ...]:
+        """Return which of these families are trained beside the chosen network."""
+        return tuple(families) if self.rivals == (ALL,) else self.rivals
 
     @property
     def seconds(self) -> float:

@@ -38,7 +38,8 @@ def parse(argv: list[str] | None) -> tuple[SearchConfig, bool, Path | None]:
     args = parser.parse_args(argv)
     limit = None if args.time_limit is None else parse_duration(args.time_limit)
     own = {name: getattr(args, name) for name in _AS_THEY_ARE}
-    return SearchConfig(**shared_values(args), **own, time_limit=limit), args.dry_run, args.json
+    rivals = tuple(name for name in args.rivals.split(",") if name)
+    return SearchConfig(**shared_values(args), **own, rivals=rivals, time_limit=limit), args.dry_run, args.json
 
 
 def _add_search_arguments(parser: Parser) -> None:
@@ -71,6 +72,9 @@ def _add_search_arguments(parser: Parser) -> None:
                         f"(default {DEFAULT_PATIENCE})")  # fmt: skip
     parser.add_argument("--study", default="search", metavar="NAME", help="name in the storage (default search)")
     parser.add_argument("--storage", metavar="URL", help="database URL or journal path (default: a journal in --out)")
+    parser.add_argument("--rivals", metavar="A,B", default="",
+                        help="hand-designed families whose members within the budget are trained alike afterwards, for "
+                        "their PSNR beside the chosen network's; all: every one that can be scaled")  # fmt: skip
     parser.add_argument("--no-seeds", dest="use_seeds", action="store_false",
                         help="propose nothing that this project wrote down itself")  # fmt: skip
     parser.add_argument("--no-predictions", dest="use_predictions", action="store_false",

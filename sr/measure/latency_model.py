@@ -122,7 +122,8 @@ class LatencyModel:
             np.vstack([rows, pull]),
             np.concatenate([np.ones(len(times)), np.sqrt(_PENALTY) * np.full(_FEATURES, speed)]),
         )
-        return factors * known
+        costs: NDArray[np.float64] = factors * known
+        return costs
 
     def _error_left_out(self, features: NDArray[np.float64], times: NDArray[np.float64]) -> float:
         """Return the median relative error on networks that were left out in turn, fold by fold."""

@@ -71,7 +71,8 @@ def operators_of(network: nn.Module, *inputs: Tensor | list[Tensor]) -> Counter[
     weightless = network.to("meta")
     with torch.no_grad(), _Listening() as heard:
         weightless(*inputs)
-    return heard.operators
+    operators: Counter[Operator] = heard.operators
+    return operators
 
 
 class _Listening(TorchDispatchMode):

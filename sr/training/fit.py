@@ -81,15 +81,33 @@ def fit(
         loss = run(trainer, state, Progress(label, recipe.steps, start=trainer.steps_done, report=report))
         network = trainer.trained()
         if tuned.solve_output:
-            with training_on(device):
-                # On patches that no step saw.
-                solve_output(network, lambda number: trainer.patches(tuned.steps + number), _solving_batches(tuned))
+            _solve(network, trainer)
     return Fitted(network, tuned, loss, time.monotonic() - began)
 
 
-def _solving_batches(recipe: Recipe) -> int:
-    """Return how many batches the last convolution is solved on at the most: little more than a forward each."""
-    return max(2, recipe.steps // 4)
+def solve_last(network: nn.Module, recipe: Recipe, pairs: Pairs, device: torch.device) -> bool:
+    """Solve for the last convolution of a trained network, in place, such as of one whose branches were folded.
+
+    Args:
+        network: On `device`, in eval mode.
+        recipe: That it was trained by, autotuned.
+        pairs: What it learnt from.
+        device: Where it runs.
+
+    Returns:
+        Whether the network was changed.
+
+    Raises:
+        ValueError: Where its last convolution is not one to solve for; see `solve_output`.
+    """
+    return _solve(network, Trainer(network, replace(recipe, distillation=0.0), pairs, device))
+
+
+def _solve(network: nn.Module, trainer: Trainer) -> bool:
+    """Solve on patches that no step saw, on so many batches at the most: little more than a forward each."""
+    steps = trainer.recipe.steps
+    with training_on(trainer.device):
+        return solve_output(network, lambda number: trainer.patches(steps + number), max(2, steps // 4))
 
 
 def run(trainer: Trainer, state: StrPath | None, progress: Progress, save_seconds: float = 30.0) -> float:

@@ -1,0 +1,128 @@
+"""The end of a search: finalists measured and trained on, the best one trained, shipped and reported."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from baselines.at_budget import Member, scalable_families
+from nas.config.measurement_plan import MeasurementPlan
+from nas.config.search import SearchConfig
+from nas.finalize import Chosen, Finalist, final_recipe, finalist_again, finalists, train_and_ship
+from nas.known_device import KnownDevice
+from nas.playoff import SHARE, Playoff, best_control, play_off
+from nas.predictors.surrogate import Surrogate
+from nas.report import closing_lines, nothing_within, write_page, write_tables
+from nas.result import SearchResult
+from nas.rivals import rivals_at_budget, trained_alike
+from nas.study import Study
+from nas.time_budget import TimeBudget
+from nas.training.fidelity_schedule import FidelitySchedule
+from nas.training.worker_pool import executor
+from nas.trial import Trial, trained_once
+from nas.verdict import CalmSpeed, calm_speed
+from search_spaces import SPACES
+from sr.data.pairs import Pairs
+from sr.files import write_text
+from sr.progress import Message, Report
+from sr.training.recipe import Recipe
+
+
+def finish(
+    config: SearchConfig,
+    study: Study,
+    fidelity: FidelitySchedule,
+    surrogate: Surrogate,
+    known: KnownDevice,
+    time_budget: TimeBudget,
+    val: Pairs,
+    plan: MeasurementPlan,
+    report: Report,
+) -> SearchResult:
+    """Choose, train and ship, and write what is left to read."""
+    trials, out, setup = study.trials, Path(config.out), fidelity.setup
+    write_tables(out, trials)
+    surrogate.observe(trials)
+    if not trained_once(trials):
+        return SearchResult(out, setup.budget_ms, tuple(trials), None, (nothing_within(trials, setup.budget_ms),))
+    calm = calm_speed(trials, known_ms=known.calm_ms(setup.target.lr_size))
+    model = known.model if surrogate.latency is None else surrogate.latency.model
+    rivals = rivals_at_budget(scalable_families(), setup, model, plan.candidate, report)
+    found = _choose(config, study, fidelity, rivals, calm, time_budget, plan, report)
+    if found is None:
+        return SearchResult(out, setup.budget_ms, tuple(trials), None, (nothing_within(trials, setup.budget_ms),))
+    finalist, recipe, playoff = found
+    summary = finalist.trial.architecture.summary
+    report(Message(f"chosen: trial {finalist.trial.number}, {summary}; training it for {recipe.steps:,} steps"))
+
+    def remember(recipe: Recipe) -> None:
+        study.remember(study.settings | {"final_recipe": asdict(recipe)})
+
+    chosen = train_and_ship(
+        finalist, recipe, fidelity, val, out / "chosen", calm, plan.trained, on_recipe=remember, report=report
+    )
+    quality = trained_alike(rivals, config.rivals_of(scalable_families()), chosen.recipe, setup, val, report)
+    study.remember(study.settings | {"phase": "done"})
+    return _reported(out, trials, replace(chosen, playoff=playoff, rival_quality=quality), fidelity, surrogate)
+
+
+def _choose(
+    config: SearchConfig,
+    study: Study,
+    fidelity: FidelitySchedule,
+    rivals: Sequence[Member],
+    calm: CalmSpeed,
+    time_budget: TimeBudget,
+    plan: MeasurementPlan,
+    report: Report,
+) -> tuple[Finalist, Recipe, Playoff | None] | None:
+    """Return the finalist, the recipe of its long training and what the finalists reached after equal steps.
+
+    Those of the record where they are in it; None where no trial is within the budget when measured again.
+    """
+    trials, settings, setup = study.trials, study.settings, fidelity.setup
+    if settings["phase"] == "training":
+        finalist = finalist_again(trials, settings["chosen"], rivals, setup, calm, plan.beside)
+        playoff = None if settings["playoff"] is None else Playoff.from_json(settings["playoff"])
+        return finalist, Recipe(**settings["final_recipe"]), playoff
+    control = best_control(trials, {seed.key for seed in SPACES[config.space].seeds}) if config.use_seeds else None
+    picked = finalists(trials, control, rivals, setup, calm, plan.beside)
+    if not picked:
+        return None
+    playoff = _play_off(picked, control, fidelity, time_budget, report)
+    number = picked[0].trial.number if playoff is None else playoff.winner
+    finalist = next(each for each in picked if each.trial.number == number)
+    seconds = time_budget.training_seconds()
+    recipe = final_recipe(finalist.trial, fidelity, seconds, config.train_steps, plan.planning_steps)
+    chosen = {"phase": "training", "chosen": number, "final_recipe": asdict(recipe)}
+    study.remember(settings | chosen | {"playoff": None if playoff is None else playoff.to_json()})
+    return finalist, recipe, playoff
+
+
+def _play_off(
+    picked: Sequence[Finalist],
+    control: Trial | None,
+    fidelity: FidelitySchedule,
+    time_budget: TimeBudget,
+    report: Report,
+) -> Playoff | None:
+    """Train the finalists on side by side for a share of the time that is left; without a limit not at all."""
+    seconds = SHARE * time_budget.training_seconds()
+    if not math.isfinite(seconds):
+        return None
+    trials = [each.trial for each in picked]
+    with executor(1, fidelity.setup) as one_by_one:
+        return play_off(
+            [each for each in trials if each is not control], control if control in trials else None, fidelity,
+            one_by_one, seconds, report=report,
+        )  # fmt: skip
+
+
+def _reported(
+    out: Path, trials: list[Trial], chosen: Chosen, fidelity: FidelitySchedule, surrogate: Surrogate
+) -> SearchResult:
+    """Write the page and the closing lines."""
+    lines = closing_lines(trials, chosen, fidelity, surrogate.describe())
+    write_text(out / "closing.txt", "\n".join(lines) + "\n")
+    drawn = write_page(out, trials, chosen, fidelity.setup.budget_ms, lines)
+    return SearchResult(out, fidelity.setup.budget_ms, tuple(trials), chosen, tuple(lines), plot_is_drawn=drawn)

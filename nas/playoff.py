@@ -1,0 +1,153 @@
+"""The end of a search: finalists trained on side by side, the best of what was there before among them."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nas.successive_halving import Ladder
+from nas.training.executor import Executor
+from nas.training.fidelity_schedule import FidelitySchedule
+from nas.training.task import RungGoal, TrainingTask
+from nas.trial import Trial
+from search_spaces.architecture import Architecture
+from sr.progress import Message, Report, no_report
+
+# Of the time that is left for the long training.
+SHARE = 0.1
+# Catching up with the finalists may take the control so many times as long as was planned; else it does not take part.
+_CATCHING_UP = 2.0
+# Fewer steps more tell nothing.
+_FEWEST_STEPS = 40
+
+
+@dataclass(frozen=True)
+class Playoff:
+    """What finalists reached after equal steps.
+
+    Attributes:
+        steps: Trained in all.
+        psnr: dB on RGB by the numbers of the trials, on the crops that candidates are judged on.
+        psnr_y: The same on Y.
+        control: The trial of the best architecture that was there before the search; None where none took part.
+    """
+
+    steps: int
+    psnr: Mapping[int, float]
+    psnr_y: Mapping[int, float]
+    control: int | None
+
+    @property
+    def winner(self) -> int:
+        """The number of the best trial."""
+        return max(self.psnr, key=lambda number: (self.psnr[number], -number))
+
+    @property
+    def gain(self) -> tuple[float, float] | None:
+        """By how much the winner is above the control, dB on RGB and on Y; None without a control."""
+        if self.control is None:
+            return None
+        return tuple(scores[self.winner] - scores[self.control] for scores in (self.psnr, self.psnr_y))  # type: ignore[return-value]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON values from which `from_json` makes an equal one."""
+        return {
+            "steps": self.steps, "control": self.control,
+            "psnr": {str(number): value for number, value in self.psnr.items()},
+            "psnr_y": {str(number): value for number, value in self.psnr_y.items()},
+        }  # fmt: skip
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "Playoff":
+        """Make what `to_json` described."""
+        psnr, psnr_y = ({int(number): value for number, value in values[name].items()} for name in ("psnr", "psnr_y"))
+        return cls(values["steps"], psnr, psnr_y, values["control"])
+
+
+def best_control(trials: Collection[Trial], keys: Collection[str]) -> Trial | None:
+    """Return the best trained candidate among architectures that were there before the search, by their keys."""
+    known = [each for each in trials if each.state == "trained" and each.architecture.key in keys]
+    return max((each for each in known if each.duplicate_of is None), key=lambda each: each.sort_key, default=None)
+
+
+def play_off(
+    finalists: Sequence[Trial],
+    control: Trial | None,
+    fidelity: FidelitySchedule,
+    executor: Executor,
+    seconds: float,
+    *,
+    report: Report = no_report,
+) -> Playoff | None:
+    """Train finalists on from the rungs that they are on, to equal steps, and judge them.
+
+    Args:
+        finalists: Trained candidates, the best first.
+        control: The best of what was there before, one of the finalists or beside them; None where there is none.
+        fidelity: How they were trained so far.
+        executor: Where they train.
+        seconds: That it may take in all.
+        report: Is told what came out.
+
+    Returns:
+        What each reached; None where there is only one, or too little time to tell anything.
+    """
+    entrants = {each.number: each for each in (*finalists, *([control] if control is not None else []))}
+    steps = _steps(list(entrants.values()), fidelity, seconds)
+    if steps is None and control is not None and control not in finalists:
+        # It has too far to catch up.
+        entrants.pop(control.number)
+        steps = _steps(list(entrants.values()), fidelity, seconds)
+    if steps is None or len(entrants) < 2:
+        return None
+    ladder = Ladder((*fidelity.trained.steps, steps), fidelity.trained.eta)
+    goal = RungGoal(ladder.top, ladder, fidelity.folder)
+
+    def task(architecture: Architecture) -> TrainingTask:
+        return TrainingTask(architecture, fidelity.setup.recipe, goal, fidelity.initial(architecture), fidelity.teacher)
+
+    futures = {number: executor.submit(task(each.architecture)) for number, each in entrants.items()}
+    results = {number: future.result() for number, future in futures.items()}
+    reached = {number: result.quality for number, result in results.items() if result.quality is not None}
+    if len(reached) < 2:
+        return None
+    taken_part = control.number if control is not None and control.number in reached else None
+    found = Playoff(
+        steps, {number: each.psnr for number, each in reached.items()},
+        {number: each.psnr_y for number, each in reached.items()}, taken_part,
+    )  # fmt: skip
+    for number, psnr in found.psnr.items():
+        role = " (there before the search)" if number == taken_part else ""
+        report(
+            Message(
+                f"finalist trial {number}{role}: {psnr:.2f} dB, Y {found.psnr_y[number]:.2f}, after {steps:,} steps"
+            )
+        )
+    return found
+
+
+def _steps(entrants: Sequence[Trial], fidelity: FidelitySchedule, seconds: float) -> int | None:
+    """Return to how many steps in all entrants can train in so many seconds together; None where it tells nothing."""
+    done = {each.number: _steps_done(each) for each in entrants}
+    pace = {each.number: _seconds_per_step(each) for each in entrants}
+    if not all(pace.values()):
+        return None
+    missing = seconds + sum(done[number] * pace[number] for number in done)
+    steps = int(missing / sum(pace.values()))
+    furthest = max(*done.values(), fidelity.trained.steps[-1]) if done else 0
+    if steps < furthest + _FEWEST_STEPS:
+        steps = furthest + _FEWEST_STEPS
+        needed = sum((steps - done[number]) * pace[number] for number in done)
+        if needed > _CATCHING_UP * seconds:
+            return None
+    return steps
+
+
+def _steps_done(trial: Trial) -> int:
+    """Return the steps that a candidate was trained; a supernet's score counts none."""
+    return trial.rungs[-1].steps if trial.rungs else 0
+
+
+def _seconds_per_step(trial: Trial) -> float:
+    """Return what a step of a candidate's training took; 0 where none was taken."""
+    steps = _steps_done(trial)
+    return sum(rung.seconds for rung in trial.rungs) / steps if steps else 0.0
