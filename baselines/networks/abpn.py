@@ -17,8 +17,8 @@ class ABPN(nn.Module):
     """Anchor-based plain network; the function is that of the weights which ETDS's authors published.
 
     A stack of 3x3 convolutions and ReLUs to which each colour is added before the shuffle. M4C28 by default, M6C40 by
-    `num_block` and `num_feat`; the authors' own is for three times the size and clips its output. Any LR size; input
-    range of the original: [0, 255].
+    `num_block` and `num_feat`. Any LR size; input range of these weights: [0, 1]. The network's own authors enlarge
+    three times, from [0, 255], and clip their output.
 
     Source: Du, Liu, Tang, Wu, "Anchor-based Plain Net for Mobile Image Super-Resolution", CVPR Workshops 2021.
 

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from baselines.entry import Baseline, out_channels
 from baselines.parts.attention import interpolate_to
 from baselines.parts.carried_image import add_copies, add_nearest
-from baselines.parts.rescale import upsampler
 from baselines.parts.yardstick import YARDSTICK
+from sr.lr_size import SCALE
 
 _SLOPE = 0.05
 
@@ -181,9 +181,10 @@ class PlainUSR(nn.Module):
             # By the authors' names, which count past the middle one.
             name = "blockm" if middle else f"block{index + 1 - (index >= num_block)}"
             self.blocks[name] = _Block(width, num_conv, attention, branched=branched)
-        self.upsampler = upsampler(num_feat + 3)
         add_copies(self.head, 0, num_feat, 3)
-        add_nearest(self.upsampler[0], num_feat)
+        tail = nn.Conv2d(num_feat + 3, 3 * SCALE**2, 3, padding=1)
+        add_nearest(tail, num_feat)
+        self.upsampler = nn.Sequential(tail, nn.PixelShuffle(SCALE))
 
     def forward(self, lr: Tensor) -> Tensor:
         """Map (n, 3, h, w) in [0, 1] to (n, 3, 4h, 4w)."""

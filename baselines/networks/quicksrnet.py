@@ -37,9 +37,10 @@ class QuickSRNet(nn.Module):
         if num_feat < 3:
             raise ValueError(f"num_feat holds the three channels of the picture, got {num_feat}")
         widths = [3, *[num_feat] * num_block]
-        self.body = nn.ModuleList(nn.Conv2d(width, num_feat, 3, padding=1) for width in widths)
-        for conv, width in zip(self.body, widths, strict=True):
-            add_copies(conv, 0, 0, width)
+        convs = [nn.Conv2d(width, num_feat, 3, padding=1) for width in widths]
+        for conv in convs:
+            add_copies(conv, 0, 0, conv.in_channels)
+        self.body = nn.ModuleList(convs)
         self.tail = nn.Conv2d(num_feat, _PIXELS, 3, padding=1)
         self.anchor = nn.Conv2d(3, _PIXELS, 1) if image_path else None
         if self.anchor is None:

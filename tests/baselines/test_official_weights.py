@@ -10,7 +10,7 @@ from sr.deployment import deploy
 from sr.errors import InputError
 
 # No file of their authors is among the references: their names alone are tested, beside the network.
-WITHOUT_REFERENCE = {"bsrn", "fmen", "plainusr", "quicksrnet", "srvgg"}
+WITHOUT_REFERENCE = {"bsrn", "fmen", "plainusr", "quicksrnet"}
 FILES = {
     "imdn": ["imdn_aim19"],
     "rlfn": ["rlfn_ntire22"],
@@ -19,6 +19,7 @@ FILES = {
     "espcn": ["realtime/ESPCN_x4"],
     "etds": ["realtime/ETDS_M5C16_x4", "realtime/ETDS_M4C32_x4", "realtime/ETDS_M6C32_x4"],
     "fsrcnn": ["realtime/FSRCNN_x4"],
+    "srvgg": ["realtime/ECBSR_M4C16_x4", "realtime/ECBSR_M4C32_x4"],
 }
 REFERENCES = [
     (name, file) for name in sorted(set(known_names()) - WITHOUT_REFERENCE) for file in FILES.get(name, [name])
