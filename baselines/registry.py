@@ -8,16 +8,21 @@ from torch import nn
 
 from baselines.entry import Baseline
 from baselines.networks import (
+    abpn,
     amafnet,
+    bicubic_pp,
     bsrn,
     cfn,
     dilutnet,
     disp,
     ecbsr,
     efdn,
+    espcn,
     esrnet,
+    etds,
     fimdn,
     fmen,
+    fsrcnn,
     gcsr,
     hcsrn,
     idlesr,
@@ -34,16 +39,22 @@ from baselines.networks import (
     neptuneai,
     pan,
     pfsnet,
+    plainusr,
     psan,
     pwan,
+    quicksrnet,
     rfdn,
     rlfn,
+    rt4ksr,
     safmn,
     sam_sr_lite,
+    sesr,
     span,
     spanv2,
     spsr,
     srrn,
+    srvgg,
+    xlsr,
 )
 from sr.errors import InputError
 
@@ -85,6 +96,17 @@ BASELINES: dict[str, Baseline] = {
     "span": span.ENTRY,
     "disp": disp.ENTRY,
     "spanv2": spanv2.ENTRY,
+    "espcn": espcn.ENTRY,
+    "fsrcnn": fsrcnn.ENTRY,
+    "abpn": abpn.ENTRY,
+    "xlsr": xlsr.ENTRY,
+    "sesr": sesr.ENTRY,
+    "srvgg": srvgg.ENTRY,
+    "bicubic_pp": bicubic_pp.ENTRY,
+    "rt4ksr": rt4ksr.ENTRY,
+    "etds": etds.ENTRY,
+    "quicksrnet": quicksrnet.ENTRY,
+    "plainusr": plainusr.ENTRY,
 }
 
 

@@ -218,10 +218,12 @@ def test_papers_say_how_their_networks_were_trained():
 
 
 @pytest.mark.parametrize("name", [name for name, entry in BASELINES.items() if entry.training_form])
-def test_training_forms_are_configs_that_hold_more_than_the_deployed_form(name):
+def test_training_forms_are_configs_that_hold_other_than_the_deployed_form(name):
     with torch.device("meta"):
         trained, deployed = build(name, **BASELINES[name].training_form), build(name)
-    assert sum(each.numel() for each in trained.parameters()) > sum(each.numel() for each in deployed.parameters())
+    held, shipped = (sum(each.numel() for each in network.parameters()) for network in (trained, deployed))
+    # Zeros of the deployed kernels are not there in training: taps beyond a transposed one, features unread.
+    assert held < shipped if name in {"etds", "fsrcnn"} else held > shipped
 
 
 @pytest.mark.parametrize("name", BASELINES)

@@ -6,27 +6,41 @@ import torch
 from baselines import BASELINES, build
 from baselines.official_weights import convert, known_names, read
 from sr import checkpoint
+from sr.deployment import deploy
 from sr.errors import InputError
 
 # No file of their authors is among the references: their names alone are tested, beside the network.
-WITHOUT_REFERENCE = {"bsrn", "fmen"}
-FILES = {"imdn": "imdn_aim19", "rlfn": "rlfn_ntire22", "span": "span28"}
+WITHOUT_REFERENCE = {"bsrn", "fmen", "plainusr", "quicksrnet"}
+FILES = {
+    "imdn": ["imdn_aim19"],
+    "rlfn": ["rlfn_ntire22"],
+    "span": ["span28"],
+    "abpn": ["realtime/ABPN_M4C28_x4"],
+    "espcn": ["realtime/ESPCN_x4"],
+    "etds": ["realtime/ETDS_M5C16_x4", "realtime/ETDS_M4C32_x4", "realtime/ETDS_M6C32_x4"],
+    "fsrcnn": ["realtime/FSRCNN_x4"],
+    "srvgg": ["realtime/ECBSR_M4C16_x4", "realtime/ECBSR_M4C32_x4"],
+}
+REFERENCES = [
+    (name, file) for name in sorted(set(known_names()) - WITHOUT_REFERENCE) for file in FILES.get(name, [name])
+]
 
 
-def reference(shared, name):
-    return torch.load(shared / "reference" / f"{FILES.get(name, name)}.pt", weights_only=True)
+def reference(shared, file):
+    return torch.load(shared / "reference" / f"{file}.pt", weights_only=True)
 
 
 @pytest.mark.numeric
-@pytest.mark.parametrize("name", sorted(set(known_names()) - WITHOUT_REFERENCE))
-def test_the_function_is_the_official_one(shared, name, tmp_path):
-    official = reference(shared, name)
+@pytest.mark.parametrize(("name", "file"), REFERENCES)
+def test_the_function_is_the_official_one(shared, name, file, tmp_path):
+    official = reference(shared, file)
     checkpoint.save(tmp_path / "network.pth", convert(name, official["state_dict"]))
     # In float64: what the official code rounded is all that is left between the two.
     network = checkpoint.load_network(tmp_path / "network.pth").double()
     lr = official["lr"].double()
     with torch.inference_mode():
-        sr = network(lr)
+        sr, deployed = network(lr), deploy(network)(lr)
+    torch.testing.assert_close(deployed, sr, rtol=0, atol=1e-9)
     # EFDN's official code alone clamps what it returns.
     sr = sr.clamp(0, 1) if name == "efdn" else sr
     assert float((sr - official["sr"]).abs().max()) < 1e-4
@@ -69,8 +83,10 @@ def test_half_precision_becomes_single(official_rfdn):
 def test_forms_are_recognised(shared):
     legs = convert("larvanet", reference(shared, "larvanet")["state_dict"])
     assert legs.description.config == {"name": "larvanet", "legs": True}
-    rlfn = convert("rlfn", reference(shared, "rlfn")["state_dict"])
+    rlfn = convert("rlfn", reference(shared, "rlfn_ntire22")["state_dict"])
     assert rlfn.description.config == {"name": "rlfn", "num_feat": 46, "mid_feat": 48, "num_block": 4}
+    etds = convert("etds", reference(shared, "realtime/ETDS_M5C16_x4")["state_dict"])
+    assert etds.description.config == {"name": "etds", "num_feat": 16, "num_block": 5, "clip_conv": True}
 
 
 def test_faulty_tensors_are_named(official_rfdn):

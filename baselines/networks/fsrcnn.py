@@ -1,0 +1,97 @@
+"""FSRCNN, the first network that enlarged at its end."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from baselines.entry import Baseline, out_channels
+from baselines.parts.rescale import upsampler
+from baselines.parts.yardstick import YARDSTICK
+from sr.lr_size import SCALE
+
+_SIDE = 9
+
+
+class TransposedTail(nn.Module):
+    """The transposed 9x9 convolution that makes the picture; folds into a 3x3 convolution and a pixel shuffle."""
+
+    def __init__(self, num_feat: int) -> None:
+        super().__init__()
+        self.conv = nn.ConvTranspose2d(num_feat, 3, _SIDE, stride=SCALE, padding=_SIDE // 2, output_padding=SCALE - 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (n, num_feat, h, w) to (n, 3, 4h, 4w)."""
+        sr: Tensor = self.conv(x)
+        return sr
+
+    def fold(self) -> nn.Sequential:
+        """Return the convolution and the shuffle that compute the same.
+
+        A sub-pixel r of 0 to 3 reads the LR pixels at u = -1, 0, 1 from its own by the taps 4 - 4u + r; of the 144 taps
+        per channel in all, those beyond the 9x9 are zero: 63.
+        """
+        assert self.conv.bias is not None
+        taps = F.pad(self.conv.weight.detach(), (0, 3 * SCALE - _SIDE, 0, 3 * SCALE - _SIDE))
+        # By input channel, colour, and for rows and columns each: -u, and the sub-pixel.
+        phases = taps.unflatten(3, (3, SCALE)).unflatten(2, (3, SCALE)).flip(2, 4).permute(1, 3, 5, 0, 2, 4)
+        folded = upsampler(self.conv.in_channels)
+        folded[0].weight = nn.Parameter(phases.flatten(0, 2).contiguous())
+        folded[0].bias = nn.Parameter(self.conv.bias.detach().repeat_interleave(SCALE**2))
+        return folded
+
+
+class FSRCNN(nn.Module):
+    """Narrow 3x3 convolutions between 1x1 ones; the function is that of the weights which ETDS's authors published.
+
+    The paper's enlarges luma alone; this is their RGB form. Its last convolution is transposed, which folds into a
+    3x3 one and a pixel shuffle: 1.43 times the multiply-adds in all, but an ordinary convolution. The paper's FSRCNN-s
+    is 32, 5, 1. Any LR size; input range of the original: [0, 1].
+
+    Source: Dong, Loy, Tang, "Accelerating the Super-Resolution Convolutional Neural Network", ECCV 2016; in RGB: Chao,
+    Zhou, Gao, Gong, Yang, Zeng, Dehbi, "Equivalent Transformation and Dual Stream Network Construction for Mobile Image
+    Super-Resolution", CVPR 2023.
+
+    Args:
+        num_feat: Width (the paper's d).
+        mid_feat: Channels between the 1x1 convolutions (s).
+        num_block: 3x3 convolutions between them (m).
+        transposed: Whether it is the training form, which ends in the transposed convolution.
+    """
+
+    def __init__(self, num_feat: int = 56, mid_feat: int = 12, num_block: int = 4, *, transposed: bool = False) -> None:
+        super().__init__()
+        self.head = nn.Sequential(nn.Conv2d(3, num_feat, 5, padding=2), nn.PReLU(num_feat))
+        layers: list[nn.Module] = [nn.Conv2d(num_feat, mid_feat, 1), nn.PReLU(mid_feat)]
+        for _ in range(num_block):
+            layers += [nn.Conv2d(mid_feat, mid_feat, 3, padding=1), nn.PReLU(mid_feat)]
+        self.body = nn.Sequential(*layers, nn.Conv2d(mid_feat, num_feat, 1), nn.PReLU(num_feat))
+        self.tail = TransposedTail(num_feat) if transposed else upsampler(num_feat)
+
+    def forward(self, lr: Tensor) -> Tensor:
+        """Map (n, 3, h, w) in [0, 1] to (n, 3, 4h, 4w)."""
+        sr: Tensor = self.tail(self.body(self.head(lr)))
+        return sr
+
+
+def _official_config(tensors: Mapping[str, Tensor]) -> dict[str, Any]:
+    """Return the size of official weights, which are of the training form."""
+    convs = [key for key, tensor in tensors.items() if key.startswith("body.") and tensor.dim() == 4]
+    return {
+        "num_feat": out_channels(tensors, "head.0.weight"),
+        "mid_feat": out_channels(tensors, "body.0.weight"),
+        "num_block": len(convs) - 2,
+        "transposed": True,
+    }
+
+
+ENTRY = Baseline(
+    network=FSRCNN,
+    system="FSRCNN",
+    since="ECCV 2016",
+    recipe=YARDSTICK,
+    training_form={"transposed": True},
+    official_keys={"first_part.": "head.", "mid_part.": "body.", "last_part.": "tail.conv."},
+    official_config=_official_config,
+)
