@@ -92,6 +92,8 @@ def play_off(
         What each reached; None where there is only one, or too little time to tell anything.
     """
     entrants = {each.number: each for each in (*finalists, *([control] if control is not None else []))}
+    if len(entrants) == 1:
+        return None
     steps = _steps(list(entrants.values()), fidelity, seconds)
     if steps is None and control is not None and control not in finalists:
         # It has too far to catch up.
@@ -133,7 +135,7 @@ def _steps(entrants: Sequence[Trial], fidelity: FidelitySchedule, seconds: float
         return None
     missing = seconds + sum(done[number] * pace[number] for number in done)
     steps = int(missing / sum(pace.values()))
-    furthest = max(*done.values(), fidelity.trained.steps[-1]) if done else 0
+    furthest = max(*done.values(), fidelity.trained.steps[-1])
     if steps < furthest + _FEWEST_STEPS:
         steps = furthest + _FEWEST_STEPS
         needed = sum((steps - done[number]) * pace[number] for number in done)
