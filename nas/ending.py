@@ -24,7 +24,7 @@ from nas.verdict import CalmSpeed, calm_speed
 from search_spaces import SPACES
 from sr.data.pairs import Pairs
 from sr.files import write_text
-from sr.progress import Message, Report
+from sr.progress import Message, Phase, Report
 from sr.training.recipe import Recipe
 
 
@@ -86,12 +86,14 @@ def _choose(
         playoff = None if settings["playoff"] is None else Playoff.from_json(settings["playoff"])
         return finalist, Recipe(**settings["final_recipe"]), playoff
     control = best_control(trials, {seed.key for seed in SPACES[config.space].seeds}) if config.use_seeds else None
+    report(Phase("measuring the finalists beside hand-designed networks"))
     picked = finalists(trials, control, rivals, setup, calm, plan.beside)
     if not picked:
         return None
     playoff = _play_off(picked, control, fidelity, time_budget, report)
     number = picked[0].trial.number if playoff is None else playoff.winner
     finalist = next(each for each in picked if each.trial.number == number)
+    report(Phase("planning the long training"))
     seconds = time_budget.training_seconds()
     recipe = final_recipe(finalist.trial, fidelity, seconds, config.train_steps, plan.planning_steps)
     chosen = {"phase": "training", "chosen": number, "final_recipe": asdict(recipe)}
@@ -111,6 +113,7 @@ def _play_off(
     if not math.isfinite(seconds):
         return None
     trials = [each.trial for each in picked]
+    report(Phase(f"training {len(trials)} finalists on side by side", seconds))
     with executor(1, fidelity.setup) as one_by_one:
         return play_off(
             [each for each in trials if each is not control], control if control in trials else None, fidelity,

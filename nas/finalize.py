@@ -24,7 +24,7 @@ from sr.measure.complexity import count
 from sr.measure.latency import Protocol, Runtime, Subject, measure_subjects
 from sr.measure.measurement import Measurement, measure
 from sr.measure.quality import Quality, bicubic_quality
-from sr.progress import Message, Report, no_report
+from sr.progress import Message, Phase, Report, no_report
 from sr.quantization.calibration import calibration_pictures
 from sr.shipping import ShippedFiles, judge, ship, subjects
 from sr.training.autotune import autotune, seconds_per_step
@@ -224,8 +224,9 @@ def _train_and_ship_once(
     )  # fmt: skip
     network = deploy(fitted.network)
     save(folder / "network.pth", _as_checkpoint(network, finalist.trial, fitted.recipe, setup))
+    report(Phase("writing the network for every engine"))
     shipped = ship(network, setup.target, folder, calibration_pictures(setup.train))
-    report(Message(f"measuring what is shipped, and judging it on {len(val)} validation pictures"))
+    report(Phase(f"measuring what is shipped, and judging it on {len(val)} validation pictures"))
     measurement, engines = _measure_shipped(shipped, network, setup, calm, protocol)
     measurement = replace(measurement, quality=judge(shipped, network, val))
     bicubic = bicubic_quality(val, device)

@@ -21,7 +21,7 @@ from nas.trial import State, Trial, front_of
 from nas.verdict import CalmSpeed, Verdict, calm_speed, rough_verdict_on, verdict_on
 from search_spaces.architecture import Architecture
 from sr.measure.measurement import Measurement
-from sr.progress import Message, Report, duration, no_report
+from sr.progress import Message, Phase, Report, duration, no_report
 
 # So many proposals in a row that were all evaluated before: the space, or what the sampler sees of it, is exhausted.
 _STALE_PROPOSALS = 200
@@ -159,7 +159,7 @@ class Search:
                 trials = self._study.trials
             trial = _repeated(number, architecture, _by_key(trials))
             if trial is None:
-                trial = self._with_verdict(self._evaluate(number, architecture))
+                trial = self._with_verdict(self._costed(number, architecture))
             # With one worker the training is done here.
             future = self._first_rung(architecture) if trial.state == "measured" else None
         except BaseException:
@@ -174,13 +174,18 @@ class Search:
 
     def _measure_again(self, put_off: Trial) -> None:
         """Measure a candidate again that was put off, and begin its first rung where it is within the budget."""
-        again = self._with_verdict(self._evaluate(put_off.number, put_off.architecture))
+        again = self._with_verdict(self._costed(put_off.number, put_off.architecture))
         again = replace(again, seconds=put_off.seconds + again.seconds)
         if again.state == "measured":
             future = self._first_rung(again.architecture)
             self._running.append(_Running(again, 0, future, told=True))
         else:
             self._tell(again, advanced=True)
+
+    def _costed(self, number: int, architecture: Architecture) -> Trial:
+        """Return a candidate counted and measured."""
+        self._report(Phase(f"trial {number}: measuring {architecture.summary}"))
+        return self._evaluate(number, architecture)
 
     def _with_verdict(self, trial: Trial) -> Trial:
         """Return a measured candidate with the verdict on its runtime; a failed one stays what it is."""
@@ -200,6 +205,7 @@ class Search:
         """Begin the first rung: a score is there at once, and so is the failure of what has no weights to inherit."""
         reason = self._fidelity.why_untrainable(architecture)
         if not (self._fidelity.begins_with_score or reason):
+            self._say_training(architecture, 0)
             return self._executor.submit(self._fidelity.task(architecture, 0))
         known: Future[TrainingResult] = Future()
         known.set_result(TrainingResult(None, 0.0, reason) if reason else self._fidelity.score(architecture))
@@ -208,8 +214,15 @@ class Search:
     def _promote(self, trial: Trial) -> None:
         """Begin the next rung of a candidate."""
         rung = len(trial.rungs)
+        self._say_training(trial.architecture, rung)
         future = self._executor.submit(self._fidelity.task(trial.architecture, rung))
         self._running.append(_Running(trial, rung, future, told=True))
+
+    def _say_training(self, architecture: Architecture, rung: int) -> None:
+        """Report that a training begins, and how long such trainings took so far."""
+        took = [trial.rungs[rung].seconds for trial in self._study.trials if len(trial.rungs) > rung]
+        label = f"training {architecture.summary} to {self._fidelity.steps(rung):,} steps"
+        self._report(Phase(label, statistics.median(took) if took else math.inf))
 
     def _finish(self, each: _Running) -> None:
         """Wait for a training and tell what became of it."""

@@ -36,7 +36,7 @@ from search_spaces.space import SearchSpace
 from sr.data.pairs import Pairs
 from sr.files import write_text
 from sr.lr_size import size_text
-from sr.progress import Message, Report, no_report
+from sr.progress import Message, Phase, Report, no_report
 
 # Finding out how many trainings at once are fastest takes half a minute.
 _WORTH_A_POOL_SECONDS = 900.0
@@ -78,8 +78,10 @@ def search(
     fidelity_schedule(config.fidelity, setup, Path(config.out), fewest_first_steps=plan.fewest_first_steps)
     shown = f"paretosr.search({config!r})" if command is None else command
     write_text(Path(config.out) / "command.txt", shown + "\n")
+    report(Phase("finding out how this device trains fastest"))
     study, setup = open_study(config, space, setup, teacher, exists=exists)
     try:
+        report(Phase("measuring the reference network"))
         known = _known_device(study, setup, plan)
         latency = LatencyPredictor(setup.target.lr_size, known.model, known.model) if config.use_predictions else None
         fidelity = _fidelity(config, space, setup, known, time_budget, plan, report)
@@ -190,6 +192,7 @@ def _explore(
     if workers is None:
         workers = 1
         if time_budget.seconds >= _WORTH_A_POOL_SECONDS and config.fidelity != "supernet":
+            report(Phase("finding out how many trainings at once are fastest"))
             speeds = measure_pool_speeds(setup, setup.reference)
             report(Message(speeds.describe()))
             workers = speeds.best

@@ -16,7 +16,7 @@ from sr.errors import InputError
 from sr.measure.latency import Protocol
 from sr.measure.latency_model import LatencyModel
 from sr.measure.quality import Quality, evaluate
-from sr.progress import Message, Report, no_report
+from sr.progress import Message, Phase, Report, no_report
 from sr.training.fit import fit, solve_last
 from sr.training.recipe import Recipe
 from sr.training.trainer import TrainingFailedError
@@ -36,7 +36,7 @@ def rivals_at_budget(
     names: Sequence[str], setup: Setup, model: LatencyModel, protocol: Protocol, report: Report = no_report
 ) -> list[Member]:
     """Return of hand-designed families the members that keep to the budget; see `baselines.at_budget`."""
-    report(Message(f"looking for hand-designed networks within {setup.budget_ms:g} ms in {len(names)} families"))
+    report(Phase(f"looking for hand-designed networks within {setup.budget_ms:g} ms in {len(names)} families"))
     try:
         found = at_budget(names, setup.budget_ms, setup.target, model, protocol=protocol, rounds=_ROUNDS)
     except InputError as error:

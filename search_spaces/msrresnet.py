@@ -24,15 +24,16 @@ MSRRESNET_SPACE = SearchSpace(
     upsampler=UPSAMPLERS,
     image_skip=IMAGE_SKIPS,
     aggregation=AGGREGATIONS,
-    # A ladder over widths, depths and kinds: wherever the budget lies, some of these lie just below it.
+    # A ladder over widths, depths and kinds, with image skips and aggregations in turn: wherever the budget lies, some of
+    # these lie just below it.
     seeds=(
         repeated(8, "residual_leaky", 3),
         repeated(12, "residual_leaky", 10),
-        repeated(16, "residual_leaky", 4),
+        repeated(16, "residual_leaky", 4, image_skip="bilinear"),
         repeated(16, "inverted_x3", 6),
-        repeated(16, "branched_conv", 8),
-        repeated(16, "residual_leaky", 8),
-        repeated(32, "branched_conv", 4),
+        repeated(16, "branched_conv", 8, aggregation="long_skip"),
+        repeated(16, "residual_leaky", 8, aggregation="long_skip", image_skip="bilinear"),
+        repeated(32, "branched_conv", 4, image_skip="bicubic"),
         repeated(32, "residual_leaky", 4, aggregation="long_skip"),
         repeated(32, "residual_leaky", 8, aggregation="long_skip"),
         repeated(48, "residual_leaky", 8, aggregation="long_skip"),

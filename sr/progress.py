@@ -46,7 +46,29 @@ class Step:
         return f"{self.label}: {self.done}/{self.total} {self.unit}{left}{', ' + self.note if self.note else ''}"
 
 
-Event = Message | Step
+@dataclass(frozen=True)
+class Phase:
+    """What is being done from now on, where nothing counts it: a sign of life is shown while it lasts.
+
+    Attributes:
+        label: What it is.
+        seconds: How long it is expected to take; infinite where nobody knows.
+    """
+
+    label: str
+    seconds: float = math.inf
+
+    def after(self, elapsed: float) -> str:
+        """Say how it stands after so many seconds."""
+        left = self.seconds - elapsed
+        expected = f", about {duration(left)} left" if math.isfinite(left) and left >= 1 else ""
+        return f"{self.label}: {duration(elapsed)} so far{expected}"
+
+    def __str__(self) -> str:
+        return self.label
+
+
+Event = Message | Step | Phase
 Report = Callable[[Event], None]
 
 
