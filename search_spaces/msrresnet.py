@@ -24,7 +24,7 @@ MSRRESNET_SPACE = SearchSpace(
     upsampler=UPSAMPLERS,
     image_skip=IMAGE_SKIPS,
     aggregation=AGGREGATIONS,
-    # A ladder over widths, depths and kinds, with image skips and aggregations in turn: wherever the budget lies, some of
+    # A ladder over widths, depths and kinds, with skips and aggregations in turn: wherever the budget lies, some of
     # these lie just below it.
     seeds=(
         repeated(8, "residual_leaky", 3),

@@ -1,8 +1,10 @@
 """How long a network takes on this device, with its spread, alone on it."""
 
+import itertools
+import math
 import statistics
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,9 +18,11 @@ from sr.measure.engines.engine import Runner
 from sr.measure.engines.registry import engine_of
 from sr.measure.target import Target
 
-# (p90 - p10) / median above which a measurement is taken again, and unreliable if it stays so.
+# (p90 - p10) / median above which a measurement is unreliable.
 WIDE_SPREAD = 0.25
-_ATTEMPTS = 3
+# Separate sets of rounds whose medians lie this near confirm each other; further ones are taken until two do.
+CONFIRMED = 0.05
+_SETS, _MOST_SETS = 2, 5
 # A first run pays for setting up, but not this much.
 _COLD = 4
 _RUNS_PER_ROUND = 3
@@ -37,8 +41,8 @@ class Runtime:
         p10_ms: The 10th percentile.
         p90_ms: The 90th percentile.
         runs: How many runs these are of.
-        reliable: Whether the spread (p90 - p10) stayed within WIDE_SPREAD of the median and no other process kept the
-            CPU busy.
+        reliable: Whether a second, separate set of rounds confirmed the first, the spread (p90 - p10) stayed within
+            WIDE_SPREAD of the median, and no other process kept the CPU busy.
         memory_format: The faster one of those that the engine takes.
         memory: Bytes at the peak of a run where the device tells (CUDA), else 0.
         precision: What its convolutions really ran in, as the engine says.
@@ -108,8 +112,9 @@ def measure_runtimes(
 def measure_subjects(subjects: Mapping[str, Subject], protocol: Protocol = Protocol()) -> dict[str, Runtime]:
     """Measure networks in the same rounds, alone on the device, each in the engine of its target.
 
-    Interleaving makes the ratios of one call survive a drift of the clock. A measurement with a wide spread is taken
-    again, two times at most, and the narrowest is kept.
+    Interleaving makes the ratios of one call survive a drift of the clock. The rounds are taken in two sets, one after
+    the other, each warmed up anew; where their medians differ by over CONFIRMED further sets follow until two agree, of
+    which the fastest two stay, for what else a machine does only ever adds time.
 
     Args:
         subjects: By name; all of one device.
@@ -133,24 +138,31 @@ def measure_subjects(subjects: Mapping[str, Subject], protocol: Protocol = Proto
     with measuring_on(device):
         idle = device.type != "cpu" or wait_until_idle(protocol.idle_seconds)
         entrants = {name: _Entrant(subject, protocol) for name, subject in subjects.items()}
-        runtimes = _rounds(entrants, protocol)
-        for _ in range(_ATTEMPTS - 1):
-            wide = {name: each for name, each in entrants.items() if not (runtimes[name].reliable or each.too_slow)}
-            if not wide:
+        half = _half(protocol)
+        for number in range(_MOST_SETS):
+            unconfirmed = [each for each in entrants.values() if not each.needs_no_set(half, number)]
+            if not unconfirmed:
                 break
-            for name, again in _rounds(wide, protocol).items():
-                runtimes[name] = min(runtimes[name], again, key=lambda runtime: runtime.spread)
+            _take_set(unconfirmed, half)
+    runtimes = {name: entrant.runtime() for name, entrant in entrants.items()}
     return {name: replace(runtime, reliable=runtime.reliable and idle) for name, runtime in runtimes.items()}
 
 
-def _rounds(entrants: Mapping[str, "_Entrant"], protocol: Protocol) -> dict[str, Runtime]:
+def _half(protocol: Protocol) -> Protocol:
+    """Return how one of two sets is taken."""
+    return replace(
+        protocol, seconds=protocol.seconds / _SETS, minimum_runs=math.ceil(protocol.minimum_runs / _SETS),
+        maximum_runs=math.ceil(protocol.maximum_runs / _SETS),
+    )  # fmt: skip
+
+
+def _take_set(entrants: Sequence["_Entrant"], protocol: Protocol) -> None:
     """Time every network in turn until each has enough runs."""
-    for entrant in entrants.values():
-        entrant.warm_up()
-    while unfinished := [entrant for entrant in entrants.values() if not entrant.has_enough(protocol)]:
+    for entrant in entrants:
+        entrant.begin_set()
+    while unfinished := [entrant for entrant in entrants if not entrant.has_enough(protocol)]:
         for entrant in unfinished:
             entrant.take_round()
-    return {name: entrant.runtime() for name, entrant in entrants.items()}
 
 
 def enough(times_ms: list[float], protocol: Protocol) -> bool:
@@ -173,7 +185,7 @@ class _Entrant:
     def __init__(self, subject: Subject, protocol: Protocol) -> None:
         self.too_slow = False
         self._runners: dict[str, Runner] = {}
-        self._times: dict[str, list[float]] = {}
+        self._sets: list[dict[str, list[float]]] = []
         network, target = subject.network, subject.target
         engine = engine_of(target)
         if isinstance(network, Path):
@@ -188,15 +200,21 @@ class _Entrant:
             if cold_ms > _COLD * protocol.early_stop_ms:
                 # The others would be about as slow.
                 self.too_slow, self._runners = True, {memory_format: runner}
-                self._times = {memory_format: [cold_ms] if protocol.early_stop_runs == 1 else []}
+                self._sets = [{memory_format: [cold_ms]}] if protocol.early_stop_runs == 1 else []
                 return
 
-    def warm_up(self, longest_seconds: float = 2.0) -> None:
-        """Run until the time of a run is steady, two medians of three within 5 %, or `longest_seconds` are over."""
-        if self.too_slow:
-            return
-        self._times = {memory_format: [] for memory_format in self._runners}
-        for runner in self._runners.values():
+    def needs_no_set(self, protocol: Protocol, taken: int) -> bool:
+        """Return whether another set of rounds would tell nothing, so many having been taken of others."""
+        if not self._sets:
+            return False
+        if self.too_slow or any(min(times) > protocol.early_stop_ms for times in self._sets[-1].values() if times):
+            return True
+        return taken >= _SETS and self._pair()[1]
+
+    def begin_set(self, longest_seconds: float = 2.0) -> None:
+        """Warm up: run until two medians of three runs are within 5 %, or `longest_seconds` are over."""
+        self._sets.append({memory_format: [] for memory_format in self._runners})
+        for runner in [] if self.too_slow else self._runners.values():
             began = time.monotonic()
             before = statistics.median(_timed_runs(runner, 1))
             while time.monotonic() - began < longest_seconds:
@@ -206,25 +224,45 @@ class _Entrant:
                 before = now
 
     def has_enough(self, protocol: Protocol) -> bool:
-        """Return whether its timed runs suffice, in every format that is left."""
-        return all(enough(times, protocol) for times in self._times.values())
+        """Return whether the timed runs of this set suffice, in every format that is left."""
+        return all(enough(times, protocol) for times in self._sets[-1].values())
 
     def take_round(self) -> None:
         """Time some runs in every format that is left, and leave those that are clearly slower."""
+        now = self._sets[-1]
         for memory_format, runner in self._runners.items():
-            if self.too_slow:
-                self._times[memory_format].append(runner.run_ms())
-            else:
-                self._times[memory_format] += _timed_runs(runner)
-        fastest = min(min(times) for times in self._times.values())
-        self._times = {name: times for name, times in self._times.items() if min(times) <= _OUT * fastest}
-        self._runners = {name: self._runners[name] for name in self._times}
+            now[memory_format] += [runner.run_ms()] if self.too_slow else _timed_runs(runner)
+        fastest = min(min(times) for times in now.values())
+        self._runners = {name: each for name, each in self._runners.items() if min(now[name]) <= _OUT * fastest}
+        self._sets[-1] = {name: now[name] for name in self._runners}
 
     def runtime(self) -> Runtime:
         """Return what the rounds came to, in the format with the lower median."""
-        memory_format, times = min(self._times.items(), key=lambda each: percentile(each[1], 0.5))
-        runner = self._runners[memory_format]
-        return replace(summary(times, memory_format), memory=runner.peak_memory(), precision=runner.precision)
+        memory_format = self._faster_format()
+        times, confirmed = self._pair()
+        runner, found = self._runners[memory_format], summary(times, memory_format)
+        return replace(
+            found, reliable=found.reliable and confirmed, memory=runner.peak_memory(), precision=runner.precision
+        )
+
+    def _faster_format(self) -> str:
+        """Return the format that is faster over all sets."""
+        runs = {name: [ms for each in self._sets for ms in each.get(name, ())] for name in self._runners}
+        return min(runs, key=lambda name: percentile(runs[name], 0.5))
+
+    def _pair(self) -> tuple[list[float], bool]:
+        """Return the runs of the fastest two sets that confirm each other, and whether there are two that do.
+
+        What is too slow to be timed again stands for itself.
+        """
+        memory_format = self._faster_format()
+        sets = sorted((each[memory_format] for each in self._sets if each.get(memory_format)), key=statistics.median)
+        if len(sets) == 1:
+            return sets[0], True
+        for fast, slow in itertools.pairwise(sets):
+            if statistics.median(slow) <= (1 + CONFIRMED) * statistics.median(fast):
+                return fast + slow, True
+        return sets[0] + sets[1], False
 
 
 def summary(times_ms: list[float], memory_format: str) -> Runtime:
