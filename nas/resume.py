@@ -12,6 +12,7 @@ from nas.evaluate import Setup
 from nas.optuna_backend.storage import has_study
 from nas.optuna_backend.study import OptunaStudy
 from nas.study import Study
+from nas.warm_start import check_same, earlier_recipe, take_trials
 from search_spaces.network import build
 from search_spaces.space import SearchSpace
 from sr.checkpoint import load_network
@@ -52,8 +53,8 @@ def open_study(
     Raises:
         InputError: Where the study was begun with other settings.
     """
-    study = OptunaStudy(space, config.study, _storage(config), setup.budget_ms)
     if exists:
+        study = OptunaStudy(space, config.study, _storage(config), setup.budget_ms)
         # As it was found out by the first run, whose time limit and device may have told other things.
         was = Recipe(**study.settings["recipe"])
         steps = setup.recipe.steps if config.trial_steps is not None else was.steps
@@ -65,9 +66,18 @@ def open_study(
         _check_settings(study.settings, _settings_of(config, space, setup))
     else:
         # One for all: candidates that train in other precisions do not compare.
-        recipe = autotune(build(setup.reference), setup.recipe, setup.train, setup.target.device, teacher=teacher)
+        if config.warm_start is None:
+            recipe = autotune(build(setup.reference), setup.recipe, setup.train, setup.target.device, teacher=teacher)
+        else:
+            recipe = earlier_recipe(Path(config.warm_start), setup)
         setup = replace(setup, recipe=recipe)
-        study.remember(_settings_of(config, space, setup) | {"phase": "search"})
+        settings = _settings_of(config, space, setup)
+        if config.warm_start is not None:
+            check_same(Path(config.warm_start), settings)
+        study = OptunaStudy(space, config.study, _storage(config), setup.budget_ms)
+        if config.warm_start is not None:
+            take_trials(Path(config.warm_start), study, space, Path(config.out) / "candidates")
+        study.remember(settings | {"phase": "search"})
     return study, setup
 
 

@@ -43,6 +43,8 @@ class SearchConfig(SharedConfig):
         study: The name of the study in the storage.
         storage: Database URL or path of a journal; None for a journal in `out`.
         resume: Whether to go on with a study that is there.
+        warm_start: Folder of an earlier search of the same conditions, whose trials this one begins with. Held as a
+            `Path`.
         rivals: Hand-designed families, keys of `baselines.BASELINES`, whose largest members within the budget are
             trained for as many steps as the chosen network, beyond the time limit; `all` alone for every one.
         use_seeds: Whether the space's own architectures are proposed first.
@@ -69,13 +71,14 @@ class SearchConfig(SharedConfig):
     study: str = "search"
     storage: str | None = None
     resume: bool = False
+    warm_start: StrPath | None = None
     rivals: tuple[str, ...] = ()
     use_seeds: bool = True
     use_predictions: bool = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        as_paths(self, "out", "teacher")
+        as_paths(self, "out", "teacher", "warm_start")
         at_least(1, self, "trials", "trial_steps", "train_steps", "workers", "patience")
         one_of(self, "fidelity", tuple(sorted(TRAINED_RUNGS)))
         one_of(self, "sampler", SAMPLER_NAMES)

@@ -11,7 +11,7 @@ from sr.errors import InputError
 
 _AS_THEY_ARE = (
     "out", "trials", "trial_steps", "train_steps", "fidelity", "init", "sampler", "nni_tuner", "teacher",
-    "distillation", "workers", "patience", "study", "storage", "resume",
+    "distillation", "workers", "patience", "study", "storage", "resume", "warm_start",
     "use_seeds", "use_predictions",
 )  # fmt: skip
 
@@ -72,6 +72,9 @@ def _add_search_arguments(parser: Parser) -> None:
                         f"(default {DEFAULT_PATIENCE})")  # fmt: skip
     parser.add_argument("--study", default="search", metavar="NAME", help="name in the storage (default search)")
     parser.add_argument("--storage", metavar="URL", help="database URL or journal path (default: a journal in --out)")
+    parser.add_argument("--warm-start", type=Path, metavar="RUN",
+                        help="folder of an earlier search of the same conditions, whose trials this one "
+                        "begins with")  # fmt: skip
     parser.add_argument("--rivals", metavar="A,B", default="",
                         help="hand-designed families whose members within the budget are trained alike afterwards, for "
                         "their PSNR beside the chosen network's; all: every one that can be scaled")  # fmt: skip

@@ -1,6 +1,7 @@
 """Optuna's storage as the record of a study."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import optuna
@@ -15,6 +16,7 @@ from nas.study import Propose
 from nas.trial import Trial
 from search_spaces.architecture import Architecture
 from search_spaces.space import SearchSpace
+from sr.errors import InputError
 
 # Optuna's own keys of what is kept with a trial and with a study.
 _TRIAL, _WORKER, _SETTINGS = "trial", "worker", "settings"
@@ -145,6 +147,22 @@ class OptunaStudy:
             picks = trial.system_attrs.get("fixed_params") or trial.params
             if len(picks) == len(self._space.choices):
                 self._study.enqueue_trial(picks)
+
+
+def recorded(storage: str) -> tuple[dict[str, Any], list[Trial]]:
+    """Return the settings and the trials, by number, of the only study in a storage, which stays as it is.
+
+    Raises:
+        InputError: Where there is none, or more than one.
+    """
+    names = optuna.get_all_study_names(open_storage(storage)) if "://" in storage or Path(storage).is_file() else []
+    if len(names) != 1:
+        raise InputError(f"{storage} holds {len(names)} studies, and one is wanted; name the folder of a search")
+    study = optuna.load_study(study_name=names[0], storage=open_storage(storage))
+    advanced = study.user_attrs
+    told = [each for each in study.get_trials(deepcopy=False) if _TRIAL in each.user_attrs]
+    trials = [Trial.from_json(advanced.get(_advanced_key(each.number), each.user_attrs[_TRIAL])) for each in told]
+    return dict(advanced.get(_SETTINGS, {})), trials
 
 
 def _advanced_key(number: int) -> str:
