@@ -1,10 +1,11 @@
-"""The latency table against its goals: how well it predicts networks that its correction was not fitted on.
+"""The latency model against its goals: how well it predicts networks that it was not fitted on.
 
-    python benchmarks/runtime_prediction.py --json runtime_prediction.json
+    python benchmarks/runtime_prediction.py --engine onnxruntime --json runtime_prediction.json
 
-Draws different networks of the default space around a budget, as a search meets them, measures each beside the
-reference, fits the correction on some of them and predicts the others; counts alone, each with a fitted scale, stand
-beside it. It exits with 0 whether the goals are met or not: this is a measurement, not a test.
+Draws different networks of the default space up to three times a budget, measures each beside the reference, fits the
+model on the first of them and predicts the others; counts alone, each with a fitted scale, stand beside it, and the
+networks with tensors at HR size are also judged apart. It exits with 0 whether the goals are met or not: this is a
+measurement, not a test.
 """
 
 import math
@@ -17,75 +18,81 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from nas.predictors.latency_table import LatencyTable, Sample, at_one_speed, describe, open_table, prediction_error
+from nas.predictors.latency import LatencyPredictor, Sample, at_one_speed, describe, prediction_error
 from search_spaces import SPACES
 from search_spaces.architecture import Architecture
+from search_spaces.fast_counts import counts
 from search_spaces.msrresnet import REFERENCE_NETWORK
 from search_spaces.network import build
 from sr.checkpoint import provenance
 from sr.command import DONE, Parser, run
+from sr.constraints import AUTO, ENGINE_NAMES
 from sr.errors import InputError
 from sr.files import write_json
 from sr.lr_size import parse_size
+from sr.measure.engine_choice import with_engine
 from sr.measure.latency import Protocol
 from sr.measure.measurement import Measurement, measure
 from sr.measure.target import Target
 from sr.rank_correlation import kendall_tau
 from sr.terminal import Terminal, say
 
-# Of the budget, by the uncorrected table: what a search looks at.
-LEAST, MOST = 0.1, 2.0
-DRAWN_AT_ONCE, MOST_DRAWS = 20, 20_000
-GOALS = {"spearman": 0.95, "median_error": 0.08}
+# Times the budget: what a search may look at.
+MOST = 3.0
+FITS = (10, 20)
+GOALS = {"spearman": 0.95, "median_error": 0.10}
 COUNTS = ("multi_adds", "activations", "params")
+# Multiply-adds of a network of the budget, as a first guess that measuring corrects: giga per millisecond.
+_FIRST_GUESS = 0.1
 
 
 @dataclass(frozen=True)
 class Config:
-    """What is compared; fitted: networks that the correction is fitted on, predicted: those that it is judged by."""
+    """What is compared; predicted: networks that the model is judged by, after as many as FITS says."""
 
     target: Target
     budget_ms: float
-    fitted: int
     predicted: int
     seed: int
-    table: Path | None
     json: Path | None
     command: str
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.budget_ms) and self.budget_ms > 0):
             raise InputError(f"--budget-ms is above 0, got {self.budget_ms:g}")
-        if self.predicted < 2 or self.fitted < 2:
-            raise InputError(f"--networks and --fit are 2 or more, got {self.predicted} and {self.fitted}")
+        if self.predicted < 2:
+            raise InputError(f"--networks is 2 or more, got {self.predicted}")
 
 
 @dataclass(frozen=True)
 class Row:
-    """One network as it was predicted by the uncorrected table and measured."""
+    """One network as it was measured."""
 
     architecture: Architecture
-    uncorrected_ms: float
     measurement: Measurement
+
+    @property
+    def at_hr_size(self) -> bool:
+        """Whether it has tensors at HR size besides its output."""
+        return self.architecture.upsampler != "one_step"
 
 
 def main(argv: list[str] | None = None) -> int:
     """Draw, measure, fit, predict, and print what came out."""
     config = parse(argv)
-    table = open_table(config.target, early_stop_ms=MOST * config.budget_ms, path=config.table, report=Terminal())
-    drawn = population(table, config)
-    table.save()
-    rows = measured(drawn, table, config.target)
-    corrected, found = judged(table, rows, config.fitted)
-    say(f"fitted on {config.fitted}. {describe(corrected.error())}")
-    for name, each in found.items():
-        say(f"{name:18} {line(each)}")
-    goals = [goal("Spearman", found["table"]["spearman"] or 0.0, GOALS["spearman"], above=True),
-             goal("median error", found["table"]["median_error"], GOALS["median_error"], above=False)]  # fmt: skip
+    rows = measured(config)
+    found = {str(fit): judged(rows, fit, config) for fit in FITS}
+    for fit, ways in found.items():
+        say(f"after {fit} measured networks")
+        for name, each in ways.items():
+            say(f"  {name:34} {line(each)}")
+    first = found[str(FITS[0])]["model"]
+    goals = [goal("Spearman", first["spearman"] or 0.0, GOALS["spearman"], above=True),
+             goal("median error", first["median_error"], GOALS["median_error"], above=False)]  # fmt: skip
     for each in goals:
         say(f"{'met' if each['met'] else 'missed'}: {each['goal']}: {each['measured']:.3f}")
     if config.json is not None:
-        write_json(config.json, results(config, rows, corrected, found) | {"goals": goals})
+        write_json(config.json, results(config, rows, found) | {"goals": goals})
     return DONE
 
 
@@ -93,68 +100,68 @@ def parse(argv: list[str] | None) -> Config:
     """Read the command line; raises InputError where a value breaks its constraint."""
     parser = Parser(
         prog="python benchmarks/runtime_prediction.py",
-        description="Predict the runtimes of networks from a lookup table and compare with measured ones.",
+        description="Predict the runtimes of networks from a few measured ones and compare with measured ones.",
         example="python benchmarks/runtime_prediction.py --budget-ms 40 --json runtime_prediction.json",
     )
     parser.add_argument("--budget-ms", type=float, default=40.0, metavar="MS", help="default 40")
     parser.add_argument("--networks", type=int, default=40, metavar="N", help="to predict (default 40)")
-    parser.add_argument("--fit", type=int, default=20, metavar="N", help="to fit the correction on (default 20)")
     parser.add_argument("--lr-size", default="256x256", metavar="WxH", help="LR size (default 256x256)")
-    parser.add_argument("--table", type=Path, metavar="FILE", help="lookup table (default: in the user's cache)")
+    parser.add_argument("--engine", choices=(AUTO, *ENGINE_NAMES), default=AUTO, help="default auto")
     parser.add_shared("seed", "device", "json")
     args = parser.parse_args(argv)
     command = shlex.join(["python", "benchmarks/runtime_prediction.py", *(argv if argv is not None else sys.argv[1:])])
-    return Config(
-        target=Target.of(args.device, parse_size(args.lr_size)), budget_ms=args.budget_ms, fitted=args.fit,
-        predicted=args.networks, seed=args.seed, table=args.table, json=args.json, command=command,
-    )  # fmt: skip
+    target = with_engine(Target.of(args.device, parse_size(args.lr_size)), args.engine, report=Terminal())
+    return Config(target, args.budget_ms, args.networks, args.seed, args.json, command)
 
 
-def population(table: LatencyTable, config: Config) -> dict[Architecture, float]:
-    """Return different architectures of the default space around the budget, with what the uncorrected table says."""
+def measured(config: Config) -> list[Row]:
+    """Return different networks of the default space up to MOST times the budget, each measured beside the reference.
+
+    What is drawn has at most so many multiply-adds that the rate seen so far takes that long; what took longer all the
+    same is left out.
+    """
     space, rng = SPACES["msrresnet"], random.Random(config.seed)  # noqa: S311 - it draws networks
-    wanted, drawn = config.predicted + config.fitted, dict[str, tuple[Architecture, float]]()
-    for _ in range(MOST_DRAWS // DRAWN_AT_ONCE):
-        pool = [space.decode(space.sample(rng)).canonical for _ in range(DRAWN_AT_ONCE)]
-        table.measure(pool)
-        for architecture in pool:
-            ms = table.predict(architecture)
-            if LEAST <= ms / config.budget_ms <= MOST and len(drawn) < wanted:
-                drawn[architecture.key] = (architecture, ms)
-        say(f"{len(drawn)} of {wanted} networks between {LEAST:g} and {MOST:g} times the budget")
-        if len(drawn) == wanted:
-            return dict(drawn.values())
-    raise InputError(f"of {MOST_DRAWS} networks {len(drawn)} lie around {config.budget_ms:g} ms; choose another budget")
-
-
-def measured(drawn: Mapping[Architecture, float], table: LatencyTable, target: Target) -> list[Row]:
-    """Measure each network beside the reference."""
-    rows = list[Row]()
-    for architecture, uncorrected_ms in drawn.items():
+    rows, seen, rate = list[Row](), set[str](), _FIRST_GUESS
+    while len(rows) < config.predicted + max(FITS):
+        architecture = space.decode(space.sample(rng)).canonical
+        counted = counts(architecture, config.target.lr_size).multi_adds / 1e9
+        if architecture.key in seen or counted > rate * MOST * config.budget_ms:
+            continue
+        seen.add(architecture.key)
         networks = {"candidate": build(architecture), "reference": build(REFERENCE_NETWORK)}
-        measurement = measure(networks, target, Protocol(seconds=0.5), reference="reference")["candidate"]
-        rows.append(Row(architecture, uncorrected_ms, measurement))
-        unreliable = "" if measurement.runtime.reliable else " (unreliable)"
-        say(f"{len(rows):3}/{len(drawn)} {uncorrected_ms:7.1f} ms by the uncorrected table, "
-            f"{measurement.runtime.median_ms:7.1f} measured{unreliable}: {architecture.summary}")  # fmt: skip
-    too_slow = sorted({name for row in rows for name in table.extrapolated(row.architecture)})
-    say(f"extrapolated, not measured: {', '.join(too_slow) or 'nothing'}")
+        protocol = Protocol(seconds=0.5, early_stop_ms=1.2 * MOST * config.budget_ms)
+        measurement = measure(networks, config.target, protocol, reference="reference")["candidate"]
+        runtime = measurement.runtime
+        if runtime.median_ms > MOST * config.budget_ms:
+            continue
+        rows.append(Row(architecture, measurement))
+        unreliable = "" if runtime.reliable else " (unreliable)"
+        say(f"{len(rows):3} {runtime.median_ms:7.1f} ms{unreliable}: {architecture.summary}")
     return rows
 
 
-def judged(table: LatencyTable, rows: Sequence[Row], fit: int) -> tuple[LatencyTable, dict[str, dict[str, Any]]]:
-    """Fit on the first rows and predict the others; return the table and the figures of each way to predict."""
+def judged(rows: Sequence[Row], fit: int, config: Config) -> dict[str, dict[str, Any]]:
+    """Fit on the first rows and predict the last; return the figures of each way to predict."""
     times = at_one_speed([
         Sample(row.architecture, row.measurement.runtime.median_ms, row.measurement.reference_ms) for row in rows
     ])  # fmt: skip
     samples = [Sample(row.architecture, time) for row, time in zip(rows, times, strict=True)]
-    corrected = table.corrected(samples[:fit])
+    model = LatencyPredictor(config.target.lr_size).learned(samples[:fit])
+    say(f"fitted on {fit}: {describe(model.unseen)}")
+    unseen = list(zip(rows, times, strict=True))[-config.predicted :]
     guesses = {
-        "table": [corrected.predict(row.architecture) for row in rows],
-        "uncorrected table": scaled([row.uncorrected_ms for row in rows], times, fit),
-        **{name: scaled([getattr(row.measurement.complexity, name) for row in rows], times, fit) for name in COUNTS},
-    }
-    return corrected, {name: figures(guess[fit:], times[fit:]) for name, guess in guesses.items()}
+        "model": [model.predict(row.architecture) for row, _ in unseen],
+        **{name: scaled([getattr(row.measurement.complexity, name) for row in rows], times, fit)[-config.predicted :]
+           for name in COUNTS},
+    }  # fmt: skip
+    found = {name: figures(guess, [time for _, time in unseen]) for name, guess in guesses.items()}
+    for apart in (False, True):
+        chosen = [(guess, time) for guess, (row, time) in zip(guesses["model"], unseen, strict=True)
+                  if row.at_hr_size is apart]  # fmt: skip
+        if len(chosen) > 1:
+            name = "model, tensors at HR size" if apart else "model, all at LR size"
+            found[name] = figures([guess for guess, _ in chosen], [time for _, time in chosen])
+    return found
 
 
 def scaled(values: Sequence[float], times: Sequence[float], fit: int) -> list[float]:
@@ -179,7 +186,8 @@ def line(found: Mapping[str, Any]) -> str:
     """Return the figures of one way to predict as text."""
     ranks = [f"{name} {found[key]:.3f}" for name, key in (("Spearman", "spearman"), ("Kendall", "kendall"))
              if found[key] is not None]  # fmt: skip
-    return ", ".join([*ranks, f"error: median {found['median_error']:.1%}, p90 {found['p90_error']:.1%}"])
+    errors = f"error: median {found['median_error']:.1%}, p90 {found['p90_error']:.1%}"
+    return ", ".join([f"{found['networks']} networks", *ranks, errors])
 
 
 def goal(name: str, value: float, limit: float, *, above: bool) -> dict[str, Any]:
@@ -188,32 +196,21 @@ def goal(name: str, value: float, limit: float, *, above: bool) -> dict[str, Any
     return {"goal": f"{name} {'at least' if above else 'at most'} {limit:g}", "measured": value, "met": met}
 
 
-def results(
-    config: Config, rows: Sequence[Row], corrected: LatencyTable, found: Mapping[str, Mapping[str, Any]]
-) -> dict[str, Any]:
+def results(config: Config, rows: Sequence[Row], found: Mapping[str, Any]) -> dict[str, Any]:
     """Return the record."""
     place = config.target.conditions
     return {
-        **found["table"], "beside": found, "device": place.device, "threads": place.threads,
+        "by_measured_networks": found, "device": place.device, "engine": place.engine, "threads": place.threads,
         "versions": place.versions, "date": provenance()["date"], "command": config.command,
-        "budget_ms": config.budget_ms, "fitted": config.fitted, "predicted": config.predicted, "seed": config.seed,
+        "budget_ms": config.budget_ms, "predicted": config.predicted, "seed": config.seed,
         "unreliable": sum(not row.measurement.runtime.reliable for row in rows), "conditions": asdict(place),
-        "rows": [as_json(row, corrected, unseen=number >= config.fitted) for number, row in enumerate(rows)],
+        "rows": [
+            {"architecture": row.architecture.to_json(), "reference_ms": row.measurement.reference_ms,
+             **asdict(row.measurement.runtime),
+             **{name: getattr(row.measurement.complexity, name) for name in COUNTS}}
+            for row in rows
+        ],
     }  # fmt: skip
-
-
-def as_json(row: Row, corrected: LatencyTable, *, unseen: bool) -> dict[str, Any]:
-    """Return one row of the record."""
-    return {
-        "architecture": row.architecture.to_json(),
-        "unseen": unseen,
-        "predicted_ms": corrected.predict(row.architecture),
-        "uncorrected_ms": row.uncorrected_ms,
-        "reference_ms": row.measurement.reference_ms,
-        "extrapolated": list(corrected.extrapolated(row.architecture)),
-        **asdict(row.measurement.runtime),
-        **{name: getattr(row.measurement.complexity, name) for name in COUNTS},
-    }
 
 
 if __name__ == "__main__":
