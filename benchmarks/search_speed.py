@@ -3,10 +3,10 @@
     python benchmarks/search_speed.py --budget-ms 40 --data DIV2K --val DIV2K --seconds 600 --json search_speed.json
 
 All search the default space for so many seconds from each of three seeds, in turn: Optuna's multivariate TPE and its
-NSGA-II, both with our seeds enqueued, each proposal measured; random search that leaves out by our latency model what is
-over the budget; plain TPE, to which no architecture is given; and nas.search as it comes. All but the last train each
-network within the budget in full; only PSNRs after all of these steps, by the same recipe, count for any. It exits with 0
-whether the goal is met or not: this is a measurement, not a test.
+NSGA-II, both with our seeds enqueued, each proposal measured; random search that leaves out by our latency model what
+is over the budget; plain TPE, to which no architecture is given; and nas.search as it comes. All but the last train
+each network within the budget in full; only PSNRs after all of these steps, by the same recipe, count for any. It exits
+with 0 whether the goal is met or not: this is a measurement, not a test.
 """
 
 import argparse
@@ -67,13 +67,13 @@ def main(argv: list[str] | None = None) -> int:
     medians = {arm: statistics.median(each) for arm, each in ratios.items()}
     ahead = {arm: sum(each["better"][arm] for each in runs) for arm in rivals}
     for arm in rivals:
-        say(f"{arm}: {medians[arm]:.2f} times sooner in the median of {', '.join(f'{each:.2f}' for each in ratios[arm])}; "
-            f"better at the end in {ahead[arm]} of {len(runs)}")  # fmt: skip
+        each = ", ".join(f"{ratio:.2f}" for ratio in ratios[arm])
+        say(f"{arm}: {medians[arm]:.2f} times sooner in the median of {each}; better at the end in {ahead[arm]} of "
+            f"{len(runs)}")  # fmt: skip
     ratio = min(medians.values())
     met = ratio >= GOAL and all(count == len(runs) for count in ahead.values())
-    say(
-        f"{'met' if met else 'missed'}: {GOAL:g} times sooner than the best of them, and better at the end in every seed"
-    )
+    wanted = f"{GOAL:g} times sooner than the best of them, and better at the end in every seed"
+    say(f"{'met' if met else 'missed'}: {wanted}")
     if args.json:
         place = target.conditions
         write_json(args.json, {
