@@ -2,45 +2,59 @@
 
 from dataclasses import replace
 
-from nas.evaluate import Setup, measure_candidate
+from nas.evaluate import REFERENCE, Setup, measure_candidate
 from nas.known_device import KnownDevice, recall
 from nas.predictors.latency import LatencyPredictor, Sample
-from search_spaces.fast_work import work
+from search_spaces.network import build
 from search_spaces.space import SearchSpace
 from sr.measure.latency import Protocol
+from sr.measure.measurement import measure
 
 # So many measured networks know the others about as well as any number does.
 _ENOUGH = 10
 # Times the budget: what is predicted beyond is of no use, and takes long.
 _WITHIN = 1.5
+# Of the reference network: steps of 4, 8 and 16 channels fill each of them up differently.
+_WIDTHS = (12, 20, 24)
+_TOO_SLOW = 10
 
 
-def probe_reference(setup: Setup, protocol: Protocol) -> KnownDevice:
+def probe_device(setup: Setup, protocol: Protocol) -> KnownDevice:
     """Return what earlier searches know of the device, brought to its present speed by the reference network.
+
+    Where they know little, it is measured at other widths too, which tell in which steps of channels the engine pays,
+    and with convolutions at HR size.
 
     Args:
         setup: Of the search that begins.
-        protocol: How the reference is timed.
+        protocol: How they are timed, all in the same rounds.
     """
     known, lr_size = recall(setup.target), setup.target.lr_size
-    measured = measure_candidate(setup.reference, setup, protocol)
-    runtime_ms = measured.runtime.median_ms
-    model = known.model.fitted([work(setup.reference, lr_size)], [runtime_ms])
-    # Of one network: what is known of the others stays.
-    model = replace(model, networks=max(known.model.networks, model.networks))
-    return replace(known, model=model).with_calm(lr_size, measured.reference_ms or runtime_ms)
+    wanted = {REFERENCE: setup.reference}
+    if not known.probes or known.calm_ms(lr_size) is None:
+        wanted |= {str(width): replace(setup.reference, num_feat=width) for width in _WIDTHS}
+        wanted["HR"] = replace(setup.reference, num_feat=8, upsampler="two_step")
+    limited = replace(protocol, early_stop_ms=_TOO_SLOW * setup.budget_ms)
+    measured = measure({name: build(each) for name, each in wanted.items()}, setup.target, limited)
+    times = {name: each.runtime.median_ms for name, each in measured.items()}
+    probes = tuple((each, times[name]) for name, each in wanted.items())
+    if len(wanted) == 1:
+        # At the speed that the device has now.
+        speed = times[REFERENCE] / known.probes[0][1]
+        probes = tuple((each, speed * ms) for each, ms in known.probes)
+    return replace(known, probes=probes).with_calm(lr_size, times[REFERENCE])
 
 
 def probe_seeds(known: KnownDevice, space: SearchSpace, setup: Setup, protocol: Protocol) -> LatencyPredictor:
     """Return what predicts runtimes around the budget, by measuring seeds of the space where too little is known.
 
     Args:
-        known: What `probe_reference` returned.
+        known: What `probe_device` returned.
         space: Whose seeds are measured, the smallest in any case.
         setup: With the budget.
         protocol: How each is timed.
     """
-    latency = LatencyPredictor(setup.target.lr_size, known.model, known.model)
+    latency = known.predictor(setup.target.lr_size)
     samples: list[Sample] = []
     for seed in space.seeds:
         enough = known.model.networks + len(samples) >= _ENOUGH

@@ -46,8 +46,8 @@ def finish(
     if not trained_once(trials):
         return SearchResult(out, setup.budget_ms, tuple(trials), None, (nothing_within(trials, setup.budget_ms),))
     calm = calm_speed(trials, known_ms=known.calm_ms(setup.target.lr_size))
-    model = known.model if surrogate.latency is None else surrogate.latency.model
-    rivals = rivals_at_budget(scalable_families(), setup, model, plan.candidate, report)
+    latency = known.predictor(setup.target.lr_size) if surrogate.latency is None else surrogate.latency
+    rivals = rivals_at_budget(scalable_families(), setup, latency.model, plan.candidate, report)
     found = _choose(config, study, fidelity, rivals, calm, time_budget, plan, report)
     if found is None:
         return SearchResult(out, setup.budget_ms, tuple(trials), None, (nothing_within(trials, setup.budget_ms),))

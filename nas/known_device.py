@@ -6,6 +6,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from nas.predictors.latency import LatencyPredictor
+from search_spaces.architecture import Architecture
+from search_spaces.fast_work import work
 from sr.errors import InputError
 from sr.files import write_json
 from sr.lr_size import LrSize, size_text
@@ -20,11 +23,18 @@ class KnownDevice:
 
     Attributes:
         model: What work costs on it.
+        probes: Architectures that were measured to know it by, each with its milliseconds.
         reference_ms: By the size of the LR picture the runtime of the reference network when nothing disturbed it.
     """
 
     model: LatencyModel = USUAL
+    probes: tuple[tuple[Architecture, float], ...] = ()
     reference_ms: Mapping[str, float] = field(default_factory=dict)
+
+    def predictor(self, lr_size: LrSize) -> LatencyPredictor:
+        """Return what predicts runtimes by all of this."""
+        probed = tuple((work(each, lr_size), ms) for each, ms in self.probes)
+        return LatencyPredictor(lr_size, self.model, probed).learned([])
 
     def calm_ms(self, lr_size: LrSize) -> float | None:
         """Return the calm runtime of the reference network, None where none is known."""
@@ -37,12 +47,14 @@ class KnownDevice:
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON values from which `from_json` makes an equal one."""
-        return {"model": self.model.to_json(), "reference_ms": dict(self.reference_ms)}
+        probes = [[each.to_json(), ms] for each, ms in self.probes]
+        return {"model": self.model.to_json(), "probes": probes, "reference_ms": dict(self.reference_ms)}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "KnownDevice":
         """Make what `to_json` described; raises InputError where a value breaks its constraint."""
-        return cls(LatencyModel.from_json(values["model"]), dict(values["reference_ms"]))
+        probes = tuple((Architecture.from_json(each), ms) for each, ms in values["probes"])
+        return cls(LatencyModel.from_json(values["model"]), probes, dict(values["reference_ms"]))
 
 
 def path_of(target: Target) -> Path:

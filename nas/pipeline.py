@@ -8,13 +8,12 @@ from pathlib import Path
 from nas.config.fidelity import TRAINED_RUNGS
 from nas.config.measurement_plan import DEFAULT_PLAN, MeasurementPlan
 from nas.config.search import SearchConfig
-from nas.device_probe import probe_reference, probe_seeds
+from nas.device_probe import probe_device, probe_seeds
 from nas.ending import finish
 from nas.evaluate import Setup, cost_candidate
 from nas.evaluation_setup import load_pictures, make_setup
 from nas.known_device import KnownDevice, remember
 from nas.loop import Search
-from nas.predictors.latency import LatencyPredictor
 from nas.predictors.surrogate import Surrogate
 from nas.report import write_tables
 from nas.result import SearchResult
@@ -83,7 +82,7 @@ def search(
     try:
         report(Phase("measuring the reference network"))
         known = _known_device(study, setup, plan)
-        latency = LatencyPredictor(setup.target.lr_size, known.model, known.model) if config.use_predictions else None
+        latency = known.predictor(setup.target.lr_size) if config.use_predictions else None
         fidelity = _fidelity(config, space, setup, known, time_budget, plan, report)
         surrogate = Surrogate(
             latency, setup.budget_ms, setup.target.lr_size, fidelity.ladder, fidelity.is_trainable, space.num_feat
@@ -137,7 +136,7 @@ def _known_device(study: Study, setup: Setup, plan: MeasurementPlan) -> KnownDev
     The reference network is measured, so that predictions are of this device from the first one on.
     """
     if "known" not in study.settings:
-        study.remember(study.settings | {"known": probe_reference(setup, plan.candidate).to_json()})
+        study.remember(study.settings | {"known": probe_device(setup, plan.candidate).to_json()})
     return KnownDevice.from_json(study.settings["known"])
 
 

@@ -14,7 +14,7 @@ from nas.calibration.ranking import Ranking
 from nas.calibration.scores import TrainedNetwork, rank_scores, train_in_full, with_supernet_scores
 from nas.config.calibration import CalibrateConfig
 from nas.config.measurement_plan import DEFAULT_PLAN
-from nas.device_probe import probe_reference, probe_seeds
+from nas.device_probe import probe_device, probe_seeds
 from nas.evaluate import Setup
 from nas.evaluation_setup import load_pictures, make_setup
 from nas.remembered import remembered
@@ -177,7 +177,7 @@ def _population_near_budget(space: SearchSpace, setup: Setup, out: Path, protoco
     path, seed = out / "population.json", setup.recipe.seed
     if path.exists():
         return remembered_population(space, accept_all, seed, path)
-    latency = probe_seeds(probe_reference(setup, protocol), space, setup, protocol)
+    latency = probe_seeds(probe_device(setup, protocol), space, setup, protocol)
     return remembered_population(space, lambda each: latency.predict(each) <= _WITHIN * setup.budget_ms, seed, path)
 
 

@@ -16,12 +16,14 @@ from nas.samplers.evolution import MUTATIONS
 from nas.samplers.neighbours import NeighboursOrModel
 from nas.samplers.protocol import Picks, Sampler, SearchProblem, first_worthwhile, proposal_seed, then_mutations
 from nas.samplers.random_search import samples
-from nas.trial import Trial
+from nas.trial import Trial, trained_once
 from search_spaces.space import SearchSpace
 from sr.pareto import dominates
 
 # A draw of a sampler fits its model anew, which takes longer than a mutation; after so many its draws are mutated.
-_SAMPLER_DRAWS = 5
+_SAMPLER_DRAWS = 2
+# It models so many trials at the most: the best, and as many of the latest others.
+_MODELLED = 100
 # Optuna's own default: before so many trials TPE has nothing to go by.
 _STARTUP_TRIALS = 10
 
@@ -38,7 +40,7 @@ class TpeSampler:
     def propose(self, number: int, trials: Sequence[Trial]) -> Picks:
         """Return TPE's proposal; draws by chance until as many trials were told as it takes, or the space has seeds."""
         study = _memory_study()
-        study.add_trials([self._replayed(trial) for trial in trials])
+        study.add_trials([self._replayed(trial) for trial in _modelled(trials)])
         draws = then_mutations(self._problem, number, self._draws(study, number), _SAMPLER_DRAWS)
         return first_worthwhile(self._problem, trials, draws)
 
@@ -123,6 +125,14 @@ class NsgaSampler:
             return space.encode(space.decode(best.params).canonical)
 
         return space.mutate(space.crossover(winner(), winner(), rng), rng, count=rng.choice(MUTATIONS))
+
+
+def _modelled(trials: Sequence[Trial]) -> list[Trial]:
+    """Return the best trained trials and the latest others, by number."""
+    trained = sorted(trained_once(trials), key=lambda trial: trial.sort_key, reverse=True)[:_MODELLED]
+    numbers = {trial.number for trial in trained}
+    others = [trial for trial in trials if trial.number not in numbers][-_MODELLED:]
+    return sorted([*trained, *others], key=lambda trial: trial.number)
 
 
 def mixed(problem: SearchProblem) -> Sampler:

@@ -7,8 +7,10 @@ import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from search_spaces.architecture import Architecture
 from search_spaces.fast_work import work
@@ -16,6 +18,8 @@ from sr.errors import InputError
 from sr.lr_size import LrSize
 from sr.measure.latency_model import USUAL, LatencyModel, Work
 from sr.rank_correlation import spearman
+
+Floats = NDArray[np.float64]
 
 # The error is judged on so many networks, each predicted by a fit that did not see it; with more of them by parts.
 _PARTS = 20
@@ -74,13 +78,15 @@ class LatencyPredictor:
     Attributes:
         lr_size: Height and width of the LR picture.
         known: What is known of the device before any network of this study, such as from an earlier one.
+        probed: The work and the milliseconds of networks that were measured to know the device by; learned from always.
         model: What the study's networks made of it.
-        measured: The work and the milliseconds of those.
+        measured: The work and the milliseconds of those, and of what was probed.
         unseen: The error on networks that a fit did not see; None where there are too few to state one.
     """
 
     lr_size: LrSize
     known: LatencyModel = USUAL
+    probed: tuple[tuple[Work, float], ...] = ()
     model: LatencyModel = USUAL
     measured: tuple[tuple[Work, float], ...] = ()
     unseen: PredictionError | None = None
@@ -97,27 +103,34 @@ class LatencyPredictor:
     def learned(self, samples: Sequence[Sample]) -> "LatencyPredictor":
         """Return what predicts by these measured networks, all anew; their runtimes are brought to one speed."""
         works = [work(sample.architecture, self.lr_size) for sample in samples]
-        measured = tuple(zip(works, at_one_speed(samples), strict=True))
+        measured = list(zip(works, at_one_speed(samples), strict=True))
         return replace(self._fitted(measured), unseen=self._error(measured))
 
     def _fitted(self, measured: Sequence[tuple[Work, float]]) -> "LatencyPredictor":
-        model = self.known.fitted([each for each, _ in measured], [ms for _, ms in measured])
-        return replace(self, model=model, measured=tuple(measured))
+        everything = (*self.probed, *measured)
+        model = self.known.fitted([each for each, _ in everything], [ms for _, ms in everything])
+        return replace(self, model=model, measured=everything)
 
     def _predicted(self, wanted: Work) -> float:
         """Return what the model says, moved by how far it was off for networks that do nearly the same work.
 
         That is a kernel regression of the logarithm (Nadaraya, Watson, 1964), shrunk towards the model.
         """
-        shares = self.model.costs_of(wanted)
-        total = float(shares.sum())
-        weight = off = 0.0
-        for known, ms in self.measured:
-            theirs = self.model.costs_of(known)
-            distance = float(np.abs(shares - theirs).sum()) / max(total, float(theirs.sum()))
-            kernel = math.exp(-((distance / _NEAR) ** 2))
-            weight, off = weight + kernel, off + kernel * math.log(ms / float(theirs.sum()))
-        return total * math.exp(off / (weight + _TRUSTED))
+        costs = self.model.costs_of(wanted)
+        total = float(costs.sum())
+        if not self.measured:
+            return total
+        theirs, totals, off = self._residuals
+        distances = np.abs(theirs - costs).sum(axis=1) / np.maximum(totals, total)
+        kernel = np.exp(-((distances / _NEAR) ** 2))
+        return total * math.exp(float(kernel @ off) / (float(kernel.sum()) + _TRUSTED))
+
+    @cached_property
+    def _residuals(self) -> tuple[Floats, Floats, Floats]:
+        """What the model says of measured networks (n, 9), its sums (n,), and how far those were off, in logarithms."""
+        costs = np.stack([self.model.costs_of(work) for work, _ in self.measured])
+        totals = costs.sum(axis=1)
+        return costs, totals, np.log(np.array([ms for _, ms in self.measured]) / totals)
 
     def _error(self, measured: Sequence[tuple[Work, float]]) -> PredictionError | None:
         """Return the error on networks left out in turn."""

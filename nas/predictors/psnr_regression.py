@@ -21,6 +21,8 @@ _DETAILS = {"upsampler": UPSAMPLERS, "image_skip": IMAGE_SKIPS[1:], "aggregation
 
 # With fewer trained networks than this a regression would follow its noise.
 _MINIMUM_EXAMPLES = 6
+# The error is judged by so many fits at the most.
+_PARTS = 40
 # Weights of the penalty, in examples: from next to none to so much that little but the mean is left.
 _PENALTIES = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
 # What features pay of the penalty. A cheap PSNR next to nothing, just enough to invert by where it never varied: what
@@ -240,10 +242,12 @@ def _left_out(rows: Floats, targets: Floats, networks: Sequence[str], shares: Fl
     """Return by how much each target (n,) is missed by a fit that did not see its network, and the leverage there.
 
     Everything is chosen anew without it, the penalty and the units too: an error that chose them would flatter itself.
+    Of many networks several are left out at a time.
     """
     missed, leverages = np.zeros(len(targets)), np.zeros(len(targets))
-    for network in dict.fromkeys(networks):
-        seen = np.array([other != network for other in networks])
+    part = {network: index % _PARTS for index, network in enumerate(dict.fromkeys(networks))}
+    for left_out in dict.fromkeys(part.values()):
+        seen = np.array([part[network] != left_out for network in networks])
         model = fit_best_ridge(rows[seen], targets[seen], shares, _PENALTIES)
         for index in np.flatnonzero(~seen):
             missed[index] = model.predict(rows[index]) - targets[index]

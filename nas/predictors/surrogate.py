@@ -20,6 +20,8 @@ from sr.lr_size import LrSize
 from sr.rank_correlation import kendall_tau
 
 _FIRST = "first"
+# The 80th percentile of a normal error over the median of its size.
+_FOUR_OF_FIVE = 1.25
 # So many candidates say enough of a rung by themselves; with fewer, the more that are on the rung below it know better.
 _ENOUGH = 12
 # Networks that take so many times the budget are far from all that will be proposed.
@@ -97,11 +99,12 @@ class Surrogate:
     def budget_share(self, architecture: Architecture) -> float | None:
         """Return what share of the budget nine runs of ten are likely to keep to, None before anything is known.
 
-        By as much more than is predicted as predictions err in the median.
+        By so much more than is predicted that four of five keep to it where predictions err as they did so far.
         """
         if self.latency is None or not self.latency.is_calibrated:
             return None
-        likely_ms = self._observed.p90_factor * (1 + expected_error(self.latency)) * self.latency.predict(architecture)
+        margin = 1 + _FOUR_OF_FIVE * expected_error(self.latency)
+        likely_ms = self._observed.p90_factor * margin * self.latency.predict(architecture)
         return likely_ms / self._budget_ms
 
     def acquisition(self, architecture: Architecture) -> float:
