@@ -12,7 +12,7 @@ from baselines.registry import BASELINES, build
 from sr.deployment import deploy
 from sr.errors import InputError
 from sr.measure.latency import Protocol
-from sr.measure.latency_model import LatencyModel, work_of
+from sr.measure.latency_model import LatencyModel, Work, work_of
 from sr.measure.measurement import Measurement, measure
 from sr.measure.operator_work import operators_of
 from sr.measure.target import Target
@@ -20,6 +20,8 @@ from sr.measure.target import Target
 # Kept free for the 90th percentile, which the budget is for.
 _AIM = 0.97
 _ROUNDS = 4
+# The argument that says how many equal blocks a network has.
+_DEPTH = "num_block"
 _QUICK = Protocol(seconds=0.5, early_stop_runs=3)
 
 
@@ -111,8 +113,7 @@ class _Family:
     def __init__(self, name: str, target: Target, model: LatencyModel) -> None:
         self.name = name
         self.best: Member | None = None
-        sizes = [_size(name, config, target, model) for config in _configs(BASELINES[name].scaled_by)]
-        self._left = sorted(sizes, key=lambda size: -size.multi_adds)
+        self._left = sorted(_sizes(name, target, model), key=lambda size: -size.multi_adds)
         self._factor, self._largest = 1.0, 0
 
     def next(self, budget_ms: float) -> _Size | None:
@@ -128,14 +129,25 @@ class _Family:
             self.best, self._largest = Member(self.name, size.config, measurement), size.multi_adds
 
 
-def _configs(scaled_by: Mapping[str, tuple[Any, ...]]) -> Iterator[dict[str, Any]]:
-    """Return every combination of the values that a family scales by."""
+def _sizes(name: str, target: Target, model: LatencyModel) -> Iterator[_Size]:
+    """Yield every size of a family, with what it has to do and how long that is predicted to take."""
+    scaled_by = dict(BASELINES[name].scaled_by)
+    depths = scaled_by.pop(_DEPTH, ())
     for values in itertools.product(*scaled_by.values()):
-        yield dict(zip(scaled_by, values, strict=True))
+        config = dict(zip(scaled_by, values, strict=True))
+        if not depths:
+            multi_adds, done = _work(name, config, target)
+            yield _Size(config, multi_adds, model.predict(done))
+            continue
+        # Every block does the same: two depths tell all.
+        (less, first), (more, second) = (_work(name, {**config, _DEPTH: depth}, target) for depth in (1, 2))
+        for depth in depths:
+            done = first + (depth - 1) * (second - first)
+            yield _Size({**config, _DEPTH: depth}, less + (depth - 1) * (more - less), model.predict(done))
 
 
-def _size(name: str, config: Mapping[str, Any], target: Target, model: LatencyModel) -> _Size:
-    """Return a member with what it has to do and how long that is predicted to take."""
+def _work(name: str, config: Mapping[str, Any], target: Target) -> tuple[int, Work]:
+    """Return the multiply-adds of a member and what it has to do."""
     operators = operators_of(deploy(build(name, **config)), torch.empty(1, 3, *target.lr_size, device="meta"))
-    predicted_ms = model.predict(work_of(operators, target.lr_size[0] * target.lr_size[1]))
-    return _Size(config, sum(calls * each.multi_adds() for each, calls in operators.items()), predicted_ms)
+    multi_adds = sum(calls * each.multi_adds() for each, calls in operators.items())
+    return multi_adds, work_of(operators, target.lr_size[0] * target.lr_size[1])
