@@ -1,7 +1,8 @@
 """The largest member of each hand-designed family that keeps to a runtime budget on this device."""
 
+import functools
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,10 +12,11 @@ from torch import nn
 from baselines.registry import BASELINES, build
 from sr.deployment import deploy
 from sr.errors import InputError
+from sr.lr_size import LrSize
 from sr.measure.latency import Protocol
 from sr.measure.latency_model import LatencyModel, work_of
 from sr.measure.measurement import Measurement, measure
-from sr.measure.operator_work import operators_of
+from sr.measure.operator_work import Operator, operators_of
 from sr.measure.target import Target
 
 # Kept free for the 90th percentile, which the budget is for.
@@ -50,6 +52,12 @@ class Member:
 def scalable_families() -> tuple[str, ...]:
     """Return the names of the families that have other sizes than the published one."""
     return tuple(name for name, entry in BASELINES.items() if entry.scaled_by)
+
+
+def sizes_of(name: str) -> tuple[dict[str, Any], ...]:
+    """Return the configs of all sizes of a family, every combination of the values that it scales by."""
+    scaled_by = BASELINES[name].scaled_by
+    return tuple(dict(zip(scaled_by, values, strict=True)) for values in itertools.product(*scaled_by.values()))
 
 
 def at_budget(
@@ -111,7 +119,7 @@ class _Family:
     def __init__(self, name: str, target: Target, model: LatencyModel) -> None:
         self.name = name
         self.best: Member | None = None
-        sizes = [_size(name, config, target, model) for config in _configs(BASELINES[name].scaled_by)]
+        sizes = [_size(name, config, target, model) for config in sizes_of(name)]
         self._left = sorted(sizes, key=lambda size: -size.multi_adds)
         self._factor, self._largest = 1.0, 0
 
@@ -128,14 +136,14 @@ class _Family:
             self.best, self._largest = Member(self.name, size.config, measurement), size.multi_adds
 
 
-def _configs(scaled_by: Mapping[str, tuple[Any, ...]]) -> Iterator[dict[str, Any]]:
-    """Return every combination of the values that a family scales by."""
-    for values in itertools.product(*scaled_by.values()):
-        yield dict(zip(scaled_by, values, strict=True))
-
-
 def _size(name: str, config: Mapping[str, Any], target: Target, model: LatencyModel) -> _Size:
     """Return a member with what it has to do and how long that is predicted to take."""
-    operators = operators_of(deploy(build(name, **config)), torch.empty(1, 3, *target.lr_size, device="meta"))
+    operators = _operators(name, tuple(config.items()), target.lr_size)
     predicted_ms = model.predict(work_of(operators, target.lr_size[0] * target.lr_size[1]))
     return _Size(config, sum(calls * each.multi_adds() for each, calls in operators.items()), predicted_ms)
+
+
+@functools.cache
+def _operators(name: str, config: tuple[tuple[str, Any], ...], lr_size: LrSize) -> Mapping[Operator, int]:
+    """Return what a member has to do, listed once: a budget after the other looks through the same sizes."""
+    return operators_of(deploy(build(name, **dict(config))), torch.empty(1, 3, *lr_size, device="meta"))
