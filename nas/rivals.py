@@ -1,7 +1,6 @@
 """Hand-designed networks of the same budget: measured beside the finalists, and where asked for trained alike."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import torch
 from torch import nn
@@ -11,13 +10,12 @@ from baselines.registry import BASELINES, build
 from nas.config.search import SearchConfig
 from nas.evaluate import Setup
 from sr.data.pairs import Pairs
-from sr.deployment import deploy
 from sr.errors import InputError
 from sr.measure.latency import Protocol
 from sr.measure.latency_model import LatencyModel
 from sr.measure.quality import Quality, evaluate
 from sr.progress import Message, Report, no_report
-from sr.training.fit import fit, solve_last
+from sr.training.deployed_fit import fit_deployed
 from sr.training.recipe import Recipe
 from sr.training.trainer import TrainingFailedError
 
@@ -84,12 +82,8 @@ def _trained(member: Member, recipe: Recipe, setup: Setup, report: Report) -> nn
     """Return a member in deployed form, trained in its training form and its last convolution solved for as ours is."""
     torch.manual_seed(recipe.seed)
     network = build(member.name, **{**member.config, **BASELINES[member.name].training_form})
-    plain, device = replace(recipe, solve_output=False), setup.target.device
-    fitted = fit(network, plain, setup.train, device, label=f"training {member.title}", report=report)
-    deployed = deploy(fitted.network)
-    if recipe.solve_output:
-        try:
-            solve_last(deployed, fitted.recipe, setup.train, device)
-        except ValueError as error:
-            report(Message(f"{member.title}: its last convolution is as trained ({error})"))
-    return deployed
+    label = f"training {member.title}"
+    fitted = fit_deployed(network, recipe, setup.train, setup.target.device, label=label, report=report)
+    if fitted.unsolved:
+        report(Message(f"{member.title}: its last convolution is as trained ({fitted.unsolved})"))
+    return fitted.network
