@@ -1,5 +1,6 @@
 """The largest member of each hand-designed family that keeps to a runtime budget on this device."""
 
+import functools
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,6 +12,7 @@ from torch import nn
 from baselines.registry import BASELINES, build
 from sr.deployment import deploy
 from sr.errors import InputError
+from sr.lr_size import LrSize
 from sr.measure.latency import Protocol
 from sr.measure.latency_model import LatencyModel, Work, work_of
 from sr.measure.measurement import Measurement, measure
@@ -20,24 +22,26 @@ from sr.measure.target import Target
 # Kept free for the 90th percentile, which the budget is for.
 _AIM = 0.97
 _ROUNDS = 4
+_QUICK = Protocol(seconds=0.5, early_stop_runs=3)
 # The argument that says how many equal blocks a network has.
 _DEPTH = "num_block"
-_QUICK = Protocol(seconds=0.5, early_stop_runs=3)
 
 
 @dataclass(frozen=True)
-class Member:
+class Size:
     """One network of a family.
 
     Attributes:
         name: The family's key in `BASELINES`.
         config: Its size, as `build` takes it.
-        measurement: Its counts and its runtime, without quality.
+        multi_adds: Of the deployed form, for the LR picture that it was looked at for.
+        predicted_ms: What a model says of its runtime.
     """
 
     name: str
     config: Mapping[str, Any]
-    measurement: Measurement
+    multi_adds: int
+    predicted_ms: float
 
     @property
     def title(self) -> str:
@@ -49,9 +53,57 @@ class Member:
         return build(self.name, **self.config)
 
 
+@dataclass(frozen=True)
+class Member:
+    """A size that was measured: its counts and its runtime, without quality."""
+
+    size: Size
+    measurement: Measurement
+
+    @property
+    def name(self) -> str:
+        """The family's key in `BASELINES`."""
+        return self.size.name
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """Its size, as `build` takes it."""
+        return self.size.config
+
+    @property
+    def title(self) -> str:
+        """Its name with its size."""
+        return self.size.title
+
+
 def scalable_families() -> tuple[str, ...]:
     """Return the names of the families that have other sizes than the published one."""
     return tuple(name for name, entry in BASELINES.items() if entry.scaled_by)
+
+
+def sizes_of(name: str) -> tuple[dict[str, Any], ...]:
+    """Return the configs of all sizes of a family, every combination of the values that it scales by."""
+    scaled_by = BASELINES[name].scaled_by
+    return tuple(dict(zip(scaled_by, values, strict=True)) for values in itertools.product(*scaled_by.values()))
+
+
+def largest_predicted(names: Sequence[str], budget_ms: float, target: Target, model: LatencyModel) -> list[Size]:
+    """Return of each family the largest size that is predicted to keep to a budget; nothing is measured.
+
+    Args:
+        names: Keys of `BASELINES`.
+        budget_ms: Milliseconds that nine runs of ten keep to.
+        target: What they run on.
+        model: What work costs there, as a search learned it.
+
+    Returns:
+        In the order of `names`, without the families of which none is.
+
+    Raises:
+        InputError: Where a family has no other sizes.
+    """
+    found = (_Family(name, target, model).next(budget_ms) for name in _checked(names))
+    return [size for size in found if size is not None]
 
 
 def at_budget(
@@ -81,26 +133,22 @@ def at_budget(
     Raises:
         InputError: Where a family has no other sizes, or the engine cannot run it.
     """
-    for name in names:
-        if name not in BASELINES or not BASELINES[name].scaled_by:
-            raise InputError(f"a family that can be scaled is one of {', '.join(scalable_families())}; got {name!r}")
-    families = {name: _Family(name, target, model) for name in names}
+    families = {name: _Family(name, target, model) for name in _checked(names)}
     limited = replace(protocol, early_stop_ms=2 * budget_ms)
     for _ in range(rounds):
         tried = {name: size for name, family in families.items() if (size := family.next(budget_ms)) is not None}
-        networks = {name: build(name, **size.config) for name, size in tried.items()}
+        networks = {name: size.build() for name, size in tried.items()}
         for name, measurement in measure(networks, target, limited).items() if networks else ():
             families[name].measured(tried[name], measurement, budget_ms)
     return {name: family.best for name, family in families.items() if family.best is not None}
 
 
-@dataclass(frozen=True)
-class _Size:
-    """A member that was not measured."""
-
-    config: Mapping[str, Any]
-    multi_adds: int
-    predicted_ms: float
+def _checked(names: Sequence[str]) -> Sequence[str]:
+    """Return names of families that have sizes; raises InputError for another one."""
+    for name in names:
+        if name not in BASELINES or not BASELINES[name].scaled_by:
+            raise InputError(f"a family that can be scaled is one of {', '.join(scalable_families())}; got {name!r}")
+    return names
 
 
 class _Family:
@@ -111,43 +159,41 @@ class _Family:
     """
 
     def __init__(self, name: str, target: Target, model: LatencyModel) -> None:
-        self.name = name
         self.best: Member | None = None
         self._left = sorted(_sizes(name, target, model), key=lambda size: -size.multi_adds)
         self._factor, self._largest = 1.0, 0
 
-    def next(self, budget_ms: float) -> _Size | None:
+    def next(self, budget_ms: float) -> Size | None:
         """Return the largest size that is predicted to keep to the budget, None where it is known already."""
         wanted = (size for size in self._left if size.multi_adds > self._largest)
         return next((size for size in wanted if self._factor * size.predicted_ms <= _AIM * budget_ms), None)
 
-    def measured(self, size: _Size, measurement: Measurement, budget_ms: float) -> None:
+    def measured(self, size: Size, measurement: Measurement, budget_ms: float) -> None:
         """Learn from a measured size."""
         self._left.remove(size)
         self._factor = measurement.runtime.p90_ms / size.predicted_ms
         if measurement.within(budget_ms):
-            self.best, self._largest = Member(self.name, size.config, measurement), size.multi_adds
+            self.best, self._largest = Member(size, measurement), size.multi_adds
 
 
-def _sizes(name: str, target: Target, model: LatencyModel) -> Iterator[_Size]:
+def _sizes(name: str, target: Target, model: LatencyModel) -> Iterator[Size]:
     """Yield every size of a family, with what it has to do and how long that is predicted to take."""
-    scaled_by = dict(BASELINES[name].scaled_by)
-    depths = scaled_by.pop(_DEPTH, ())
-    for values in itertools.product(*scaled_by.values()):
-        config = dict(zip(scaled_by, values, strict=True))
-        if not depths:
-            multi_adds, done = _work(name, config, target)
-            yield _Size(config, multi_adds, model.predict(done))
-            continue
-        # Every block does the same: two depths tell all.
-        (less, first), (more, second) = (_work(name, {**config, _DEPTH: depth}, target) for depth in (1, 2))
-        for depth in depths:
-            done = first + (depth - 1) * (second - first)
-            yield _Size({**config, _DEPTH: depth}, less + (depth - 1) * (more - less), model.predict(done))
+    entry, lr_size = BASELINES[name], target.lr_size
+    for config in sizes_of(name):
+        if _DEPTH in config and entry.equal_blocks:
+            # Two depths tell all.
+            width = tuple((key, value) for key, value in config.items() if key != _DEPTH)
+            (less, first), (more, second) = (_work(name, (*width, (_DEPTH, depth)), lr_size) for depth in (1, 2))
+            beyond = config[_DEPTH] - 1
+            multi_adds, done = less + beyond * (more - less), first + beyond * (second - first)
+        else:
+            multi_adds, done = _work(name, tuple(config.items()), lr_size)
+        yield Size(name, config, multi_adds, model.predict(done))
 
 
-def _work(name: str, config: Mapping[str, Any], target: Target) -> tuple[int, Work]:
-    """Return the multiply-adds of a member and what it has to do."""
-    operators = operators_of(deploy(build(name, **config)), torch.empty(1, 3, *target.lr_size, device="meta"))
+@functools.cache
+def _work(name: str, config: tuple[tuple[str, Any], ...], lr_size: LrSize) -> tuple[int, Work]:
+    """Return the multiply-adds of a size and what it has to do; a budget after the other asks for the same sizes."""
+    operators = operators_of(deploy(build(name, **dict(config))), torch.empty(1, 3, *lr_size, device="meta"))
     multi_adds = sum(calls * each.multi_adds() for each, calls in operators.items())
-    return multi_adds, work_of(operators, target.lr_size[0] * target.lr_size[1])
+    return multi_adds, work_of(operators, lr_size[0] * lr_size[1])

@@ -28,6 +28,7 @@ class Baseline:
         channel_step: What `num_feat` must be a multiple of, where blocks split or halve their channels.
         scaled_by: What other sizes it has: arguments of the constructor, each with the values that it may take,
             ascending; empty where its authors' design has one size.
+        equal_blocks: Whether each further `num_block` adds the same work, as in a chain.
         recipe: How it was trained, by its paper, its code or the report.
         training_form: The config in which it trains, where that is not the one in which it is deployed.
         official_keys: Fragments of official parameter names and what they are called here, replaced in this order;
@@ -42,6 +43,7 @@ class Baseline:
     counted: CountedAs = "deployed"
     channel_step: int = 1
     scaled_by: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    equal_blocks: bool = True
     recipe: tuple[Stage, ...] = (Stage(),)
     training_form: Mapping[str, Any] = field(default_factory=dict)
     official_keys: Mapping[str, str] = field(default_factory=dict)

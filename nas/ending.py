@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from baselines.at_budget import Member, scalable_families
+from baselines.at_budget import Size, scalable_families
 from nas.config.measurement_plan import MeasurementPlan
 from nas.config.search import SearchConfig
 from nas.finalize import Chosen, Finalist, final_recipe, finalist_again, finalists, train_and_ship
@@ -14,7 +14,7 @@ from nas.playoff import SHARE, Playoff, best_control, play_off
 from nas.predictors.surrogate import Surrogate
 from nas.report import closing_lines, nothing_within, write_page, write_tables
 from nas.result import SearchResult
-from nas.rivals import rivals_at_budget, trained_alike
+from nas.rivals import rivals_of, trained_alike
 from nas.study import Study
 from nas.time_budget import TimeBudget
 from nas.training.fidelity_schedule import FidelitySchedule
@@ -47,7 +47,8 @@ def finish(
         return SearchResult(out, setup.budget_ms, tuple(trials), None, (nothing_within(trials, setup.budget_ms),))
     calm = calm_speed(trials, known_ms=known.calm_ms(setup.target.lr_size))
     latency = known.predictor(setup.target.lr_size) if surrogate.latency is None else surrogate.latency
-    rivals = rivals_at_budget(scalable_families(), setup, latency.model, plan.candidate, report)
+    report(Phase("looking for hand-designed networks of this budget"))
+    rivals = rivals_of(scalable_families(), setup, latency.model)
     found = _choose(config, study, fidelity, rivals, calm, time_budget, plan, report)
     if found is None:
         return SearchResult(out, setup.budget_ms, tuple(trials), None, (nothing_within(trials, setup.budget_ms),))
@@ -61,7 +62,8 @@ def finish(
     chosen = train_and_ship(
         finalist, recipe, fidelity, val, out / "chosen", calm, plan.trained, on_recipe=remember, report=report
     )
-    quality = trained_alike(rivals, config.rivals_of(scalable_families()), chosen.recipe, setup, val, report)
+    within = [each for each in rivals if each.title in finalist.rivals]
+    quality = trained_alike(within, config.rivals_of(scalable_families()), chosen.recipe, setup, val, report)
     study.remember(study.settings | {"phase": "done"})
     return _reported(out, trials, replace(chosen, playoff=playoff, rival_quality=quality), fidelity, surrogate)
 
@@ -70,7 +72,7 @@ def _choose(
     config: SearchConfig,
     study: Study,
     fidelity: FidelitySchedule,
-    rivals: Sequence[Member],
+    rivals: Sequence[Size],
     calm: CalmSpeed,
     time_budget: TimeBudget,
     plan: MeasurementPlan,

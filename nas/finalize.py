@@ -7,7 +7,7 @@ from pathlib import Path
 
 from torch import nn
 
-from baselines.at_budget import Member
+from baselines.at_budget import Size
 from nas.evaluate import REFERENCE, Setup
 from nas.playoff import Playoff
 from nas.training.fidelity_schedule import FidelitySchedule
@@ -82,7 +82,7 @@ class Chosen:
 def finalists(
     trials: Sequence[Trial],
     control: Trial | None,
-    rivals: Sequence[Member],
+    rivals: Sequence[Size],
     setup: Setup,
     calm: CalmSpeed,
     protocol: Protocol,
@@ -117,14 +117,14 @@ def finalists(
 
 
 def finalist_again(
-    trials: Sequence[Trial], number: int, rivals: Sequence[Member], setup: Setup, calm: CalmSpeed, protocol: Protocol
+    trials: Sequence[Trial], number: int, rivals: Sequence[Size], setup: Setup, calm: CalmSpeed, protocol: Protocol
 ) -> Finalist:
     """Return the trial of that number, chosen before, measured again."""
     return _measure_again([each for each in trials if each.number == number], rivals, setup, calm, protocol)[0]
 
 
 def _measure_again(
-    trials: Sequence[Trial], rivals: Sequence[Member], setup: Setup, calm: CalmSpeed, protocol: Protocol
+    trials: Sequence[Trial], rivals: Sequence[Size], setup: Setup, calm: CalmSpeed, protocol: Protocol
 ) -> list[Finalist]:
     """Measure trials, all in the same rounds and beside the rivals, until the device is calm or that never was."""
     networks = {f"#{trial.number}": build(trial.architecture) for trial in trials}
@@ -135,6 +135,7 @@ def _measure_again(
         if all(calm.was_calm(measured[name]) for name in networks):
             break
     beside = {each.title: measured[each.title] for each in rivals}
+    beside = {title: each for title, each in beside.items() if _keeps_to(each, calm, setup.budget_ms)}
     return [Finalist(trial, measured[f"#{trial.number}"], beside) for trial in trials]
 
 

@@ -1,28 +1,22 @@
 """Hand-designed networks of the same budget: measured beside the finalists, and where asked for trained alike."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import torch
 from torch import nn
 
-from baselines.at_budget import Member, at_budget, scalable_families
+from baselines.at_budget import Size, largest_predicted, scalable_families
 from baselines.registry import BASELINES, build
 from nas.config.search import SearchConfig
 from nas.evaluate import Setup
 from sr.data.pairs import Pairs
-from sr.deployment import deploy
 from sr.errors import InputError
-from sr.measure.latency import Protocol
 from sr.measure.latency_model import LatencyModel
 from sr.measure.quality import Quality, evaluate
-from sr.progress import Message, Phase, Report, no_report
-from sr.training.fit import fit, solve_last
+from sr.progress import Message, Report, no_report
+from sr.training.deployed_fit import fit_deployed
 from sr.training.recipe import Recipe
 from sr.training.trainer import TrainingFailedError
-
-# Sizes of a family that are measured: the page shows one of about this budget, the league looks closer.
-_ROUNDS = 2
 
 
 def check_rivals(config: SearchConfig) -> None:
@@ -32,22 +26,13 @@ def check_rivals(config: SearchConfig) -> None:
         raise InputError(f"--rivals takes all, or of {', '.join(families)} with commas between; got {unknown[0]!r}")
 
 
-def rivals_at_budget(
-    names: Sequence[str], setup: Setup, model: LatencyModel, protocol: Protocol, report: Report = no_report
-) -> list[Member]:
-    """Return of hand-designed families the members that keep to the budget; see `baselines.at_budget`."""
-    report(Phase(f"looking for hand-designed networks within {setup.budget_ms:g} ms in {len(names)} families"))
-    try:
-        found = at_budget(names, setup.budget_ms, setup.target, model, protocol=protocol, rounds=_ROUNDS)
-    except InputError as error:
-        # An engine that lacks an operator of one of them; the search itself does not hang on it.
-        report(Message(f"no hand-designed network stands beside the chosen one: {error}"))
-        return []
-    return list(found.values())
+def rivals_of(names: Sequence[str], setup: Setup, model: LatencyModel) -> list[Size]:
+    """Return of hand-designed families the largest members that are predicted to keep to the budget."""
+    return largest_predicted(names, setup.budget_ms, setup.target, model)
 
 
 def trained_alike(
-    members: Sequence[Member],
+    members: Sequence[Size],
     names: Sequence[str],
     recipe: Recipe,
     setup: Setup,
@@ -80,16 +65,12 @@ def trained_alike(
     return found
 
 
-def _trained(member: Member, recipe: Recipe, setup: Setup, report: Report) -> nn.Module:
+def _trained(member: Size, recipe: Recipe, setup: Setup, report: Report) -> nn.Module:
     """Return a member in deployed form, trained in its training form and its last convolution solved for as ours is."""
     torch.manual_seed(recipe.seed)
     network = build(member.name, **{**member.config, **BASELINES[member.name].training_form})
-    plain, device = replace(recipe, solve_output=False), setup.target.device
-    fitted = fit(network, plain, setup.train, device, label=f"training {member.title}", report=report)
-    deployed = deploy(fitted.network)
-    if recipe.solve_output:
-        try:
-            solve_last(deployed, fitted.recipe, setup.train, device)
-        except ValueError as error:
-            report(Message(f"{member.title}: its last convolution is as trained ({error})"))
-    return deployed
+    label = f"training {member.title}"
+    fitted = fit_deployed(network, recipe, setup.train, setup.target.device, label=label, report=report)
+    if fitted.unsolved:
+        report(Message(f"{member.title}: its last convolution is as trained ({fitted.unsolved})"))
+    return fitted.network

@@ -76,6 +76,11 @@ def _value(metric: str, row: Row, measurement: Measurement) -> float | None:
     if metric == "runtime in Table 1":
         verified = row.published is not None and row.published.status("runtime_s") == "published"
         return row.published.runtime_s if row.published and verified else None
+    return metrics(measurement)[metric]
+
+
+def metrics(measurement: Measurement) -> dict[str, float]:
+    """Return what the challenge's report correlates with the runtime, and more, by its name there."""
     complexity = measurement.complexity
     return {
         "params": complexity.params,
@@ -84,4 +89,4 @@ def _value(metric: str, row: Row, measurement: Measurement) -> float | None:
         "memory": measurement.memory,
         "multi-adds": complexity.multi_adds,
         "convs": complexity.convs,
-    }[metric]
+    }

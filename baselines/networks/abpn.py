@@ -57,6 +57,7 @@ ENTRY = Baseline(
     network=ABPN,
     system="ABPN",
     since="Mobile AI 2021",
+    scaled_by={"num_feat": (8, 12, 16, 20, 24, 28, 32, 40, 48, 64), "num_block": (1, 2, 3, 4, 6, 8)},
     recipe=(Stage(1.0, {**HALVED, "learning_rate": 1e-3, "patch": 64}),),
     official_keys={"backbone.": "body."},
     official_config=_official_config,

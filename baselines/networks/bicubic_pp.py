@@ -44,5 +44,6 @@ ENTRY = Baseline(
     network=BicubicPP,
     system="Bicubic++",
     since="NTIRE 2023, won in real time",
+    scaled_by={"num_feat": (8, 16, 24, 32, 40, 48, 64, 80, 96, 128), "num_block": (1, 2, 3, 4, 6, 8)},
     recipe=(Stage(1.0, {"loss": "l2", "minimum_learning_rate": 5e-6, "patch": 72}),),
 )

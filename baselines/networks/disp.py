@@ -57,6 +57,7 @@ ENTRY = Baseline(
     network=DISP,
     system="DISP",
     since="NTIRE 2026",
+    scaled_by={"num_feat": (8, 12, 16, 20, 24, 28, 32, 40, 48), "num_block": (1, 2, 3, 4, 6)},
     training_form={"branched": True},
     official_keys={
         "conv_1.": "head.",

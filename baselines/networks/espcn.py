@@ -68,6 +68,14 @@ ENTRY = Baseline(
     network=ESPCN,
     system="ESPCN",
     since="CVPR 2016",
+    # Both widths on their own, as Michelini scales it ("edge-SR", WACV 2022); with the activation that costs less, and
+    # linear at the end as in the paper.
+    scaled_by={
+        "num_feat": (8, 12, 16, 24, 32, 64, 96),
+        "mid_feat": (8, 16, 24, 32, 48, 64, 96, 128),
+        "activation": ("relu",),
+        "bounded": (False,),
+    },
     recipe=YARDSTICK,
     official_keys={"conv1.": "body.0.", "conv2.": "body.2.", "conv3.": "upsampler.0."},
     official_config=_official_config,

@@ -208,6 +208,7 @@ ENTRY = Baseline(
     network=ETDS,
     system="ETDS",
     since="CVPR 2023",
+    scaled_by={"num_feat": (8, 12, 16, 20, 24, 28, 32, 40, 48, 64), "num_block": (1, 2, 4, 5, 6, 7)},
     recipe=YARDSTICK,
     training_form={"branched": True},
     official_keys={

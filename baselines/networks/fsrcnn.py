@@ -90,6 +90,7 @@ ENTRY = Baseline(
     network=FSRCNN,
     system="FSRCNN",
     since="ECCV 2016",
+    scaled_by={"num_feat": (16, 32, 56, 80, 112), "mid_feat": (8, 12, 20, 32), "num_block": (1, 4, 8)},
     recipe=YARDSTICK,
     training_form={"transposed": True},
     official_keys={"first_part.": "head.", "mid_part.": "body.", "last_part.": "tail.conv."},

@@ -215,6 +215,9 @@ ENTRY = Baseline(
     network=PlainUSR,
     system="PlainUSR",
     since="ACCV 2024",
+    # -U and -T have two widths and no importance map, those above three and one of an eighth to a quarter of the width.
+    scaled_by={"num_feat": (8, 12, 16, 24, 32, 40, 48, 64, 80), "num_block": (2, 3), "importance_feat": (0, 4, 16)},
+    equal_blocks=False,
     recipe=YARDSTICK,
     training_form={"branched": True},
     # By the names that the authors' code has; no file of theirs was at hand to check them against.

@@ -76,6 +76,7 @@ ENTRY = Baseline(
     network=QuickSRNet,
     system="QuickSRNet",
     since="CVPR Workshops 2023",
+    scaled_by={"num_feat": (8, 12, 16, 20, 24, 28, 32, 40, 48, 64), "num_block": (1, 2, 3, 5, 8, 11)},
     recipe=YARDSTICK,
     # By the names that the authors' code has, a clip behind each convolution; no file of theirs was at hand to check
     # them against.

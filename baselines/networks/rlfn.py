@@ -72,7 +72,7 @@ ENTRY = Baseline(
     network=RLFN,
     system="RLFN",
     since="NTIRE 2022, won in runtime",
-    scaled_by={"num_feat": (8, 12, 16, 24, 32, 40, 46), "mid_feat": (8, 16, 24, 32, 48), "num_block": (1, 2, 3, 4)},
+    scaled_by={"num_feat": (8, 16, 24, 32, 46), "mid_feat": (8, 16, 32, 48), "num_block": (1, 2, 4)},
     recipe=(Stage(0.9, {**HALVED, "batch": 64, "patch": 64}), Stage(0.1, {**L2_STAGE, "batch": 64, "patch": 128})),
     official_keys={
         "conv_1.": "head.",

@@ -54,6 +54,7 @@ ENTRY = Baseline(
     network=RT4KSR,
     system="RT4KSR",
     since="NTIRE 2023",
+    scaled_by={"num_feat": (8, 16, 24, 32, 40, 48, 64, 80, 96, 128), "num_block": (1, 2, 4, 6, 8, 12)},
     recipe=YARDSTICK,
     training_form={"branched": True},
 )

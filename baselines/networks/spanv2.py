@@ -82,6 +82,7 @@ ENTRY = Baseline(
     network=SPANV2,
     system="SPANV2",
     since="NTIRE 2026, fastest",
+    scaled_by={"num_feat": (8, 12, 16, 20, 24, 28, 32, 40, 48), "num_block": (1, 2, 3, 4, 5)},
     training_form={"branched": True},
     official_keys={
         **{f"block_{number}.": f"blocks.{number - 2}." for number in range(2, 6)},

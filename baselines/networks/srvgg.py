@@ -52,6 +52,7 @@ ENTRY = Baseline(
     network=SRVGGNetCompact,
     system="SRVGGNetCompact",
     since="Real-ESRGAN, ICCV Workshops 2021",
+    scaled_by={"num_feat": (8, 12, 16, 20, 24, 28, 32, 40, 48, 64), "num_block": (2, 4, 6, 8, 12, 16)},
     recipe=YARDSTICK,
     # Ours are the authors' names, by which no file of theirs was at hand; ECBSR's deployed weights, by the names that
     # ETDS's authors gave theirs, are of this network too.

@@ -76,5 +76,6 @@ ENTRY = Baseline(
     system="XLSR",
     since="Mobile AI 2021",
     channel_step=_GROUPS,
+    scaled_by={"num_feat": (8, 12, 16, 20, 24, 32, 40, 48, 64, 80), "num_block": (1, 2, 3, 4, 6, 8)},
     recipe=(Stage(1.0, {"loss": "charbonnier", "learning_rate": 2.5e-3, "minimum_learning_rate": 1e-4, "patch": 32}),),
 )

@@ -162,6 +162,15 @@ def _scatter(points: Sequence[Point], kind: Kind, x: Axis, y: Axis) -> go.Scatte
             "thickness": 1,
             "width": 3,
         }
+    if y is PSNR and any(point.psnr_spread for point in points):
+        spreads = [point.psnr_spread for point in points]
+        bars["error_y"] = {
+            "type": "data",
+            "array": spreads,
+            "color": MARKERS[kind]["color"],
+            "thickness": 1,
+            "width": 3,
+        }
     return go.Scatter(
         x=[x.of(point) for point in points],
         y=[y.of(point) for point in points],

@@ -137,14 +137,19 @@ def part_labels(figure: Any, marker: float = MARKER) -> None:  # noqa: ANN401 - 
     layout = figure.layout
     size = (INSIDE_WIDTH, layout.height - layout.margin.t - layout.margin.b)
     # All others are notes at the figure's edge.
-    of_points = [label for label in layout.annotations if label.xref in (None, "x")]
-    notes = [label for label in layout.annotations if label.xref not in (None, "x")]
+    of_points = [label for label in layout.annotations if _is_of_point(label)]
+    notes = [label for label in layout.annotations if not _is_of_point(label)]
     markers = [
         (_in_pixels(label.x, layout.xaxis, size[0]), _in_pixels(label.y, layout.yaxis, size[1])) for label in of_points
     ]
     found = label_positions(markers, [shown(label.text) for label in of_points], size, _spreads(figure, size), marker)
     kept = [_moved(label, position) for label, position in zip(of_points, found, strict=True) if position is not None]
     layout.annotations = [*notes, *kept]
+
+
+def _is_of_point(label: Any) -> bool:  # noqa: ANN401 - see part_labels
+    """Return whether an annotation stands at a point of both axes."""
+    return label.xref in (None, "x") and label.yref in (None, "y")
 
 
 def shown(text: str) -> str:

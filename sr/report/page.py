@@ -57,6 +57,7 @@ class Point:
         params: Elements of its parameters.
         kind: What it is on the page.
         detail: Its architecture in a few words.
+        psnr_spread: The standard deviation of its PSNR over seeds, in dB; 0 where there is one.
     """
 
     label: str
@@ -69,6 +70,7 @@ class Point:
     params: int
     kind: Kind
     detail: str = ""
+    psnr_spread: float = 0.0
 
     @classmethod
     def of(cls, label: str, measurement: Measurement, kind: Kind, detail: str = "") -> "Point":
@@ -91,6 +93,8 @@ class Point:
 def hover(point: Point) -> str:
     """Return what pointing at a network shows."""
     psnr = "not trained" if point.psnr is None else f"{point.psnr:.2f} dB"
+    if point.psnr_spread:
+        psnr = f"{psnr} (+- {point.psnr_spread:.2f})"
     runtime = f"{digits(point.runtime_ms)} ms ({digits(point.runtime_p10)} to {digits(point.runtime_p90)})"
     counts = f"{digits(point.activations / 1e6)} M activations, {digits(point.multi_adds / 1e9)} G multi-adds"
     detail = f"<br>{html.escape(point.detail)}" if point.detail else ""

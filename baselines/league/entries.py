@@ -1,0 +1,157 @@
+"""What stands in a league: hand-designed networks, architectures that a search chose, and pruned networks."""
+
+import hashlib
+import inspect
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from baselines.at_budget import scalable_families
+from baselines.registry import BASELINES, build
+from baselines.training import deployed_form
+from search_spaces.architecture import Architecture
+from search_spaces.network import untrained
+from sr.checkpoint import Description, load, load_network
+from sr.deployment import deploy
+from sr.errors import InputError
+
+Kind = Literal["hand-designed", "searched", "pruned"]
+ALL = "all"
+_HOW = f"{ALL}, families of it, FAMILY=published, search=RUN and pruned=RUN, with commas between"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A network that is measured and trained.
+
+    Attributes:
+        title: Its name in tables, its own.
+        kind: Where it comes from.
+        description: Of the form that it is deployed in.
+        weights: The checkpoint that its training starts from; None to train from scratch.
+    """
+
+    title: str
+    kind: Kind
+    description: Description
+    weights: Path | None = None
+
+    def start(self, seed: int) -> nn.Module:
+        """Return the network as its training begins: in training form, drawn from the seed where it has no weights."""
+        torch.manual_seed(seed)
+        if self.weights is not None:
+            return load_network(self.weights)
+        config = dict(self.description.config)
+        if self.description.family == "searched":
+            return untrained(Architecture.from_json(config))
+        return build(**{**config, **BASELINES[config["name"]].training_form})
+
+    def deployed(self, trained: nn.Module) -> nn.Module:
+        """Return the form that runs of the network that `start` began."""
+        if self.description.family != "baseline":
+            return deploy(trained)
+        config = dict(self.description.config)
+        return deployed_form(config.pop("name"), config, trained)
+
+    def untrained(self) -> nn.Module:
+        """Return a network that takes as long as the trained one."""
+        return load_network(self.weights) if self.weights is not None else self.description.build()
+
+    @cached_property
+    def identity(self) -> dict[str, Any]:
+        """What it is, as JSON values: its description, the weights that it starts from, and its code."""
+        weights = None if self.weights is None else _digest(self.weights.read_bytes())
+        config = dict(self.description.config)
+        return {"family": self.description.family, "config": config, "weights": weights, "code": self._code()}
+
+    def _code(self) -> str:
+        """Return a digest of the source of every module that a part of it is defined in, torch's own left out."""
+        modules = {type(part).__module__ for part in self.start(0).modules()}
+        ours = sorted(name for name in modules if name.partition(".")[0] != "torch")
+        return _digest("\n".join(inspect.getsource(sys.modules[name]) for name in ours).encode())
+
+
+def of_size(name: str, config: Mapping[str, Any]) -> Entry:
+    """Return the entry of a hand-designed family in one of its sizes."""
+    title = " ".join([name, *(f"{key}={value}" for key, value in config.items())])
+    return Entry(title, "hand-designed", Description("baseline", {"name": name, **config}))
+
+
+def parted(texts: Sequence[str]) -> tuple[tuple[str, ...], tuple[Entry, ...]]:
+    """Return the families whose member at the budget is wanted, and the entries that are named as they are.
+
+    Args:
+        texts: `all`, names of families, FAMILY=published, search=RUN and pruned=RUN, where RUN is the folder of a
+            search or a pruning, or a checkpoint that one left.
+
+    Raises:
+        InputError: For anything else, or where two entries would share a name.
+    """
+    families: list[str] = []
+    entries: list[Entry] = []
+    for text in texts:
+        name, is_named, value = text.partition("=")
+        if text == ALL:
+            families += scalable_families()
+        elif is_named:
+            entries.append(_named(name, value, text))
+        elif name in scalable_families():
+            families.append(name)
+        else:
+            known = ", ".join(scalable_families())
+            raise InputError(f"--entries takes {_HOW}; of the families {known}; got {text!r}")
+    titles = [entry.title for entry in entries]
+    if twice := sorted({title for title in titles if titles.count(title) > 1}):
+        raise InputError(f"--entries gives two networks the name {twice[0]!r}; rename a run's folder")
+    return tuple(dict.fromkeys(families)), tuple(entries)
+
+
+def _named(name: str, value: str, text: str) -> Entry:
+    """Return the entry of a text with an equals sign."""
+    if name == "search":
+        return _searched(Path(value))
+    if name == "pruned":
+        return _pruned(Path(value))
+    if value == "published" and name in BASELINES:
+        return Entry(f"{name} as published", "hand-designed", Description("baseline", {"name": name}))
+    raise InputError(f"--entries takes {_HOW}; got {text!r}")
+
+
+def _searched(run: Path) -> Entry:
+    """Return what a search chose, read from its run's folder."""
+    path = run / "chosen" / "architecture.json"
+    try:
+        architecture = Architecture.from_json(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise InputError(f"search={run} is no folder of a finished search: {path}: {error}") from error
+    return Entry(f"searched {run.name}", "searched", Description("searched", architecture.to_json()))
+
+
+def _pruned(run: Path) -> Entry:
+    """Return what a pruning exported, by its run's folder, or a checkpoint."""
+    path = run if run.is_file() else _exported(run)
+    title = run.stem if run.is_file() else run.name
+    return Entry(f"pruned {title}", "pruned", load(path).description, path)
+
+
+def _exported(run: Path) -> Path:
+    """Return the checkpoint of the network that a pruning exported."""
+    try:
+        results = json.loads((run / "results.json").read_text(encoding="utf-8"))
+        name, lines = str(results["exported"]), [str(line) for line in results["fallbacks"]]
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"pruned={run} is neither a checkpoint nor a folder of a finished pruning: {error}") from error
+    # "per-layer (independent)" lies in per-layer-independent; what gave way to the group's network is that one.
+    folder = "group" if any(line.startswith(name) for line in lines) else name.replace(" (", "-").rstrip(")")
+    return run / folder / "network.pth"
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]

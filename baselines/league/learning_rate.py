@@ -1,0 +1,93 @@
+"""The learning rate of an entry: the best of the same few for all, by a short training of each."""
+
+import math
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from baselines.league.entries import Entry
+from baselines.league.record import lineage, read
+from baselines.league.setup import Setup
+from sr.errors import InputError
+from sr.files import write_json
+from sr.measure.quality import evaluate
+from sr.progress import Report, no_report
+from sr.training.deployed_fit import fit_deployed
+from sr.training.recipe import Recipe
+from sr.training.trainer import TrainingFailedError
+
+# A short training's share of the steps: one in so many.
+SHARE = 10
+# Judged on the centres of training pictures: the networks are too small to learn them by heart in so few steps, and
+# what decides must not be what the league is judged on.
+_CROP_SIDE, _CROPS = 96, 20
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The learning rates that were tried, each with its PSNR in dB, None where the training failed."""
+
+    psnr: tuple[tuple[float, float | None], ...]
+
+    @property
+    def best(self) -> float:
+        """The rate of the best PSNR; the lowest where all trainings failed."""
+        reached = [(psnr, -rate) for rate, psnr in self.psnr if psnr is not None]
+        return -max(reached)[1] if reached else min(rate for rate, _ in self.psnr)
+
+
+def short_recipe(recipe: Recipe) -> Recipe:
+    """Return the recipe of the short trainings for a long one."""
+    steps = max(1, recipe.steps // SHARE)
+    return replace(recipe, steps=steps, warmup_steps=min(recipe.warmup_steps, steps // 5))
+
+
+def known_choice(entry: Entry, setup: Setup) -> Choice | None:
+    """Return what was chosen before for this length, None where nothing was; raises InputError for a broken file."""
+    path = _path(entry, setup)
+    values = read(path)
+    try:
+        return None if values is None else Choice(tuple((rate, psnr) for rate, psnr in values["psnr"]))
+    except (TypeError, ValueError, KeyError) as error:
+        raise InputError(f"{path} holds no learning rates; remove it, and they are tried anew") from error
+
+
+def choose(entry: Entry, recipe: Recipe, setup: Setup, report: Report = no_report) -> Choice:
+    """Try every rate, where that was not done before, and keep what came of it.
+
+    Args:
+        entry: The network.
+        recipe: Of its long training, autotuned.
+        setup: What all entries share.
+        report: Is told of the steps.
+
+    Raises:
+        InputError: Where a file of an earlier run is broken, or the folder cannot be written.
+    """
+    known = known_choice(entry, setup)
+    if known is not None:
+        return known
+    choice = Choice(
+        tuple((rate, _psnr(entry, replace(recipe, learning_rate=rate), setup, report)) for rate in setup.rates)
+    )
+    write_json(_path(entry, setup), {"title": entry.title, "psnr": choice.psnr, "best": choice.best})
+    return choice
+
+
+def _psnr(entry: Entry, recipe: Recipe, setup: Setup, report: Report) -> float | None:
+    """Return the PSNR after a short training, None where that failed."""
+    device = setup.target.device
+    try:
+        fitted = fit_deployed(
+            entry.start(recipe.seed), short_recipe(recipe), setup.train, device, to_deployed=entry.deployed,
+            label=f"{entry.title} at a learning rate of {recipe.learning_rate:g}", report=report,
+        )  # fmt: skip
+    except TrainingFailedError:
+        return None
+    judged_on = setup.train.centre_crops(_CROP_SIDE, _CROPS).to(device)
+    psnr = evaluate(fitted.network, judged_on, device, with_ssim=False).psnr
+    return psnr if math.isfinite(psnr) else None
+
+
+def _path(entry: Entry, setup: Setup) -> Path:
+    """Return the file that keeps what was chosen for this length."""
+    return setup.folder / "rates" / f"{lineage(entry, setup)}-{setup.recipe.steps}.json"

@@ -1,0 +1,49 @@
+"""The runtimes of all entries, taken in the same rounds and kept: a league that goes on measures nothing anew."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from baselines.league.entries import Entry
+from baselines.league.record import digest, read
+from baselines.league.setup import Setup
+from search_spaces.msrresnet import REFERENCE_NETWORK
+from search_spaces.network import build
+from sr.errors import InputError
+from sr.files import write_json
+from sr.measure.latency import Protocol
+from sr.measure.measurement import Measurement, measure
+from sr.progress import Message, Report, no_report
+
+PROTOCOL = Protocol(seconds=2.0, minimum_runs=50)
+_REFERENCE = "reference"
+
+
+def runtimes(
+    entries: Sequence[Entry], setup: Setup, *, protocol: Protocol = PROTOCOL, report: Report = no_report
+) -> dict[str, Measurement]:
+    """Return the counts and the runtime of each entry by its title, all of the same rounds.
+
+    Args:
+        entries: Each is measured in deployed form, the reference network beside them.
+        setup: With the target.
+        protocol: How they are timed.
+        report: Is told what is measured.
+
+    Raises:
+        InputError: Where the engine cannot run one of them, or for a broken file of an earlier run.
+    """
+    conditions = asdict(setup.target.conditions)
+    key = digest([conditions, asdict(protocol), [[each.title, each.identity] for each in entries]])
+    path = setup.folder / f"runtimes-{key}.json"
+    kept = read(path)
+    try:
+        found = None if kept is None else {name: Measurement.from_json(each) for name, each in kept.items()}
+    except (TypeError, KeyError) as error:
+        raise InputError(f"{path} holds no runtimes; remove it, and they are taken anew") from error
+    if found is None:
+        report(Message(f"measuring {len(entries)} networks in {setup.target.engine}"))
+        networks = {each.title: each.untrained() for each in entries} | {_REFERENCE: build(REFERENCE_NETWORK)}
+        found = measure(networks, setup.target, protocol, reference=_REFERENCE)
+        del found[_REFERENCE]
+        write_json(path, {name: each.to_json() for name, each in found.items()})
+    return found

@@ -1,0 +1,36 @@
+"""What all entries of a league share."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sr.data.pairs import Pairs
+from sr.measure.target import Target
+from sr.training.recipe import Recipe
+
+# Of every entry the best of these, by a short training.
+RATES = (1e-3, 3e-3, 6e-3)
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What all entries share.
+
+    Attributes:
+        budget_ms: Milliseconds that nine runs of ten are to keep to.
+        target: What runtimes are for, and where networks are trained.
+        recipe: Of every training, in one precision; its learning rate gives way to one of `rates`, its seed to those
+            that follow it.
+        train: What is learned from, on the target's device where it fits.
+        val: What trained networks are judged on, by name, on that device.
+        folder: Where everything is kept.
+        rates: Learning rates, ascending.
+    """
+
+    budget_ms: float
+    target: Target
+    recipe: Recipe
+    train: Pairs
+    val: Mapping[str, Pairs]
+    folder: Path
+    rates: tuple[float, ...] = RATES

@@ -1,0 +1,132 @@
+"""What a league came to: each network's runtime, and its quality over seeds at each length of training."""
+
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from baselines.challenge_table.correlation import metrics
+from baselines.league.entries import Kind
+from baselines.league.record import Result
+from sr.measure.measurement import Measurement
+from sr.measure.quality import Quality
+from sr.rank_correlation import spearman
+
+# What is correlated with the runtime.
+METRICS = ("params", "FLOPs", "activations", "memory", "multi-adds")
+# The 90th percentile of one measurement against that of another: who was within the budget when it was looked for still
+# is, where this is all that it exceeds it by.
+_NOISE = 1.05
+
+
+@dataclass(frozen=True)
+class Spread:
+    """The mean over seeds, the standard deviation (0 for one seed), and how many seeds there are."""
+
+    mean: float
+    deviation: float
+    count: int
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> "Spread":
+        """Return that of some values, at least one."""
+        return cls(statistics.mean(values), statistics.stdev(values) if len(values) > 1 else 0.0, len(values))
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One network.
+
+    Attributes:
+        title: Its name.
+        kind: Where it comes from.
+        measurement: Taken beside all others.
+        results: Of all its trainings.
+    """
+
+    title: str
+    kind: Kind
+    measurement: Measurement
+    results: tuple[Result, ...]
+
+    def of(self, steps: int) -> list[Result]:
+        """Return the results of one length that did not fail."""
+        return [each for each in self.results if each.steps == steps and not each.failure]
+
+    def spread(self, steps: int, val: str, of: Callable[[Quality], float]) -> Spread | None:
+        """Return the mean and the spread over seeds of one figure on one set of pictures, None where none has it."""
+        values = [of(each.quality[val]) for each in self.of(steps) if val in each.quality]
+        return Spread.of(values) if values else None
+
+
+@dataclass(frozen=True)
+class Standings:
+    """All networks.
+
+    Attributes:
+        budget_ms: What they were to keep to.
+        val: The names of the validation pictures.
+        bicubic: What plain interpolation comes to on each.
+        standings: In the order in which they were asked for.
+    """
+
+    budget_ms: float
+    val: tuple[str, ...]
+    bicubic: Mapping[str, Quality]
+    standings: tuple[Standing, ...]
+
+    @property
+    def lengths(self) -> list[int]:
+        """The numbers of steps that networks were trained for, ascending."""
+        return sorted({result.steps for each in self.standings for result in each.results})
+
+    def within(self, standing: Standing) -> bool:
+        """Return whether a network keeps to the budget, but for the noise of its measurement."""
+        return standing.measurement.runtime.p90_ms <= _NOISE * self.budget_ms
+
+    def ranked(self, steps: int) -> list[Standing]:
+        """Return the networks that were trained for so many steps, the best PSNR on the last pictures first."""
+        found = [(each.spread(steps, self.val[-1], psnr), each) for each in self.standings]
+        there = [(spread.mean, each) for spread, each in found if spread is not None]
+        return [each for _, each in sorted(there, key=lambda pair: -pair[0])]
+
+    def correlations(self) -> dict[str, float | None]:
+        """Return by metric Spearman's rank correlation with the runtime over all networks; None where there is none."""
+        measured = [each.measurement for each in self.standings]
+        runtimes = [each.runtime.median_ms for each in measured]
+        return {name: spearman([metrics(each)[name] for each in measured], runtimes) for name in METRICS}
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all figures as JSON values."""
+        return {
+            "budget_ms": self.budget_ms,
+            "val": list(self.val),
+            "bicubic": {name: asdict(quality) for name, quality in self.bicubic.items()},
+            "correlations": self.correlations(),
+            "networks": [
+                {
+                    "title": each.title,
+                    "kind": each.kind,
+                    "within_budget": self.within(each),
+                    "measurement": each.measurement.to_json(),
+                    "results": [asdict(result) for result in each.results],
+                }
+                for each in self.standings
+            ],
+        }
+
+
+def psnr(quality: Quality) -> float:
+    """Return the PSNR over RGB."""
+    return quality.psnr
+
+
+def psnr_y(quality: Quality) -> float:
+    """Return the PSNR over Y."""
+    return quality.psnr_y
+
+
+def similarity(quality: Quality) -> float:
+    """Return the SSIM, which the league always asks for."""
+    assert quality.ssim is not None
+    return quality.ssim

@@ -1,0 +1,128 @@
+"""The league: networks of one runtime budget, trained from scratch by one recipe, measured in the same rounds.
+
+    python benchmarks/league.py --budget-ms 40 --data DIV2K --val Set5,Set14 --steps 5000 --seeds 3 \
+        --entries all,search=runs/a,search=runs/b,pruned=runs/p --out runs/league --json league.json
+
+Entries are hand-designed families (the largest member within the budget), FAMILY=published, what searches chose and
+what prunings made. Every one is trained in its training form by the search's recipe, at the best of three learning
+rates, and measured in deployed form. Killed, the same command goes on; with another --steps into the same folder the
+page shows both lengths. It exits with 0 whatever comes out: this is a measurement, not a test.
+"""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from baselines.league.cells import markdown
+from baselines.league.entries import ALL, parted
+from baselines.league.hold import hold
+from baselines.league.members import members
+from baselines.league.page import write_page
+from baselines.league.setup import Setup
+from baselines.league.standings import Standings
+from nas.config.shared import SharedConfig
+from nas.config.shared_arguments import add_shared_arguments, shared_values
+from nas.evaluation_setup import load_pictures, make_setup
+from nas.known_device import recall
+from sr.checkpoint import provenance
+from sr.command import DONE, Parser, run
+from sr.constraints import at_least
+from sr.data.pairs import on_device, same_pictures
+from sr.data.sources import load_pairs
+from sr.errors import InputError
+from sr.files import write_json, write_text
+from sr.progress import Report
+from sr.terminal import Terminal, say
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(SharedConfig):
+    """What is compared: the entries, each trained for so many steps by so many seeds, judged on `val_folders`."""
+
+    entries: tuple[str, ...]
+    steps: int
+    seeds: int
+    val_folders: tuple[Path, ...]
+    out: Path
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        at_least(1, self, "steps", "seeds")
+        if self.dtype != "float32":
+            raise InputError(f"--dtype must be float32, in which the league judges what it trained, got {self.dtype!r}")
+        names = [folder.name for folder in self.val_folders]
+        if len(set(names)) < len(names):
+            raise InputError(f"--val takes folders of different names, as tables name them; got {', '.join(names)}")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Hold the league and print its table."""
+    config, figures = parse(argv)
+    report = Terminal()
+    families, entries = parted(config.entries)
+    setup = league_setup(config, report)
+    at_the_budget = members(families, setup, recall(setup.target).model, report=report)
+
+    def write(standings: Standings) -> None:
+        write_text(config.out / "league.md", markdown(standings))
+        write_page(config.out / "league.html", standings)
+
+    standings = hold([*at_the_budget, *entries], config.seeds, setup, after_seed=write, report=report)
+    say(markdown(standings))
+    if figures is not None:
+        recipe = asdict(setup.recipe)
+        command = ["python", "benchmarks/league.py", *(sys.argv[1:] if argv is None else argv)]
+        write_json(figures, standings.to_json() | {
+            "recipe": recipe, "rates": list(setup.rates), "pictures": len(setup.train), "command": command,
+            **provenance(),
+        })  # fmt: skip
+    say(f"Look at {config.out / 'league.html'}.")
+    return DONE
+
+
+def league_setup(config: Config, report: Report) -> Setup:
+    """Return what all entries share: the search's recipe in one precision, and the pictures on the device."""
+    first, *others = config.val_folders or (None,)
+    train, judged_on = load_pictures(replace(config, val=first), report)
+    val = {"photographs" if first is None else first.name: judged_on}
+    for folder in others:
+        val[folder.name] = load_pairs(folder, "val", minimum_lr_side=16, report=report)
+        if shared := same_pictures(train, val[folder.name]):
+            raise InputError(f"training and validation must not share a picture, but {folder} has {shared[0]} too")
+    searching = make_setup(config, config.steps, train, judged_on, report)
+    return Setup(
+        budget_ms=config.budget_ms,
+        target=searching.target,
+        recipe=replace(searching.recipe, precision="float32"),
+        train=searching.train,
+        val={name: on_device(pairs, searching.target.device) for name, pairs in val.items()},
+        folder=config.out,
+    )
+
+
+def parse(argv: Sequence[str] | None) -> tuple[Config, Path | None]:
+    """Return the config, and where the figures are to be written; raises InputError for a bad value."""
+    parser = Parser(
+        prog="python benchmarks/league.py",
+        description="Train networks of one runtime budget alike and compare them, by hand, searched and pruned.",
+        example="python benchmarks/league.py --budget-ms 40 --data DIV2K --val Set5,Set14 --entries all --steps 5000",
+    )
+    add_shared_arguments(parser)
+    parser.add_argument("--entries", default=ALL, metavar="NAMES",
+                        help="between commas: all families that can be scaled (default), families of them, "
+                        "FAMILY=published, search=RUN, pruned=RUN")  # fmt: skip
+    parser.add_argument("--steps", type=int, default=5000, metavar="N", help="of each training (default 5000)")
+    parser.add_argument("--seeds", type=int, default=3, metavar="N", help="trainings of each entry (default 3)")
+    parser.add_shared("out", "json", out="runs/league")
+    args = parser.parse_args(argv)
+    folders = [] if args.val is None else str(args.val).split(",")
+    config = Config(
+        **(shared_values(args) | {"val": None}), entries=tuple(args.entries.split(",")), steps=args.steps,
+        seeds=args.seeds, val_folders=tuple(Path(folder) for folder in folders), out=args.out,
+    )  # fmt: skip
+    return config, args.json
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

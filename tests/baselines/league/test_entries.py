@@ -1,0 +1,116 @@
+"""What stands in a league, by the texts that name it."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from baselines import build
+from baselines.at_budget import scalable_families
+from baselines.league.entries import Entry, of_size, parted
+from search_spaces.architecture import Architecture
+from search_spaces.msrresnet import repeated
+from sr.checkpoint import Checkpoint, Description, save
+from sr.errors import InputError
+
+LR = torch.zeros(1, 3, 16, 16)
+
+
+def checkpoint_in(folder: Path) -> Path:
+    """Write a small network as a pruning leaves one, and return its file."""
+    config = {"name": "abpn", "num_feat": 8, "num_block": 1}
+    path = folder / "network.pth"
+    save(path, Checkpoint(Description("baseline", config), build(**config).state_dict(), deployed=True))
+    return path
+
+
+def test_all_are_the_families_that_can_be_scaled() -> None:
+    assert parted(["all"]) == (scalable_families(), ())
+    assert parted(["ecbsr", "all", "span"])[0][0] == "ecbsr"
+
+
+def test_a_published_size_is_an_entry_of_its_own() -> None:
+    families, (entry,) = parted(["span", "span=published"])
+    assert families == ("span",)
+    assert (entry.title, entry.kind, entry.weights) == ("span as published", "hand-designed", None)
+    assert entry.description == Description("baseline", {"name": "span"})
+
+
+def test_a_search_is_entered_with_the_architecture_that_it_chose(tmp_path: Path) -> None:
+    architecture = repeated(8, "branched_conv", 2)
+    run = tmp_path / "run"
+    (run / "chosen").mkdir(parents=True)
+    (run / "chosen" / "architecture.json").write_text(json.dumps(architecture.to_json()))
+    (entry,) = parted([f"search={run}"])[1]
+    assert (entry.title, entry.kind) == ("searched run", "searched")
+    assert Architecture.from_json(dict(entry.description.config)) == architecture
+    assert entry.deployed(entry.start(0))(LR).shape == (1, 3, 64, 64)
+
+
+@pytest.mark.parametrize(
+    ("exported", "fallbacks", "folder"),
+    [
+        ("per-layer (independent)", [], "per-layer-independent"),
+        ("per-layer (independent)", ["per-layer (independent) is the group's network"], "group"),
+        ("group", [], "group"),
+    ],
+)
+def test_a_pruning_is_entered_with_the_network_that_it_exported(
+    tmp_path: Path, exported: str, fallbacks: list[str], folder: str
+) -> None:
+    path = checkpoint_in(tmp_path / folder)
+    (tmp_path / "results.json").write_text(json.dumps({"exported": exported, "fallbacks": fallbacks}))
+    (entry,) = parted([f"pruned={tmp_path}"])[1]
+    assert (entry.title, entry.kind, entry.weights) == (f"pruned {tmp_path.name}", "pruned", path)
+
+
+def test_a_pruned_network_starts_from_its_own_weights_whatever_the_seed(tmp_path: Path) -> None:
+    (entry,) = parted([f"pruned={checkpoint_in(tmp_path)}"])[1]
+    starts = [entry.start(seed).state_dict() for seed in (0, 1)]
+    assert all(torch.equal(tensor, starts[1][key]) for key, tensor in starts[0].items())
+
+
+def test_a_hand_designed_network_starts_in_training_form_from_the_seed(by_hand: Entry) -> None:
+    first, again, other = (by_hand.start(seed).state_dict() for seed in (0, 0, 1))
+    assert len(first) > len(by_hand.untrained().state_dict())
+    assert all(torch.equal(tensor, again[key]) for key, tensor in first.items())
+    assert not all(torch.equal(tensor, other[key]) for key, tensor in first.items())
+
+
+@pytest.mark.numeric
+def test_the_deployed_form_computes_what_was_trained(by_hand: Entry, searched: Entry) -> None:
+    lr = torch.rand(1, 3, 16, 16)
+    for entry in (by_hand, searched, of_size("fsrcnn", {"num_feat": 16, "mid_feat": 8, "num_block": 1})):
+        trained = entry.start(0).eval()
+        with torch.inference_mode():
+            torch.testing.assert_close(entry.deployed(trained)(lr), trained(lr), atol=1e-4, rtol=1e-4)
+
+
+def test_identity_changes_with_the_size_and_the_weights_and_not_with_the_title(by_hand: Entry, tmp_path: Path) -> None:
+    assert by_hand.identity == replace(by_hand, title="another").identity
+    wider = of_size("ecbsr", {"num_feat": 12, "num_block": 1})
+    assert by_hand.identity["code"] == wider.identity["code"]
+    assert by_hand.identity != wider.identity
+    assert by_hand.identity["code"] != of_size("abpn", {}).identity["code"]
+    first, other = (parted([f"pruned={checkpoint_in(tmp_path / name)}"])[1][0] for name in ("first", "other"))
+    assert first.identity["config"] == other.identity["config"]
+    assert first.identity["weights"] != other.identity["weights"]
+
+
+@pytest.mark.parametrize(
+    ("texts", "complaint"),
+    [
+        (["resnet"], "--entries takes all, .*; got 'resnet'"),
+        (["imdn"], "of the families msrresnet, .*; got 'imdn'"),
+        (["nothing=published"], "got 'nothing=published'"),
+        (["span=wide"], "got 'span=wide'"),
+        (["search=nowhere"], "is no folder of a finished search"),
+        (["pruned=nowhere"], "is neither a checkpoint nor a folder of a finished pruning"),
+        (["span=published", "span=published"], "two networks the name 'span as published'"),
+    ],
+)
+def test_what_is_no_entry_is_refused_in_one_line(texts: list[str], complaint: str) -> None:
+    with pytest.raises(InputError, match=complaint):
+        parted(texts)

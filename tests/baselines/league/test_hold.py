@@ -1,0 +1,47 @@
+"""A whole league, and what it does not do twice."""
+
+from dataclasses import replace
+
+import pytest
+
+from baselines.league.entries import Entry
+from baselines.league.hold import hold
+from baselines.league.setup import Setup
+from baselines.league.standings import Standings
+from sr.measure.latency import Protocol
+from sr.progress import Event, Message, Step
+
+pytestmark = pytest.mark.numeric
+
+
+def test_every_entry_is_measured_and_trained_by_every_seed_once(
+    by_hand: Entry, searched: Entry, setup: Setup, few: Protocol
+) -> None:
+    events: list[Event] = []
+    seen: list[Standings] = []
+    standings = hold([by_hand, searched], 2, setup, protocol=few, after_seed=seen.append, report=events.append)
+    assert [len(each.standings[0].results) for each in seen] == [1, 2]
+    assert seen[-1] == standings
+    assert [(each.title, [result.seed for result in each.results]) for each in standings.standings] == [
+        (by_hand.title, [0, 1]), ("searched a", [0, 1]),
+    ]  # fmt: skip
+    assert all(set(result.quality) == {"two", "one"} for each in standings.standings for result in each.results)
+    texts = [event.text for event in events if isinstance(event, Message)]
+    assert texts[0] == "measuring 2 networks in torch"
+    assert texts[1].startswith("4 trainings are left, which take about")
+    assert sum(", seed " in text for text in texts) == 4
+    last = [event for event in events if isinstance(event, Step)][-1]
+    assert (last.label, last.ended) == ("league", True)
+
+    events.clear()
+    assert hold([by_hand, searched], 2, setup, protocol=few, report=events.append) == standings
+    assert [event.text for event in events if isinstance(event, Message)] == [
+        "0 trainings are left, which take about 0 s"
+    ]
+
+
+def test_another_length_stands_beside_the_first(by_hand: Entry, setup: Setup, few: Protocol) -> None:
+    hold([by_hand], 1, setup, protocol=few)
+    longer = replace(setup, recipe=replace(setup.recipe, steps=6))
+    standings = hold([by_hand], 1, longer, protocol=few)
+    assert standings.lengths == [4, 6]
