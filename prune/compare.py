@@ -78,8 +78,11 @@ def compared(contenders: Mapping[str, Contender], setup: Setup) -> tuple[Outcome
     for name, each in contenders.items():
         measurement = replace(measured[name], quality=quality_of(each.network, setup))
         pruned = each.pruned
-        layers = () if pruned is None else layers_of(each.network, setup)
-        outcomes.append(Outcome(name, measurement, layers, None if pruned is None else pruned.difference))
+        if pruned is None:
+            outcomes.append(Outcome(name, measurement, (), None))
+        else:
+            layers = layers_of(each.network, setup)
+            outcomes.append(Outcome(name, measurement, layers, pruned.difference, pruned.reached))
     return tuple(outcomes)
 
 

@@ -73,7 +73,7 @@ class Setup:
         psnr_floor: Where one is given, rounds go on until the network with masks is worse than that on `val` (dB, RGB);
             limits are then steps.
         subpixels: Whether the channels before a pixel shuffle are gated one by one.
-        corrections: How often a limit is moved by what measuring says, at most.
+        plans_measured: How many plans, at most, each method is measured by to come to a runtime.
         timing: How networks and parts of them are timed.
         report: Is told what goes on.
     """
@@ -90,7 +90,7 @@ class Setup:
     measurer: Measurer
     psnr_floor: float | None = None
     subpixels: bool = False
-    corrections: int = 3
+    plans_measured: int = 6
     timing: Timing = Timing()
     report: Report = no_report
 
@@ -102,12 +102,14 @@ class Setup:
     @cached_property
     def dense_runner(self) -> Runner:
         """The dense network, ready to run in the target's engine: its runtime is asked for again and again."""
-        return self.runner(self.dense())
+        return self._runner(self.dense(), self.measurer.memory_format)
 
-    def runner(self, network: nn.Module) -> Runner:
-        """Return a network ready to run on one picture, as the result will be."""
-        engine, memory_format = engine_of(self.target), self.measurer.memory_format
-        return engine.prepare(network, self.target, memory_format=memory_format, any_weights=True)
+    def runners(self, network: nn.Module) -> tuple[Runner, ...]:
+        """Return a network ready to run on one picture, as the result will be, in each format that it may run in."""
+        return tuple(self._runner(network, each) for each in engine_of(self.target).memory_formats)
+
+    def _runner(self, network: nn.Module, memory_format: str) -> Runner:
+        return engine_of(self.target).prepare(network, self.target, memory_format=memory_format, any_weights=True)
 
     @cached_property
     def before(self) -> Mapping[Metric, float]:
