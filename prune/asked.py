@@ -12,8 +12,8 @@ from sr.files import make_folder, write_json
 from sr.measure.target import parse_device
 
 _FILE = "asked.json"
-# What may be another when a pruning goes on.
-_LEFT_OUT = ("out", "resume")
+# What may be another when a pruning goes on: the plan of steps that the time led to lies beside, and stays.
+_LEFT_OUT = ("out", "resume", "time_limit")
 
 
 def begin(checkpoint: Path, config: PruneConfig) -> dict[str, str]:

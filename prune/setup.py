@@ -1,18 +1,20 @@
 """What all methods share: the dense network, its costs on the device, the limits, the pictures."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 from torch import Tensor, nn
 
 from prune.config import Metric, PruneConfig
+from prune.graph.groups import Group
 from prune.graph.liveness import channel_liveness
 from prune.graph.plan import Kept, Plan
 from prune.graph.tracing import Graph
 from prune.network import opened
 from prune.outcomes import DENSE
+from prune.planning.time_plan import Steps
 from prune.rewrite.execution import Measurer
 from prune.rewrite.surgery import slim
 from prune.scoring.gate_decorator import Schedule
@@ -75,6 +77,8 @@ class Setup:
         subpixels: Whether the channels before a pixel shuffle are gated one by one.
         plans_measured: How many plans, at most, each method is measured by to come to a runtime.
         timing: How networks and parts of them are timed.
+        dense_ms: What the dense network takes for one picture.
+        autotuned: The precision and the memory format to train in, where they are known.
         report: Is told what goes on.
     """
 
@@ -92,12 +96,19 @@ class Setup:
     subpixels: bool = False
     plans_measured: int = 6
     timing: Timing = Timing()
+    dense_ms: float = 0.0
+    autotuned: Mapping[str, str] = field(default_factory=dict)
     report: Report = no_report
 
     def dense(self) -> nn.Module:
         """Return the dense network with the weights that all methods begin with, ready to run."""
         self.graph.module.load_state_dict(self.tensors)
         return slim(self.graph, Plan(self.kept, {}, {}))
+
+    @cached_property
+    def sites(self) -> tuple[Group, ...]:
+        """Where the gates stand."""
+        return gate_sites(self.graph, subpixels=self.subpixels)
 
     @cached_property
     def dense_runner(self) -> Runner:
@@ -164,25 +175,43 @@ def set_up(checkpoint: Path, config: PruneConfig, report: Report, timing: Timing
     tensors = {name: tensor.clone() for name, tensor in graph.module.state_dict().items()}
     return description, Setup(
         graph, tensors, kept, costs, _limits(config, costs, kept, runtime.median_ms), _schedule(config), train, val,
-        target, measurer, config.psnr_floor, config.subpixels, timing=timing, report=report,
+        target, measurer, config.psnr_floor, config.subpixels, timing=timing, dense_ms=runtime.median_ms,
+        report=report,
     )  # fmt: skip
 
 
-def fine_tuning(config: PruneConfig, train: Pairs) -> Recipe | None:
-    """Return how every network is trained on at the end, None for not at all."""
-    if not config.fine_tune_steps:
+def fine_tuning(config: PruneConfig, train: Pairs, steps: int, autotuned: Mapping[str, str]) -> Recipe | None:
+    """Return how every network is trained on at the end, None for not at all.
+
+    Args:
+        config: What is asked for.
+        train: What is learnt from.
+        steps: How many.
+        autotuned: The precision and the memory format to train in; none where they are to be found.
+    """
+    if not steps:
         return None
     return Recipe(
-        steps=config.fine_tune_steps, batch=config.batch, patch=min(config.patch, train.smallest_side()),
+        steps=steps, batch=config.batch, patch=min(config.patch, train.smallest_side()),
         learning_rate=config.learning_rate, distillation=config.distillation, seed=config.seed,
+        **autotuned,
     )  # fmt: skip
+
+
+def asked_steps(config: PruneConfig) -> dict[str, int]:
+    """Return what is asked for of `Steps`, by name: what is left out is planned."""
+    # With a floor there are as many rounds as it takes.
+    rounds = config.rounds if config.psnr_floor is None else FLOOR_ROUNDS
+    asked = {"rounds": rounds, "tick": config.tick_steps, "tock": config.tock_steps,
+             "fine_tune": config.fine_tune_steps}  # fmt: skip
+    return {name: number for name, number in asked.items() if number is not None}
 
 
 def _schedule(config: PruneConfig) -> Schedule:
-    """Return the rounds that are asked for."""
+    """Return the rounds that are asked for, those of a plan without a limit where they are left out."""
+    steps = Steps(**asked_steps(config))
     return Schedule(
-        rounds=config.rounds if config.psnr_floor is None else FLOOR_ROUNDS,
-        tick_steps=config.tick_steps, tock_steps=config.tock_steps, batch=config.batch, patch=config.patch,
+        rounds=steps.rounds, tick_steps=steps.tick, tock_steps=steps.tock, batch=config.batch, patch=config.patch,
         learning_rate=config.learning_rate, tick_learning_rate=config.learning_rate / 20,
         distillation=config.distillation, seed=config.seed,
     )  # fmt: skip

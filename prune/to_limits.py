@@ -14,12 +14,12 @@ from prune.graph.plan import Plan
 from prune.methods import Method, Variant, method_of, units_kept
 from prune.nearest import Option, nearest
 from prune.outcomes import Reached
+from prune.planning.arm_time import ArmTime
 from prune.rewrite.execution import Choice, choose_execution
 from prune.rewrite.surgery import slim
 from prune.runtime_ratio import BesideDense
 from prune.scoring.gate_decorator import GateDecorator
 from prune.scoring.gates import Gated, Scores
-from prune.scoring.sites import gate_sites
 from prune.selection.problem import Problem
 from prune.selection.search import plan_of, selected
 from prune.selection.state import Selection, State, state_of
@@ -79,7 +79,9 @@ class Pruned:
         return self.chosen.reached
 
 
-def prune_to_limits(variant: Variant, setup: Setup, folder: Path, teacher: nn.Module | None) -> Pruned:
+def prune_to_limits(
+    variant: Variant, setup: Setup, folder: Path, teacher: nn.Module | None, arm_time: ArmTime | None = None
+) -> Pruned:
     """Prune by one method, from the dense weights to a slim network that meets the limits.
 
     Args:
@@ -88,6 +90,7 @@ def prune_to_limits(variant: Variant, setup: Setup, folder: Path, teacher: nn.Mo
         folder: Where it goes on from what lies there; the plan and why it runs as it does lie there then as plan.json
             and execution.json, and beside a runtime how near it is as reached.json.
         teacher: What a schedule with distillation learns from.
+        arm_time: What time there is for it; None for no limit.
 
     Returns:
         What it came to.
@@ -96,21 +99,22 @@ def prune_to_limits(variant: Variant, setup: Setup, folder: Path, teacher: nn.Mo
         InputError: Where the method cannot prune this network, or not within the limits.
     """
     setup.graph.module.load_state_dict(setup.tensors)
-    sites = gate_sites(setup.graph, subpixels=setup.subpixels)
-    method = method_of(variant, sites, setup.graph)
-    gated = Gated(setup.graph, sites, gate_penalty=setup.schedule.gate_penalty)
+    method = method_of(variant, setup.sites, setup.graph)
+    gated = Gated(setup.graph, setup.sites, gate_penalty=setup.schedule.gate_penalty)
     gated.mask(setup.kept)
     before = chosen_before(folder)
     if before is None:
         # One without the weights that it stood on is of no use, and would be taken for this one's.
         (folder / "plan.json").unlink(missing_ok=True)
-    arm = _Arm(variant.title, method, setup, gated, folder, before)
+    arm_time = arm_time or ArmTime()
+    arm = _Arm(variant.title, method, setup, gated, folder, arm_time, before)
     decorator = GateDecorator(
         gated, setup.schedule, setup.train, setup.target.device, alive=units_kept(method.groups, setup.kept),
         state=folder / _STATE, teacher=teacher, report=setup.report,
     )  # fmt: skip
+    decorator.autotuned = decorator.autotuned or dict(setup.autotuned)
     decorator.run(
-        arm.choose, label=variant.title, rounds=setup.schedule.rounds,
+        arm.choose, label=variant.title, rounds=setup.schedule.rounds, pace=arm_time.pace,
         enough=None if setup.psnr_floor is None else arm.is_below_floor,
     )  # fmt: skip
     gated.folded_into(setup.graph)
@@ -147,6 +151,7 @@ class _Arm:
         setup: What all methods share.
         gated: The network, with gates.
         folder: Where what it chose is kept.
+        time: What time there is for it.
         chosen: What it leaves; None before that is known.
     """
 
@@ -155,6 +160,7 @@ class _Arm:
     setup: Setup
     gated: Gated
     folder: Path
+    time: ArmTime
     chosen: Chosen | None
 
     def choose(self, share: float, scores: Scores, alive: list[NDArray[np.bool_]]) -> Selection:
@@ -215,7 +221,7 @@ class _Arm:
 
         with Progress(f"{self.label}, measuring the last steps", most, "plan", report=self.setup.report) as progress:
             progress.step(0)
-            found = nearest(mark, select, ratios, most=most)
+            found = nearest(mark, select, ratios, most=most, may_go_on=self.time.may_measure)
         chosen, _ = executed[_key(found.content)]
         reached = Reached(mark, found.ratio, found.below, found.above, found.nothing_between)
         self.keep(replace(chosen, reached=reached))

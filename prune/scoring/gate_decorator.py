@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from prune.scoring.gates import Gated, Scores
+from prune.scoring.pace import Pace
 from prune.selection.state import Selection
 from sr.data.pairs import Pairs
 from sr.errors import InputError
@@ -27,8 +28,10 @@ from sr.training.recipe import Recipe
 # How much of its score a unit keeps from the ticks before.
 MEMORY = 0.5
 # What a round keeps beside the state until it is over.
-_PARTS = ("tick", "choice", "tock")
+_PARTS = ("pace", "tick", "choice", "tock")
 
+# Returns what is left of the rounds with the one that is about to begin: as much as it is told, or less.
+AskPace = Callable[[Pace], Pace]
 # Makes the selection of a round from the share of all rounds that is over with it, the scores, and what is alive.
 Choose = Callable[[float, Scores, list[NDArray[np.bool_]]], Selection]
 
@@ -93,13 +96,27 @@ class Rounds:
         done: How many there were.
         scores: Per site those of its gates.
         alive: What is kept of the groups that are chosen among.
+        left: What is left of them.
+        share: How far on the way to the limits they came, 0 to 1.
         ended: Whether a round was one too many, so that no other follows.
     """
 
     done: int
     scores: Scores
     alive: list[NDArray[np.bool_]]
+    left: Pace
+    share: float = 0.0
     ended: bool = False
+
+    @property
+    def are_over(self) -> bool:
+        """Whether no other follows."""
+        return self.ended or self.left.rounds == 0
+
+    @property
+    def next_share(self) -> float:
+        """How far the next one comes: those that are left share the rest of the way."""
+        return 1.0 if self.left.rounds == 1 else self.share + (1 - self.share) / self.left.rounds
 
 
 class GateDecorator:
@@ -134,29 +151,43 @@ class GateDecorator:
         report: Report = no_report,
     ) -> None:
         self.gated = gated.to(device)
-        self.rounds = Rounds(0, [np.zeros(site.units) for site in gated.sites], alive)
+        left = Pace(schedule.rounds, schedule.tick_steps, schedule.tock_steps)
+        self.rounds = Rounds(0, [np.zeros(site.units) for site in gated.sites], alive, left)
         self.autotuned: dict[str, str] = {}
         self._schedule, self._pairs, self._device, self._state = schedule, pairs, device, state
         self._teacher, self._report = teacher if schedule.distillation else None, report
         if state.exists():
             self._restore()
 
-    def run(self, choose: Choose, *, label: str, rounds: int, enough: Callable[[], bool] | None = None) -> None:
-        """Go through what is left of so many rounds, those beyond the schedule's at its end.
+    def run(
+        self,
+        choose: Choose,
+        *,
+        label: str,
+        rounds: int,
+        enough: Callable[[], bool] | None = None,
+        pace: AskPace | None = None,
+    ) -> None:
+        """Go through what is left of so many rounds.
 
         Args:
             choose: Makes the selection of each round.
             label: What the steps are reported as.
             rounds: How many, with those that are over.
             enough: Asked after each round; where it says so, that round is taken back and the rounds end.
+            pace: Asked before each round for what is left with it; where that is nothing the rounds end.
         """
-        while self.rounds.done < rounds and not self.rounds.ended:
+        while self.rounds.done < rounds and not self.rounds.are_over:
             self.autotune()
             before, parts = self.content(), [self.part(kind) for kind in _PARTS]
-            number = self.rounds.done
-            self._round(number, choose, f"{label}, round {number + 1} of {rounds}")
-            if enough is not None and enough():
-                self.take(before | {"ended": True})
+            self._take_pace(pace)
+            if self.rounds.are_over:
+                self.rounds = replace(self.rounds, ended=True)
+            else:
+                number = self.rounds.done
+                self._round(number, choose, f"{label}, round {number + 1} of {number + self.rounds.left.rounds}")
+                if enough is not None and enough():
+                    self.take(before | {"ended": True})
             # Once it is judged: what lies on disk is never a round that is yet to be taken back.
             self.save()
             for part in parts:
@@ -172,19 +203,16 @@ class GateDecorator:
             self.save()
 
     def part(self, kind: str) -> Path:
-        """Return where a part of this round, a tick, a choice or a tock, keeps its own state."""
+        """Return where a part of this round, its pace, a tick, a choice or a tock, keeps its own state."""
         return self._state.with_name(f"{self._state.name}.{self.rounds.done + 1}-{kind}")
-
-    def abandon_round(self) -> None:
-        """Remove what the round that was begun left on disk; the state is to be taken from elsewhere."""
-        for kind in _PARTS:
-            self.part(kind).unlink(missing_ok=True)
 
     def content(self) -> dict[str, Any]:
         """Return all that the next round depends on."""
         return {
             "schedule": asdict(self._schedule),
             "round": self.rounds.done,
+            "left": asdict(self.rounds.left),
+            "share": self.rounds.share,
             "ended": self.rounds.ended,
             "scores": [torch.from_numpy(score) for score in self.rounds.scores],
             "alive": [torch.from_numpy(alive) for alive in self.rounds.alive],
@@ -196,7 +224,8 @@ class GateDecorator:
         """Go on from what `content` gave."""
         self.gated.load_state_dict(content["network"])
         scores, alive = ([tensor.numpy() for tensor in content[name]] for name in ("scores", "alive"))
-        self.rounds = Rounds(content["round"], scores, alive, ended=content["ended"])
+        left, share, ended = Pace(**content["left"]), content["share"], content["ended"]
+        self.rounds = Rounds(content["round"], scores, alive, left, share, ended)
         self.autotuned = content["autotuned"]
 
     def save(self) -> None:
@@ -207,13 +236,23 @@ class GateDecorator:
         """Score, drop and train."""
         self.gated.train_gates_alone(alone=True)
         self.gated.reset_scores()
-        self._fit(self._schedule.tick(number), "tick", label)
+        left, share = self.rounds.left, self.rounds.next_share
+        self._fit(replace(self._schedule.tick(number), steps=left.tick_steps), "tick", label)
         scores = remembered(self.rounds.scores, self.gated.scores(), self.gated.alive())
         self.rounds = replace(self.rounds, scores=scores)
-        self._drop(choose, min(1.0, (number + 1) / self._schedule.rounds))
+        self._drop(choose, share)
         self.gated.train_gates_alone(alone=False)
-        self._fit(self._schedule.tock(number), "tock", label)
-        self.rounds = replace(self.rounds, done=number + 1)
+        self._fit(replace(self._schedule.tock(number), steps=left.tock_steps), "tock", label)
+        self.rounds = replace(self.rounds, done=number + 1, share=share, left=replace(left, rounds=left.rounds - 1))
+
+    def _take_pace(self, ask: AskPace | None) -> None:
+        """Ask for what is left; it stands after a kill, for it rests on the time."""
+        path = self.part("pace")
+        if path.exists():
+            self.rounds = replace(self.rounds, left=Pace(**_read(path)))
+        elif ask is not None:
+            self.rounds = replace(self.rounds, left=ask(self.rounds.left))
+            write_tensors(path, asdict(self.rounds.left))
 
     def _drop(self, choose: Choose, share: float) -> None:
         """Choose what stays and mask the rest; a choice stands after a kill, for it may rest on what was measured."""

@@ -92,7 +92,8 @@ def done(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[PruneR
 def test_everything_lies_in_the_folder(done: tuple[PruneResult, dict[str, bytes]]) -> None:
     result, _ = done
     assert {path.name for path in result.folder.iterdir()} == {
-        "asked.json", "dense", *METHODS, "network.onnx", "network-24x24.onnx", "page.html", "results.json",
+        "asked.json", "planned.json", "dense", *METHODS, "network.onnx", "network-24x24.onnx", "page.html",
+        "results.json",
     }  # fmt: skip
     for method in METHODS:
         assert {path.name for path in (result.folder / method).iterdir()} == {
@@ -136,6 +137,31 @@ def test_the_result_tells_of_every_method(done: tuple[PruneResult, dict[str, byt
     values = result.to_json()
     assert [each["name"] for each in values["outcomes"]] == [outcome.name for outcome in result.outcomes]
     assert (values["exported"], values["left_out"]) == (result.chosen, [])
+
+
+def test_what_is_left_out_is_planned_and_stays_where_it_goes_on(folder: Path, tmp_path: Path) -> None:
+    """Within a second hardly anything fits: the least of every phase, and what was asked for."""
+    # Of a network with few channels.
+    left_out = {
+        "rounds": None,
+        "tick_steps": None,
+        "fine_tune_steps": None,
+        "methods": ("per-layer",),
+        "budget": (1500.0, 90000.0),
+    }
+    config = limited(folder, tmp_path / "out", time_limit=1.0, distillation=0.0, **left_out)
+    told: list[Event] = []
+    prune(folder / "msrresnet.pth", config, report=told.append, timing=TIMING)
+    lines = [event.text for event in told if isinstance(event, Message)]
+    assert [line for line in lines if line.startswith("plan: 2 rounds of 10 + 2 steps by 1 method")]
+    assert [line for line in lines if "is more than what is left of 1 s" in line]
+    assert [line for line in lines if line.startswith("fine-tuning 2 networks by 100 steps")]
+    planned = (tmp_path / "out" / "planned.json").read_bytes()
+    assert load(tmp_path / "out" / "dense" / "network.pth").recipe["steps"] == 100
+    again: list[Event] = []
+    prune(folder / "msrresnet.pth", replace(config, resume=True, time_limit=None), report=again.append, timing=TIMING)
+    assert (tmp_path / "out" / "planned.json").read_bytes() == planned
+    assert not [event for event in again if isinstance(event, Step)], "something was trained"
 
 
 @pytest.mark.numeric

@@ -25,6 +25,7 @@ def refused(argv: list[str], capsys: pytest.CaptureFixture[str]) -> str:
         (["--channel-order", "loose"], "of independent, blended, shared; got loose"),
         (["--target", "speed"], "of params, multi_adds, activations, runtime; got speed"),
         (["--device", "tpu"], "--device must be auto, cpu, cuda or cuda:N"),
+        (["--time-limit", "0"], "--time-limit is a duration over zero such as 90s, 10m or 1.5h, got '0'"),
         (["--resume"], "there is no pruning in"),
         (["--nosuch"], "unrecognized arguments"),
     ],
