@@ -143,10 +143,14 @@ def describe(steps: Steps, speeds: Speeds, methods: int, *, left: float, limit: 
     parts = [
         f"{steps.rounds} rounds of {steps.tick} + {steps.tock} steps by {by} {duration(taken.rounds)}",
         f"measuring the last steps {duration(taken.measuring)}",
-        f"fine-tuning {methods + 1} networks by {steps.fine_tune:,} steps {duration(taken.fine_tuning)}",
+        *(
+            [f"fine-tuning {methods + 1} networks by {steps.fine_tune:,} steps {duration(taken.fine_tuning)}"]
+            if steps.fine_tune
+            else []
+        ),
         f"comparing and exporting {duration(taken.finish)}",
     ]
-    lines = [f"plan: {', '.join(part for part in parts if not part.endswith(' 0 s'))}; {duration(taken.total)} at most"]
+    lines = [f"plan: {', '.join(parts)}; about {duration(taken.total)} at most"]
     if taken.total > left:
         lines.append(
             f"that is more than what is left of {duration(limit)}: {duration(max(0.0, left))}; it is done all the same"

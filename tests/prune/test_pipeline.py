@@ -141,15 +141,10 @@ def test_the_result_tells_of_every_method(done: tuple[PruneResult, dict[str, byt
 
 def test_what_is_left_out_is_planned_and_stays_where_it_goes_on(folder: Path, tmp_path: Path) -> None:
     """Within a second hardly anything fits: the least of every phase, and what was asked for."""
-    # Of a network with few channels.
-    left_out = {
-        "rounds": None,
-        "tick_steps": None,
-        "fine_tune_steps": None,
-        "methods": ("per-layer",),
-        "budget": (1500.0, 90000.0),
-    }
-    config = limited(folder, tmp_path / "out", time_limit=1.0, distillation=0.0, **left_out)
+    config = limited(
+        folder, tmp_path / "out", time_limit=1.0, rounds=None, tick_steps=None, fine_tune_steps=None, distillation=0.0,
+        methods=("per-layer",), budget=(1500.0, 90000.0),
+    )  # fmt: skip
     told: list[Event] = []
     prune(folder / "msrresnet.pth", config, report=told.append, timing=TIMING)
     lines = [event.text for event in told if isinstance(event, Message)]

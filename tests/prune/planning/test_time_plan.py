@@ -81,7 +81,7 @@ def test_a_plan_is_told_in_minutes_per_phase() -> None:
     (line,) = describe(Steps(4, 30, 100, 500), FAST, 3, left=800.0, limit=900.0)
     assert line == (
         "plan: 4 rounds of 30 + 100 steps by 3 methods 28 s, measuring the last steps 1 m 00 s, fine-tuning 4 networks "
-        "by 500 steps 20 s, comparing and exporting 1 m 00 s; 2 m 48 s at most"
+        "by 500 steps 20 s, comparing and exporting 1 m 00 s; about 2 m 48 s at most"
     )
 
 
