@@ -5,6 +5,7 @@ import sys
 from prune.flags import parse
 from sr.command import DONE, command_line, run
 from sr.files import write_json
+from sr.heartbeat import Heartbeat
 from sr.terminal import Terminal, say
 
 
@@ -14,7 +15,8 @@ def main(argv: list[str] | None = None) -> int:
     # Not before: who asks for help waits for no import of torch.
     from prune.pipeline import prune
 
-    result = prune(asked.checkpoint, asked.config, report=Terminal(), command=command_line("prune.run", argv))
+    with Heartbeat(Terminal(), bar=sys.stderr.isatty()) as report:
+        result = prune(asked.checkpoint, asked.config, report=report, command=command_line("prune.run", argv))
     if asked.json:
         write_json(asked.json, result.to_json())
     for line in result.verdict:
