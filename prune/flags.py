@@ -17,11 +17,15 @@ _NO_LIMIT = "none"
 
 @dataclass(frozen=True)
 class Asked:
-    """What a command line asks for: the network, how it is pruned, and where the figures go beside the folder."""
+    """What a command line asks for: the network, how it is pruned, and where the figures go beside the folder.
+
+    With `dry_run` it asks only what that would take.
+    """
 
     checkpoint: Path
     config: PruneConfig
     json: Path | None
+    dry_run: bool = False
 
 
 def parse(argv: Sequence[str] | None) -> Asked:
@@ -42,7 +46,7 @@ def parse(argv: Sequence[str] | None) -> Asked:
         channel_orders=_words(args.channel_order), methods=_words(args.methods), lr_size=parse_size(args.lr_size),
         **{name: getattr(args, name) for name in shared},
     )  # fmt: skip
-    return Asked(args.checkpoint, config, args.json)
+    return Asked(args.checkpoint, config, args.json, args.dry_run)
 
 
 def _parser() -> Parser:
@@ -85,6 +89,7 @@ def _parser() -> Parser:
     )
     parser.add_argument("--engine", default="auto", choices=("auto", *ENGINE_NAMES),
                         help="what runs networks (default auto: the fastest that is installed)")  # fmt: skip
+    parser.add_argument("--dry-run", action="store_true", help="say what would be done and how long it takes, and end")
     parser.add_argument("--resume", action="store_true", help="go on with what lies in --out")
     parser.add_shared("out", "data", "val", "device", "seed", "json", out="runs/pruned")
     return parser

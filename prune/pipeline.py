@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from prune.fallback import GROUP, with_fallbacks
 from prune.methods import Variant, variants_of
 from prune.outcomes import DENSE, Outcome, Shipped
 from prune.planning.arm_time import ArmTime
-from prune.planning.keeper import TimeKeeper, as_planned
+from prune.planning.keeper import TimeKeeper, TimeTaken, as_planned
 from prune.planning.remembered import Planned
 from prune.report import page, to_json
 from prune.rewrite.execution import describe
@@ -44,6 +44,7 @@ class PruneResult:
         fallbacks: A line per network of ours that gave way to the group's.
         command: How it was asked for.
         folder: Where all results lie, page.html and network.onnx among them.
+        time: What was planned and what it took, from where it began or went on.
     """
 
     outcomes: tuple[Outcome, ...]
@@ -54,6 +55,7 @@ class PruneResult:
     fallbacks: tuple[str, ...]
     command: str
     folder: Path
+    time: TimeTaken
 
     @property
     def measurements(self) -> dict[str, Measurement]:
@@ -77,6 +79,7 @@ class PruneResult:
             "exported": self.chosen,
             "left_out": list(self.left_out),
             "fallbacks": list(self.fallbacks),
+            "seconds": asdict(self.time),
         }
 
 
@@ -124,7 +127,9 @@ def prune(
     shipped = ship(network, paths[best.name], setup, config.folder)
     shown = f"paretosr.prune({str(path)!r}, {config!r})" if command is None else command
     lines = tuple(each.line for each in fallbacks)
-    result = PruneResult(outcomes, best.name, paths, shipped, tuple(left_out), lines, shown, config.folder)
+    result = PruneResult(
+        outcomes, best.name, paths, shipped, tuple(left_out), lines, shown, config.folder, keeper.taken
+    )
     _write(result, path.name)
     return result
 
@@ -213,6 +218,7 @@ def _write(result: PruneResult, source: str) -> None:
         f"{result.chosen} is exported as network.onnx, "
         f"which differs from it by at most {result.shipped.difference:.1e} at three sizes.",
         "The dense network runs in the form that the pruned ones run in, its sums overwritten in place.",
+        f"It {result.time.line}.",
         *result.left_out,
         *result.fallbacks,
     ]

@@ -131,7 +131,9 @@ class Setup:
         return {metric: self.costs.of(liveness, metric) for metric in metrics}
 
 
-def set_up(checkpoint: Path, config: PruneConfig, report: Report, timing: Timing) -> tuple[Description, Setup]:
+def set_up(
+    checkpoint: Path, config: PruneConfig, report: Report, timing: Timing, *, calibrated: bool = True
+) -> tuple[Description, Setup]:
     """Load the network and the pictures, and measure what is to be brought down.
 
     Args:
@@ -139,6 +141,7 @@ def set_up(checkpoint: Path, config: PruneConfig, report: Report, timing: Timing
         config: What is asked for.
         report: Is told what goes on.
         timing: How networks and parts of them are timed.
+        calibrated: Whether what steps take is measured and remembered, where a runtime is to be brought down.
 
     Returns:
         The description of the dense network, and what all methods share.
@@ -166,7 +169,7 @@ def set_up(checkpoint: Path, config: PruneConfig, report: Report, timing: Timing
     path = default_path(planned, runtime.memory_format)
     table = CostTable(planned, runtime.memory_format, path, report, timing.time_works)
     costs, measurer = Costs(graph, target.lr_size, table), Measurer(planned, runtime.memory_format, timing.time_works)
-    if "runtime" in config.targets:
+    if "runtime" in config.targets and calibrated:
         liveness = channel_liveness(graph, kept)
         if unknown := table.unknown(costs.grid(liveness)):
             report(Message(f"measuring what {unknown} steps take in {target.engine}: once for this device"))
@@ -194,7 +197,7 @@ def fine_tuning(config: PruneConfig, train: Pairs, steps: int, autotuned: Mappin
     return Recipe(
         steps=steps, batch=config.batch, patch=min(config.patch, train.smallest_side()),
         learning_rate=config.learning_rate, distillation=config.distillation, seed=config.seed,
-        **autotuned,
+        precision=autotuned.get("precision", "fastest"), memory_format=autotuned.get("memory_format", "fastest"),
     )  # fmt: skip
 
 

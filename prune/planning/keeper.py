@@ -19,6 +19,27 @@ from sr.progress import Message, duration
 _PACE = {"rounds": "rounds", "tick": "tick_steps", "tock": "tock_steps"}
 
 
+@dataclass(frozen=True)
+class TimeTaken:
+    """Seconds of a pruning.
+
+    Attributes:
+        limit: That it might take; None for no limit.
+        planned: That it was planned to take, at most.
+        taken: That it took.
+    """
+
+    limit: float | None
+    planned: float
+    taken: float
+
+    @property
+    def line(self) -> str:
+        """Say it."""
+        limit = "without a limit" if self.limit is None else f"of {duration(self.limit)}"
+        return f"took {duration(self.taken)} {limit}; planned were {duration(self.planned)} at most"
+
+
 @dataclass
 class TimeKeeper:
     """Shares out the time of a pruning; one that goes on has all of it anew, and goes by the plan that it had.
@@ -28,20 +49,27 @@ class TimeKeeper:
         methods: How many are compared.
         clock: The time in seconds.
         began: When it began.
+        planned: Seconds that the plan is of, in all; 0 before there is one.
     """
 
     config: PruneConfig
     methods: int
     clock: Callable[[], float] = time.monotonic
     began: float = field(init=False)
+    planned: float = field(init=False, default=0.0)
 
     def __post_init__(self) -> None:
         self.began = self.clock()
 
     @property
+    def elapsed(self) -> float:
+        """Seconds since it began."""
+        return self.clock() - self.began
+
+    @property
     def left(self) -> float:
         """Seconds that are left of the limit."""
-        return self.began + self.config.seconds - self.clock()
+        return self.config.seconds - self.elapsed
 
     def plan(self, setup: Setup) -> Planned:
         """Plan by the speed of the first steps, or as an earlier run did; what comes of it is told.
@@ -54,18 +82,28 @@ class TimeKeeper:
         """
         made = planned_before(self.config.folder)
         if made is None:
-            speeds, autotuned = timed(self.config, setup, self.methods)
-            asked = asked_steps(self.config)
-            steps = planned(asked, speeds, self.methods, self.left, self.config.seconds)
-            made = Planned(steps, speeds, autotuned, is_final="fine_tune" in asked)
+            made = self.fresh(setup)
             remember(self.config.folder, made)
         for line in self.lines(made):
             setup.report(Message(line))
+        self.planned = self.elapsed + phases(made.steps, made.speeds, self.methods).total
         return made
 
-    def lines(self, made: Planned) -> list[str]:
-        """Return a plan in a line or two."""
-        return describe(made.steps, made.speeds, self.methods, left=self.left, limit=self.config.seconds)
+    @property
+    def taken(self) -> TimeTaken:
+        """What it came to."""
+        return TimeTaken(None if math.isinf(self.config.seconds) else self.config.seconds, self.planned, self.elapsed)
+
+    def fresh(self, setup: Setup, *, spent: float = 0.0) -> Planned:
+        """Return a plan by the speed of the first steps; spent: seconds that something else takes before."""
+        speeds, autotuned = timed(self.config, setup, self.methods)
+        asked = asked_steps(self.config)
+        steps = planned(asked, speeds, self.methods, self.left - spent, self.config.seconds)
+        return Planned(steps, speeds, autotuned, is_final="fine_tune" in asked)
+
+    def lines(self, made: Planned, *, spent: float = 0.0) -> list[str]:
+        """Return a plan in a line or two; spent: seconds that something else takes before."""
+        return describe(made.steps, made.speeds, self.methods, left=self.left - spent, limit=self.config.seconds)
 
     def arm(self, made: Planned, methods_left: int) -> ArmTime:
         """Return the time that the next of so many methods has: a fair share of what the end does not need."""

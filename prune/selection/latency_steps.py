@@ -212,21 +212,23 @@ class CostTable:
 
     def measure(self, steps: Iterable[Step]) -> None:
         """Measure those steps that are not known yet, side by side: cheaper and more even than one by one."""
-        there = [step for step in steps if not (isinstance(step, ConvCall) and step.empty)]
-        works: dict[str, Prepare] = {}
-        for each in (*there, *(frame for step in there for frame in step.frames)):
-            works[each.key] = partial(self._work, each)
-        unknown = [key for key in works if not self.table.knows(key)]
-        if len(unknown) <= BURST:
-            self.table.measure(works)
+        missing = self.missing(steps)
+        if len(missing) <= BURST:
+            self.table.measure(missing)
             return
-        label = f"measuring what steps take in {self.target.engine}"
-        with Progress(label, len(unknown), "entry", report=self._report) as progress:
+        label, keys = f"measuring what steps take in {self.target.engine}", list(missing)
+        with Progress(label, len(keys), "entry", report=self._report) as progress:
             progress.step(0)
-            for first in range(0, len(unknown), BURST):
-                burst = unknown[first : first + BURST]
-                self.table.measure({key: works[key] for key in burst})
+            for first in range(0, len(keys), BURST):
+                burst = keys[first : first + BURST]
+                self.table.measure({key: missing[key] for key in burst})
                 progress.step(len(burst))
+
+    def missing(self, steps: Iterable[Step]) -> dict[str, Prepare]:
+        """Return by name what makes a run of each entry, of steps and their frames, that is not known yet."""
+        there = [step for step in steps if not (isinstance(step, ConvCall) and step.empty)]
+        entries = (*there, *(frame for step in there for frame in step.frames))
+        return {each.key: partial(self._work, each) for each in entries if not self.table.knows(each.key)}
 
     def unknown(self, steps: Iterable[Step]) -> int:
         """Return how many of these steps are not known yet."""

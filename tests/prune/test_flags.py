@@ -19,6 +19,11 @@ def test_where_nothing_is_said_all_is_as_in_the_config() -> None:
     assert (asked.checkpoint, asked.json) == (Path("net.pth"), None)
 
 
+def test_a_dry_run_is_no_part_of_what_is_pruned() -> None:
+    asked = parse(["net.pth", "--dry-run"])
+    assert (asked.config, asked.dry_run) == (PruneConfig(), True)
+
+
 def test_one_number_is_for_all_targets() -> None:
     limits = config_of("--target", "params,multi_adds", "--ratio", "0.3").limits
     assert limits == {"params": ("ratio", 0.3), "multi_adds": ("ratio", 0.3)}

@@ -19,6 +19,7 @@ from prune.graph.liveness import channel_liveness
 from prune.graph.plan import Plan
 from prune.network import opened
 from prune.pipeline import PruneResult, prune
+from prune.runtime_ratio import BesideDense
 from prune.scoring.sites import gate_sites
 from prune.selection.costs import Costs
 from prune.setup import Timing
@@ -162,6 +163,30 @@ def test_what_is_left_out_is_planned_and_stays_where_it_goes_on(folder: Path, tm
     prune(folder / "msrresnet.pth", replace(config, resume=True, time_limit=None), report=again.append, timing=TIMING)
     assert (tmp_path / "out" / "planned.json").read_bytes() == planned
     assert not trained(again)
+
+
+def test_a_runtime_is_told_with_how_near_it_was_reached(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Whatever is left of it takes nine tenths.
+    monkeypatch.setattr(BesideDense, "ratios", lambda _, pairs: [0.9] * pairs)
+    config = asked(folder, tmp_path / "out", ratio=0.6, methods=("per-layer",), time_limit=None)
+    told: list[Event] = []
+    result = prune(folder / "hcsrn.pth", config, report=told.append, timing=TIMING)
+    lines = [event.text for event in told if isinstance(event, Message)]
+    assert "per-layer (shared): takes 0.900 of the dense runtime, asked for 0.600" in lines
+    written = json.loads((result.folder / "results.json").read_text())
+    reached = written["outcomes"][1]["reached"]
+    assert (reached["asked"], reached["ratio"], reached["below"], reached["above"]) == (0.6, 0.9, None, 0.9)
+    assert written["outcomes"][0]["reached"] is None
+    assert json.loads((result.folder / "per-layer-shared" / "reached.json").read_text()) == reached
+    assert written["seconds"]["limit"] is None
+    assert written["seconds"]["taken"] > 0
+    labels = dict.fromkeys(event.label for event in told if isinstance(event, Step))
+    assert [label for label in labels if label in ("timing the first steps", "comparing", "exporting")] == [
+        "timing the first steps", "comparing", "exporting",
+    ]  # fmt: skip
+    assert "per-layer (shared), measuring the last steps" in labels
 
 
 @pytest.mark.numeric

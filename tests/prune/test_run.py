@@ -43,6 +43,10 @@ def test_a_checkpoint_that_is_not_there_is_one_line_and_two(tmp_path: Path, caps
     assert f"python -m baselines.train hcsrn --out {tmp_path / 'absent.pth'} makes one" in line
 
 
+def test_a_dry_run_of_nothing_is_one_line_and_two(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "no checkpoint at" in refused([str(tmp_path / "absent.pth"), "--dry-run"], capsys)
+
+
 def test_help_shows_an_example(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="0"):
         main(["--help"])
