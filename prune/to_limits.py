@@ -20,10 +20,10 @@ from prune.rewrite.surgery import slim
 from prune.runtime_ratio import BesideDense
 from prune.scoring.gate_decorator import GateDecorator
 from prune.scoring.gates import Gated, Scores
-from prune.selection.problem import Problem
-from prune.selection.search import plan_of, selected
+from prune.selection.problem import Known, Problem
+from prune.selection.search import plan_of, selected_by
 from prune.selection.state import Selection, State, state_of
-from prune.selection.ties import groupings
+from prune.selection.ties import Grouping, groupings
 from prune.setup import Setup
 from sr.deployment import deploy
 from sr.errors import InputError
@@ -169,7 +169,8 @@ class _Arm:
             return self._nearest(scores, alive)
         self.gated.folded_into(self.setup.graph)
         problem = self._problem(share, scores)
-        return _selection(problem, self._selected(problem, alive))
+        state, _ = self._selected(problem, alive, self._groupings)
+        return _selection(problem, state)
 
     def is_below_floor(self) -> bool:
         """Return whether the network with masks is worse than the floor."""
@@ -204,10 +205,13 @@ class _Arm:
         dense = self.setup.dense_runner
         self.gated.folded_into(self.setup.graph)
         executed: dict[Hashable, tuple[Chosen, BesideDense]] = {}
+        first, tied = self._problem(1.0, scores), list[Sequence[Grouping]]([self._groupings])
 
         def select(limit: float) -> Option[Selection]:
-            problem = self._problem(1.0, scores, runtime=limit)
-            state = self._selected(problem, alive)
+            problem = self._problem(1.0, scores, runtime=limit, known=first.known)
+            # The grouping that is the best at first stays: plans in the order of one lie in the order of their limits.
+            state, grouping = self._selected(problem, alive, tied[-1])
+            tied.append(grouping)
             selection = _selection(problem, state)
             return Option(_key(selection), state.spent["runtime"] / dense_ms, selection)
 
@@ -228,21 +232,30 @@ class _Arm:
         self.setup.report(Message(f"{self.label}: takes {found.ratio:.3f} of the dense runtime, asked for {mark:.3f}"))
         return found.content
 
-    def _selected(self, problem: Problem, alive: list[NDArray[np.bool_]]) -> State:
-        """Return what is kept within the limits of a problem."""
-        tied = groupings(self.method.groups) if self.method.may_tie else ()
-        filled = selected(problem, alive, tied)
+    @property
+    def _groupings(self) -> Sequence[Grouping]:
+        """How the groups may be tied."""
+        return groupings(self.method.groups) if self.method.may_tie else ()
+
+    def _selected(
+        self, problem: Problem, alive: list[NDArray[np.bool_]], tied: Sequence[Grouping]
+    ) -> tuple[State, Sequence[Grouping]]:
+        """Return what is kept within the limits of a problem, and the grouping that it is by."""
+        filled, grouping = selected_by(problem, alive, tied)
         # Filling may take back what an earlier pruning dropped, and that has no weights any more.
         begun_with = units_kept(self.method.groups, self.setup.kept)
-        return state_of(problem, [units & had for units, had in zip(filled, begun_with, strict=True)])
+        return state_of(problem, [units & had for units, had in zip(filled, begun_with, strict=True)]), grouping
 
-    def _problem(self, share: float, scores: Scores, *, runtime: float | None = None) -> Problem:
+    def _problem(
+        self, share: float, scores: Scores, *, runtime: float | None = None, known: Known | None = None
+    ) -> Problem:
         """Return the problem of a round.
 
         Args:
             share: Of the way to the limits that is over with this round.
             scores: Per site those of its gates.
             runtime: The limit of the runtime in place of the one asked for, as a share of the dense one.
+            known: What was found of plans before.
         """
         dense, limits = self.setup.before, {}
         for metric, asked in self.setup.limits.items():
@@ -251,7 +264,10 @@ class _Arm:
                 limit = dense[metric] * (asked if runtime is None else runtime)
             limits[metric] = dense[metric] * min(1.0, limit / dense[metric]) ** share
         scored, order = self.method.scores(scores), self.method.channel_order
-        return Problem(self.setup.costs, self.method.groups, scored, order, limits, blend=share)
+        return Problem(
+            self.setup.costs, self.method.groups, scored, order, limits, blend=share,
+            known={} if known is None else known,
+        )  # fmt: skip
 
 
 def _selection(problem: Problem, state: State) -> Selection:
