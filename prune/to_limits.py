@@ -20,6 +20,7 @@ from prune.rewrite.surgery import slim
 from prune.runtime_ratio import BesideDense
 from prune.scoring.gate_decorator import GateDecorator
 from prune.scoring.gates import Gated, Scores
+from prune.scoring.pace import Pace
 from prune.selection.problem import Known, Problem
 from prune.selection.search import plan_of, selected_by
 from prune.selection.state import Selection, State, state_of
@@ -114,7 +115,7 @@ def prune_to_limits(
     )  # fmt: skip
     decorator.autotuned = decorator.autotuned or dict(setup.autotuned)
     decorator.run(
-        arm.choose, label=variant.title, rounds=setup.schedule.rounds, pace=arm_time.pace,
+        arm.choose, label=variant.title, rounds=setup.schedule.rounds, pace=arm.pace,
         enough=None if setup.psnr_floor is None else arm.is_below_floor,
     )  # fmt: skip
     gated.folded_into(setup.graph)
@@ -171,6 +172,17 @@ class _Arm:
         problem = self._problem(share, scores)
         state, _ = self._selected(problem, alive, self._groupings)
         return _selection(problem, state)
+
+    def pace(self, left: Pace) -> Pace:
+        """Return what is left of the rounds; where that is less than it was, the time has run short."""
+        found = self.time.pace(left)
+        if found.rounds == 0:
+            self.setup.report(Message(f"{self.label}: no time is left for another round"))
+        elif found != left:
+            rounds = f"{found.rounds} of {left.rounds} rounds that were left"
+            steps = f"of {found.tick_steps} + {found.tock_steps} steps"
+            self.setup.report(Message(f"{self.label}: time runs short: {rounds}, {steps}, go all the way"))
+        return found
 
     def is_below_floor(self) -> bool:
         """Return whether the network with masks is worse than the floor."""
