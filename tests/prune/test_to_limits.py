@@ -15,6 +15,7 @@ from prune.graph.plan import Plan
 from prune.graph.tracing import Graph, trace
 from prune.methods import Variant
 from prune.nearest import badness, is_met
+from prune.planning.arm_time import ArmTime
 from prune.rewrite.execution import Measurer
 from prune.runtime_ratio import BesideDense
 from prune.scoring.gate_decorator import Schedule
@@ -26,7 +27,7 @@ from sr.data.pairs import Pairs, pack
 from sr.errors import InputError
 from sr.measure.complexity import count
 from sr.measure.target import Target
-from sr.progress import Event, Step
+from sr.progress import Event, Message, Step
 from tests.prune.by_multi_adds import by_multi_adds
 
 pytestmark = pytest.mark.numeric
@@ -212,6 +213,25 @@ def test_a_floor_ends_the_rounds_before_it_is_crossed(tmp_path: Path) -> None:
     assert (
         prune_to_limits(INDEPENDENT, setup(limits=limits, psnr_floor=100.0), tmp_path / "high", None).plan == high.plan
     )
+
+
+def test_rounds_whose_time_runs_out_go_all_the_way_and_say_so(tmp_path: Path) -> None:
+    # The first round takes 9 seconds of 10.
+    clock = iter([0.0, 0.0, 9.0])
+    told: list[Event] = []
+    begun = setup(schedule=replace(SHORT, rounds=4), report=told.append)
+    pruned = prune_to_limits(
+        SHARED, begun, tmp_path, None, ArmTime(10.0, round_seconds=1.0, clock=lambda: next(clock))
+    )  # fmt: skip
+    assert kept_params(pruned.plan) <= begun.limits["params"]
+    lines = [event.text for event in told if isinstance(event, Message)]
+    assert lines == [
+        "per-layer (shared): time runs short: 1 of 3 rounds that were left, of 2 + 2 steps, go all the way"
+    ]  # fmt: skip
+    labels = dict.fromkeys(event.label for event in told if isinstance(event, Step))
+    assert [label for label in labels if label.endswith("tock")] == [
+        "per-layer (shared), round 1 of 4, tock", "per-layer (shared), round 2 of 2, tock",
+    ]  # fmt: skip
 
 
 def test_a_network_that_groups_cannot_be_found_in_is_named(tmp_path: Path) -> None:
