@@ -17,7 +17,7 @@ from prune.outcomes import DENSE
 from prune.planning.time_plan import Steps
 from prune.rewrite.execution import Measurer
 from prune.rewrite.surgery import slim
-from prune.scoring.gate_decorator import Schedule
+from prune.scoring.schedule import Schedule
 from prune.scoring.sites import gate_sites
 from prune.selection.costs import Costs
 from prune.selection.latency_steps import CostTable, default_path

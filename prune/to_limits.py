@@ -1,8 +1,7 @@
 """One method at work: from the dense weights, round by round, to a slim network within the limits."""
 
-import json
 from collections.abc import Hashable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from prune.chosen import STATE, Chosen, chosen_before, write_chosen
 from prune.graph.plan import Plan
 from prune.methods import Method, Variant, method_of, units_kept
 from prune.nearest import Option, nearest
@@ -27,27 +27,8 @@ from prune.selection.state import Selection, State, state_of
 from prune.selection.ties import Grouping, groupings
 from prune.setup import Setup
 from sr.deployment import deploy
-from sr.errors import InputError
-from sr.files import write_json
 from sr.measure.quality import evaluate
 from sr.progress import Message, Progress
-
-_STATE = "gates.state"
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """What a method leaves of the network.
-
-    Attributes:
-        plan: With its execution.
-        choices: Why it runs as it does.
-        reached: How near it is to the runtime that was asked for; None where none was.
-    """
-
-    plan: Plan
-    choices: Sequence[Choice]
-    reached: Reached | None = None
 
 
 @dataclass(frozen=True)
@@ -111,7 +92,7 @@ def prune_to_limits(
     arm = _Arm(variant.title, method, setup, gated, folder, arm_time, before)
     decorator = GateDecorator(
         gated, setup.schedule, setup.train, setup.target.device, alive=units_kept(method.groups, setup.kept),
-        state=folder / _STATE, teacher=teacher, report=setup.report,
+        state=folder / STATE, teacher=teacher, report=setup.report,
     )  # fmt: skip
     decorator.autotuned = decorator.autotuned or dict(setup.autotuned)
     decorator.run(
@@ -123,23 +104,6 @@ def prune_to_limits(
         arm.keep(arm.operated(decorator.rounds.scores, decorator.rounds.alive))
     assert arm.chosen is not None
     return _slimmed(gated, arm.chosen, setup)
-
-
-def chosen_before(folder: Path) -> Chosen | None:
-    """Return what an earlier run chose, which it measured and another measurement might not repeat; None for nothing.
-
-    Raises InputError where the files hold something else.
-    """
-    if not ((folder / "plan.json").is_file() and (folder / _STATE).is_file()):
-        return None
-    try:
-        plan, choices = (json.loads((folder / f"{name}.json").read_text("utf-8")) for name in ("plan", "execution"))
-        path = folder / "reached.json"
-        reached = Reached(**json.loads(path.read_text("utf-8"))) if path.is_file() else None
-        return Chosen(Plan.from_json(plan), [Choice.from_json(choice) for choice in choices], reached)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        files = "plan.json, execution.json or reached.json"
-        raise InputError(f"{folder}/{files} are no plan of a pruning; remove {folder}") from error
 
 
 @dataclass
@@ -199,11 +163,7 @@ class _Arm:
     def keep(self, chosen: Chosen) -> None:
         """Take what was chosen, and write it."""
         self.chosen = chosen
-        write_json(self.folder / "execution.json", [choice.to_json() for choice in chosen.choices])
-        if chosen.reached is not None:
-            write_json(self.folder / "reached.json", asdict(chosen.reached))
-        # Last: where it lies nothing is left to choose but what a round that is not over chooses again.
-        write_json(self.folder / "plan.json", chosen.plan.to_json())
+        write_chosen(self.folder, chosen)
 
     @property
     def _is_measured(self) -> bool:

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from baselines import build
+from prune.chosen import chosen_before
 from prune.config import CHANNEL_ORDERS
 from prune.graph.liveness import channel_liveness, everything
 from prune.graph.plan import Plan
@@ -18,11 +19,11 @@ from prune.nearest import badness, is_met
 from prune.planning.arm_time import ArmTime
 from prune.rewrite.execution import Measurer
 from prune.runtime_ratio import BesideDense
-from prune.scoring.gate_decorator import Schedule
+from prune.scoring.schedule import Schedule
 from prune.selection.costs import Costs
 from prune.selection.latency_steps import CostTable
 from prune.setup import Setup
-from prune.to_limits import chosen_before, prune_to_limits
+from prune.to_limits import prune_to_limits
 from sr.data.pairs import Pairs, pack
 from sr.errors import InputError
 from sr.measure.complexity import count
@@ -119,16 +120,6 @@ def test_what_was_chosen_is_not_chosen_again(tmp_path: Path) -> None:
     # Without the weights that it stands on a plan is of no use.
     (tmp_path / "gates.state").unlink()
     assert chosen_before(tmp_path) is None
-
-
-@pytest.mark.parametrize("content", ["", "{}", "[]", '{"kept": 3}'])
-def test_a_broken_plan_is_named(content: str, tmp_path: Path) -> None:
-    assert chosen_before(tmp_path) is None
-    for name in ("gates.state", "execution.json"):
-        (tmp_path / name).write_text("[]")
-    (tmp_path / "plan.json").write_text(content)
-    with pytest.raises(InputError, match="no plan of a pruning; remove"):
-        chosen_before(tmp_path)
 
 
 def test_a_pruned_network_is_pruned_on(tmp_path: Path) -> None:
