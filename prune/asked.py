@@ -12,8 +12,8 @@ from sr.files import make_folder, write_json
 from sr.measure.target import parse_device
 
 _FILE = "asked.json"
-# What may be another when a pruning goes on.
-_LEFT_OUT = ("out", "resume")
+# What may be another when a pruning goes on: the plan of steps that the time led to lies beside, and stays.
+_LEFT_OUT = ("out", "resume", "time_limit")
 
 
 def begin(checkpoint: Path, config: PruneConfig) -> dict[str, str]:
@@ -29,8 +29,7 @@ def begin(checkpoint: Path, config: PruneConfig) -> dict[str, str]:
     Raises:
         InputError: Where there is no such network, or where the folder holds another pruning.
     """
-    if not checkpoint.is_file():
-        raise InputError(f"no checkpoint at {checkpoint}; python -m baselines.train hcsrn --out {checkpoint} makes one")
+    check_is_there(checkpoint)
     names = [field.name for field in fields(config) if field.name not in _LEFT_OUT]
     asked = {"checkpoint": str(checkpoint)} | {name: str(getattr(config, name)) for name in names}
     # It may be another on another day.
@@ -50,6 +49,12 @@ def begin(checkpoint: Path, config: PruneConfig) -> dict[str, str]:
         raise InputError(f"there is no pruning in {config.folder}; leave --resume out to start one")
     make_folder(config.folder)
     return asked
+
+
+def check_is_there(checkpoint: Path) -> None:
+    """Raise InputError where there is no such network."""
+    if not checkpoint.is_file():
+        raise InputError(f"no checkpoint at {checkpoint}; python -m baselines.train hcsrn --out {checkpoint} makes one")
 
 
 def keep(out: Path, asked: dict[str, str]) -> None:

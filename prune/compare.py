@@ -14,7 +14,8 @@ from prune.setup import Setup
 from prune.shipping import quality_of
 from prune.to_limits import Pruned
 from sr.checkpoint import Checkpoint, Description, save
-from sr.measure.measurement import measure
+from sr.measure.measurement import Measurement, measure
+from sr.progress import Progress
 from sr.training.fit import fit
 from sr.training.recipe import Recipe
 
@@ -73,14 +74,24 @@ def fine_tuned(
 def compared(contenders: Mapping[str, Contender], setup: Setup) -> tuple[Outcome, ...]:
     """Measure all side by side and judge them; the dense network comes first."""
     networks = {name: each.network for name, each in contenders.items()}
-    measured = measure(networks, setup.target, setup.timing.side_by_side, reference=DENSE)
     outcomes = []
-    for name, each in contenders.items():
-        measurement = replace(measured[name], quality=quality_of(each.network, setup))
-        pruned = each.pruned
-        layers = () if pruned is None else layers_of(each.network, setup)
-        outcomes.append(Outcome(name, measurement, layers, None if pruned is None else pruned.difference))
+    with Progress("comparing", 1 + len(contenders), "part", report=setup.report) as progress:
+        progress.step(0, f"runtimes of {len(contenders)} networks side by side")
+        measured = measure(networks, setup.target, setup.timing.side_by_side, reference=DENSE)
+        progress.step(1, "PSNR")
+        for name, each in contenders.items():
+            measurement = replace(measured[name], quality=quality_of(each.network, setup))
+            outcomes.append(_outcome(each, measurement, setup))
+            progress.step(1, "PSNR")
     return tuple(outcomes)
+
+
+def _outcome(each: Contender, measurement: Measurement, setup: Setup) -> Outcome:
+    """Return a contender as reports take it."""
+    pruned = each.pruned
+    if pruned is None:
+        return Outcome(each.name, measurement, (), None)
+    return Outcome(each.name, measurement, layers_of(each.network, setup), pruned.difference, pruned.reached)
 
 
 def layers_of(network: nn.Module, setup: Setup) -> tuple[Layer, ...]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
+from prune.planning.time_plan import DEFAULT_SECONDS
 from sr.constraints import DTYPE_NAMES, ENGINE_NAMES, as_paths, at_least, flag, of_declared_types, one_of
 from sr.errors import InputError
 from sr.files import StrPath
@@ -36,7 +37,8 @@ class PruneConfig:
         channel_orders: How kept channels of one tensor lie, for the method "per-layer"; each is a result of its own.
         methods: Those that are compared.
         subpixels: Gate the channels before a pixel shuffle one by one.
-        rounds: How many of a tick and a tock.
+        time_limit: Seconds for all of it; None or infinity for no limit. It plans what is left out of the next four.
+        rounds: How many of a tick and a tock; None for what the time allows, as in the next three.
         tick_steps: To score the gates.
         tock_steps: To train what is left.
         fine_tune_steps: Of every network at the end, the dense one too; 0 for none.
@@ -65,10 +67,11 @@ class PruneConfig:
     channel_orders: tuple[ChannelOrder, ...] = ("shared",)
     methods: tuple[MethodName, ...] = METHODS
     subpixels: bool = False
-    rounds: int = 8
-    tick_steps: int = 30
-    tock_steps: int = 100
-    fine_tune_steps: int = 2000
+    time_limit: float | None = DEFAULT_SECONDS
+    rounds: int | None = None
+    tick_steps: int | None = None
+    tock_steps: int | None = None
+    fine_tune_steps: int | None = None
     distillation: float = 0.0
     batch: int = 8
     patch: int = 32
@@ -97,8 +100,10 @@ class PruneConfig:
         if self.psnr_floor is not None and not math.isfinite(self.psnr_floor):
             raise InputError(f"--psnr-floor must be a number of dB, got {self.psnr_floor}")
         self._check_limits()
+        if self.time_limit is not None and not self.time_limit > 0:
+            raise InputError(f"--time-limit must be over zero seconds, or none, got {self.time_limit}")
         for name in ("rounds", "tick_steps", "tock_steps", "batch", "patch", "learning_rate"):
-            if not 0 < getattr(self, name) < math.inf:
+            if getattr(self, name) is not None and not 0 < getattr(self, name) < math.inf:
                 raise InputError(f"{flag(name)} must be over 0, got {getattr(self, name)}")
         at_least(0, self, "fine_tune_steps")
         if not 0 <= self.distillation <= 1:
@@ -108,6 +113,11 @@ class PruneConfig:
     def folder(self) -> Path:
         """The folder for the results, as a path."""
         return Path(self.out)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds that all of it may take; infinite for no limit."""
+        return math.inf if self.time_limit is None else self.time_limit
 
     @property
     def limits(self) -> dict[Metric, tuple[_LimitKind, float]]:

@@ -6,19 +6,26 @@ from pathlib import Path
 from typing import Any
 
 from prune.config import CHANNEL_ORDERS, METHODS, METRICS, PruneConfig
-from sr.command import Parser
+from sr.command import Parser, parse_duration
 from sr.constraints import DTYPE_NAMES, ENGINE_NAMES
 from sr.errors import InputError
 from sr.lr_size import parse_size
 
+# As a time limit: there is none.
+_NO_LIMIT = "none"
+
 
 @dataclass(frozen=True)
 class Asked:
-    """What a command line asks for: the network, how it is pruned, and where the figures go beside the folder."""
+    """What a command line asks for: the network, how it is pruned, and where the figures go beside the folder.
+
+    With `dry_run` it asks only what that would take.
+    """
 
     checkpoint: Path
     config: PruneConfig
     json: Path | None
+    dry_run: bool = False
 
 
 def parse(argv: Sequence[str] | None) -> Asked:
@@ -35,10 +42,11 @@ def parse(argv: Sequence[str] | None) -> Asked:
     )  # fmt: skip
     config = PruneConfig(
         targets=_words(args.target), ratio=_numbers("ratio", args.ratio), budget=budget,
+        time_limit=None if args.time_limit == _NO_LIMIT else parse_duration(args.time_limit),
         channel_orders=_words(args.channel_order), methods=_words(args.methods), lr_size=parse_size(args.lr_size),
         **{name: getattr(args, name) for name in shared},
     )  # fmt: skip
-    return Asked(args.checkpoint, config, args.json)
+    return Asked(args.checkpoint, config, args.json, args.dry_run)
 
 
 def _parser() -> Parser:
@@ -63,11 +71,13 @@ def _parser() -> Parser:
     parser.add_argument("--methods", default=",".join(METHODS), metavar="METHODS",
                         help=f"methods that are compared (default {','.join(METHODS)})")  # fmt: skip
     parser.add_argument("--subpixels", action="store_true", help="gate the channels before a pixel shuffle one by one")
-    parser.add_argument("--rounds", type=int, default=8, metavar="N", help="of a tick and a tock (default 8)")
-    parser.add_argument("--tick-steps", type=int, default=30, metavar="N", help="to score the gates (default 30)")
-    parser.add_argument("--tock-steps", type=int, default=100, metavar="N", help="to train what is left (default 100)")
-    parser.add_argument("--fine-tune-steps", type=int, default=2000, metavar="N",
-                        help="of every network at the end, the dense one too (default 2000)")  # fmt: skip
+    parser.add_argument("--time-limit", default="15m", metavar="TIME",
+                        help="90s, 15m, 8h or none: plans what is left out of the next four (default 15m)")  # fmt: skip
+    parser.add_argument("--rounds", type=int, metavar="N", help="of a tick and a tock (default by the time)")
+    parser.add_argument("--tick-steps", type=int, metavar="N", help="to score the gates (default by the time)")
+    parser.add_argument("--tock-steps", type=int, metavar="N", help="to train what is left (default by the time)")
+    parser.add_argument("--fine-tune-steps", type=int, metavar="N",
+                        help="of every network at the end, the dense one too (default by the time)")  # fmt: skip
     parser.add_argument("--distillation", type=float, default=0.0, metavar="X",
                         help="share of the dense network in what is learnt from, 0 to 1 (default 0)")  # fmt: skip
     parser.add_argument("--batch", type=int, default=8, metavar="N", help="patches a step (default 8)")
@@ -79,6 +89,7 @@ def _parser() -> Parser:
     )
     parser.add_argument("--engine", default="auto", choices=("auto", *ENGINE_NAMES),
                         help="what runs networks (default auto: the fastest that is installed)")  # fmt: skip
+    parser.add_argument("--dry-run", action="store_true", help="say what would be done and how long it takes, and end")
     parser.add_argument("--resume", action="store_true", help="go on with what lies in --out")
     parser.add_shared("out", "data", "val", "device", "seed", "json", out="runs/pruned")
     return parser

@@ -38,6 +38,25 @@ class Layer:
 
 
 @dataclass(frozen=True)
+class Reached:
+    """How near a method came to the runtime that it was asked for; runtimes are shares of the dense one's.
+
+    Attributes:
+        asked: What was asked for.
+        ratio: What the plan took when it was chosen.
+        below: What the nearest plan took that was measured and takes no more than asked for; None where there is none.
+        above: What the nearest took that takes more; None where there is none.
+        nothing_between: Whether there is no plan between these two.
+    """
+
+    asked: float
+    ratio: float
+    below: float | None
+    above: float | None
+    nothing_between: bool
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What one method came to; the one called "dense" is the network before it, without layers.
 
@@ -47,12 +66,14 @@ class Outcome:
         layers: What became of each convolution.
         difference: The largest between the outputs of the masked and of the slim network, None where there is no
             masked one.
+        reached: How near it came to the runtime that it was asked for; None where it was asked for none.
     """
 
     name: str
     measurement: Measurement
     layers: tuple[Layer, ...]
     difference: float | None
+    reached: Reached | None = None
 
     @property
     def is_ours(self) -> bool:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,9 @@ from prune.config import PER_LAYER, PruneConfig
 from prune.fallback import GROUP, with_fallbacks
 from prune.methods import Variant, variants_of
 from prune.outcomes import DENSE, Outcome, Shipped
+from prune.planning.arm_time import ArmTime
+from prune.planning.keeper import TimeKeeper, TimeTaken, as_planned
+from prune.planning.remembered import Planned
 from prune.report import page, to_json
 from prune.rewrite.execution import describe
 from prune.setup import Setup, Timing, fine_tuning, set_up
@@ -41,6 +44,7 @@ class PruneResult:
         fallbacks: A line per network of ours that gave way to the group's.
         command: How it was asked for.
         folder: Where all results lie, page.html and network.onnx among them.
+        time: What was planned and what it took, from where it began or went on.
     """
 
     outcomes: tuple[Outcome, ...]
@@ -51,6 +55,7 @@ class PruneResult:
     fallbacks: tuple[str, ...]
     command: str
     folder: Path
+    time: TimeTaken
 
     @property
     def measurements(self) -> dict[str, Measurement]:
@@ -74,6 +79,7 @@ class PruneResult:
             "exported": self.chosen,
             "left_out": list(self.left_out),
             "fallbacks": list(self.fallbacks),
+            "seconds": asdict(self.time),
         }
 
 
@@ -102,11 +108,13 @@ def prune(
             prune this network.
     """
     path = as_path(checkpoint)
+    keeper = TimeKeeper(config, len(variants_of(config)))
     asked = begin(path, config)
     description, setup = set_up(path, replace(config, engine=asked["engine"]), report, timing)
     keep(config.folder, asked | {"engine": setup.target.engine})
     try:
-        contenders, left_out = _contenders(config, description, setup)
+        made = keeper.plan(setup)
+        contenders, left_out = _contenders(config, description, as_planned(setup, made), keeper, made)
     except TrainingFailedError as error:
         raise InputError(f"the training failed: {error}; try a smaller learning rate or batch") from error
     outcomes, fallbacks = with_fallbacks(compared(contenders, setup))
@@ -119,7 +127,9 @@ def prune(
     shipped = ship(network, paths[best.name], setup, config.folder)
     shown = f"paretosr.prune({str(path)!r}, {config!r})" if command is None else command
     lines = tuple(each.line for each in fallbacks)
-    result = PruneResult(outcomes, best.name, paths, shipped, tuple(left_out), lines, shown, config.folder)
+    result = PruneResult(
+        outcomes, best.name, paths, shipped, tuple(left_out), lines, shown, config.folder, keeper.taken
+    )
     _write(result, path.name)
     return result
 
@@ -129,13 +139,16 @@ def _folders(config: PruneConfig) -> dict[str, str]:
     return {DENSE: DENSE} | {variant.title: variant.folder for variant in variants_of(config)}
 
 
-def _contenders(config: PruneConfig, description: Description, setup: Setup) -> tuple[dict[str, Contender], list[str]]:
+def _contenders(
+    config: PruneConfig, description: Description, setup: Setup, keeper: TimeKeeper, made: Planned
+) -> tuple[dict[str, Contender], list[str]]:
     """Return the dense network and the pruned ones, all fine-tuned, and a line per method that is left out."""
     teacher = setup.dense() if config.distillation else None
-    recipe = fine_tuning(config, setup.train)
     contenders = {DENSE: dense_contender(setup, description)}
-    pruned, left_out = _by_all_methods(config, description, setup, teacher)
+    pruned, left_out = _by_all_methods(config, description, setup, teacher, keeper, made)
     contenders |= pruned
+    steps = keeper.fine_tune_steps(made, [each.network for each in contenders.values()], setup)
+    recipe = fine_tuning(config, setup.train, steps, setup.autotuned)
     folders = _folders(config)
     for name, each in contenders.items():
         folder = config.folder / folders[name]
@@ -145,7 +158,12 @@ def _contenders(config: PruneConfig, description: Description, setup: Setup) -> 
 
 
 def _by_all_methods(
-    config: PruneConfig, description: Description, setup: Setup, teacher: nn.Module | None
+    config: PruneConfig,
+    description: Description,
+    setup: Setup,
+    teacher: nn.Module | None,
+    keeper: TimeKeeper,
+    made: Planned,
 ) -> tuple[dict[str, Contender], list[str]]:
     """Prune by every method; return what came of it, and a line per other method that cannot prune this network.
 
@@ -153,9 +171,11 @@ def _by_all_methods(
     """
     contenders: dict[str, Contender] = {}
     left_out: list[str] = []
-    for variant in variants_of(config):
+    variants = variants_of(config)
+    for number, variant in enumerate(variants):
+        folder, arm_time = config.folder / variant.folder, keeper.arm(made, len(variants) - number)
         try:
-            contenders[variant.title] = _pruned_by(variant, config.folder / variant.folder, description, setup, teacher)
+            contenders[variant.title] = _pruned_by(variant, folder, description, setup, teacher, arm_time)
         except InputError as error:
             if variant.is_ours:
                 raise
@@ -167,11 +187,16 @@ def _by_all_methods(
 
 
 def _pruned_by(
-    variant: Variant, folder: Path, description: Description, setup: Setup, teacher: nn.Module | None
+    variant: Variant,
+    folder: Path,
+    description: Description,
+    setup: Setup,
+    teacher: nn.Module | None,
+    arm_time: ArmTime,
 ) -> Contender:
     """Prune by one method, where an earlier run has not, and report how its convolutions run."""
     folder.mkdir(parents=True, exist_ok=True)
-    pruned = prune_to_limits(variant, setup, folder, teacher)
+    pruned = prune_to_limits(variant, setup, folder, teacher, arm_time)
     for line in describe(pruned.choices):
         setup.report(Message(f"{variant.title}: {line}"))
     setup.report(Message(f"{variant.title}: masked and slim differ by at most {pruned.difference:.1e}"))
@@ -193,6 +218,7 @@ def _write(result: PruneResult, source: str) -> None:
         f"{result.chosen} is exported as network.onnx, "
         f"which differs from it by at most {result.shipped.difference:.1e} at three sizes.",
         "The dense network runs in the form that the pruned ones run in, its sums overwritten in place.",
+        f"It {result.time.line}.",
         *result.left_out,
         *result.fallbacks,
     ]

@@ -172,6 +172,7 @@ def to_json(outcomes: Sequence[Outcome], shipped: Shipped | None = None) -> dict
                 "speed_up": dense.runtime_ms / each.runtime_ms,
                 "psnr_lost": dense.psnr - each.psnr,
                 "difference": each.difference,
+                "reached": None if each.reached is None else asdict(each.reached),
                 "measurement": each.measurement.to_json(),
                 "layers": [asdict(layer) for layer in each.layers],
             }

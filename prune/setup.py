@@ -1,21 +1,23 @@
 """What all methods share: the dense network, its costs on the device, the limits, the pictures."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 from torch import Tensor, nn
 
 from prune.config import Metric, PruneConfig
+from prune.graph.groups import Group
 from prune.graph.liveness import channel_liveness
 from prune.graph.plan import Kept, Plan
 from prune.graph.tracing import Graph
 from prune.network import opened
 from prune.outcomes import DENSE
+from prune.planning.time_plan import Steps
 from prune.rewrite.execution import Measurer
 from prune.rewrite.surgery import slim
-from prune.scoring.gate_decorator import Schedule
+from prune.scoring.schedule import Schedule
 from prune.scoring.sites import gate_sites
 from prune.selection.costs import Costs
 from prune.selection.latency_steps import CostTable, default_path
@@ -73,8 +75,10 @@ class Setup:
         psnr_floor: Where one is given, rounds go on until the network with masks is worse than that on `val` (dB, RGB);
             limits are then steps.
         subpixels: Whether the channels before a pixel shuffle are gated one by one.
-        corrections: How often a limit is moved by what measuring says, at most.
+        plans_measured: How many plans, at most, each method is measured by to come to a runtime.
         timing: How networks and parts of them are timed.
+        dense_ms: What the dense network takes for one picture.
+        autotuned: The precision and the memory format to train in, where they are known.
         report: Is told what goes on.
     """
 
@@ -90,8 +94,10 @@ class Setup:
     measurer: Measurer
     psnr_floor: float | None = None
     subpixels: bool = False
-    corrections: int = 3
+    plans_measured: int = 6
     timing: Timing = Timing()
+    dense_ms: float = 0.0
+    autotuned: Mapping[str, str] = field(default_factory=dict)
     report: Report = no_report
 
     def dense(self) -> nn.Module:
@@ -100,14 +106,21 @@ class Setup:
         return slim(self.graph, Plan(self.kept, {}, {}))
 
     @cached_property
+    def sites(self) -> tuple[Group, ...]:
+        """Where the gates stand."""
+        return gate_sites(self.graph, subpixels=self.subpixels)
+
+    @cached_property
     def dense_runner(self) -> Runner:
         """The dense network, ready to run in the target's engine: its runtime is asked for again and again."""
-        return self.runner(self.dense())
+        return self._runner(self.dense(), self.measurer.memory_format)
 
-    def runner(self, network: nn.Module) -> Runner:
-        """Return a network ready to run on one picture, as the result will be."""
-        engine, memory_format = engine_of(self.target), self.measurer.memory_format
-        return engine.prepare(network, self.target, memory_format=memory_format, any_weights=True)
+    def runners(self, network: nn.Module) -> tuple[Runner, ...]:
+        """Return a network ready to run on one picture, as the result will be, in each format that it may run in."""
+        return tuple(self._runner(network, each) for each in engine_of(self.target).memory_formats)
+
+    def _runner(self, network: nn.Module, memory_format: str) -> Runner:
+        return engine_of(self.target).prepare(network, self.target, memory_format=memory_format, any_weights=True)
 
     @cached_property
     def before(self) -> Mapping[Metric, float]:
@@ -118,7 +131,9 @@ class Setup:
         return {metric: self.costs.of(liveness, metric) for metric in metrics}
 
 
-def set_up(checkpoint: Path, config: PruneConfig, report: Report, timing: Timing) -> tuple[Description, Setup]:
+def set_up(
+    checkpoint: Path, config: PruneConfig, report: Report, timing: Timing, *, calibrated: bool = True
+) -> tuple[Description, Setup]:
     """Load the network and the pictures, and measure what is to be brought down.
 
     Args:
@@ -126,6 +141,7 @@ def set_up(checkpoint: Path, config: PruneConfig, report: Report, timing: Timing
         config: What is asked for.
         report: Is told what goes on.
         timing: How networks and parts of them are timed.
+        calibrated: Whether what steps take is measured and remembered, where a runtime is to be brought down.
 
     Returns:
         The description of the dense network, and what all methods share.
@@ -153,7 +169,7 @@ def set_up(checkpoint: Path, config: PruneConfig, report: Report, timing: Timing
     path = default_path(planned, runtime.memory_format)
     table = CostTable(planned, runtime.memory_format, path, report, timing.time_works)
     costs, measurer = Costs(graph, target.lr_size, table), Measurer(planned, runtime.memory_format, timing.time_works)
-    if "runtime" in config.targets:
+    if "runtime" in config.targets and calibrated:
         liveness = channel_liveness(graph, kept)
         if unknown := table.unknown(costs.grid(liveness)):
             report(Message(f"measuring what {unknown} steps take in {target.engine}: once for this device"))
@@ -162,25 +178,43 @@ def set_up(checkpoint: Path, config: PruneConfig, report: Report, timing: Timing
     tensors = {name: tensor.clone() for name, tensor in graph.module.state_dict().items()}
     return description, Setup(
         graph, tensors, kept, costs, _limits(config, costs, kept, runtime.median_ms), _schedule(config), train, val,
-        target, measurer, config.psnr_floor, config.subpixels, timing=timing, report=report,
+        target, measurer, config.psnr_floor, config.subpixels, timing=timing, dense_ms=runtime.median_ms,
+        report=report,
     )  # fmt: skip
 
 
-def fine_tuning(config: PruneConfig, train: Pairs) -> Recipe | None:
-    """Return how every network is trained on at the end, None for not at all."""
-    if not config.fine_tune_steps:
+def fine_tuning(config: PruneConfig, train: Pairs, steps: int, autotuned: Mapping[str, str]) -> Recipe | None:
+    """Return how every network is trained on at the end, None for not at all.
+
+    Args:
+        config: What is asked for.
+        train: What is learnt from.
+        steps: How many.
+        autotuned: The precision and the memory format to train in; none where they are to be found.
+    """
+    if not steps:
         return None
     return Recipe(
-        steps=config.fine_tune_steps, batch=config.batch, patch=min(config.patch, train.smallest_side()),
+        steps=steps, batch=config.batch, patch=min(config.patch, train.smallest_side()),
         learning_rate=config.learning_rate, distillation=config.distillation, seed=config.seed,
+        precision=autotuned.get("precision", "fastest"), memory_format=autotuned.get("memory_format", "fastest"),
     )  # fmt: skip
+
+
+def asked_steps(config: PruneConfig) -> dict[str, int]:
+    """Return what is asked for of `Steps`, by name: what is left out is planned."""
+    # With a floor there are as many rounds as it takes.
+    rounds = config.rounds if config.psnr_floor is None else FLOOR_ROUNDS
+    asked = {"rounds": rounds, "tick": config.tick_steps, "tock": config.tock_steps,
+             "fine_tune": config.fine_tune_steps}  # fmt: skip
+    return {name: number for name, number in asked.items() if number is not None}
 
 
 def _schedule(config: PruneConfig) -> Schedule:
-    """Return the rounds that are asked for."""
+    """Return the rounds that are asked for, those of a plan without a limit where they are left out."""
+    steps = Steps(**asked_steps(config))
     return Schedule(
-        rounds=config.rounds if config.psnr_floor is None else FLOOR_ROUNDS,
-        tick_steps=config.tick_steps, tock_steps=config.tock_steps, batch=config.batch, patch=config.patch,
+        rounds=steps.rounds, tick_steps=steps.tick, tock_steps=steps.tock, batch=config.batch, patch=config.patch,
         learning_rate=config.learning_rate, tick_learning_rate=config.learning_rate / 20,
         distillation=config.distillation, seed=config.seed,
     )  # fmt: skip

@@ -9,6 +9,7 @@ from prune.setup import Setup
 from sr.deployment import DTYPES
 from sr.measure.latency import measure_subjects
 from sr.measure.quality import Quality
+from sr.progress import Progress
 from sr.quantization.calibration import calibration_pictures
 from sr.shipping import quality_in_engine, subjects
 from sr.shipping import ship as write_files
@@ -33,8 +34,12 @@ def ship(network: nn.Module, checkpoint: Path, setup: Setup, folder: Path) -> Sh
         InputError: Where the engine cannot run it.
     """
     plain = network.cpu().float().eval()
-    files = write_files(plain, setup.target, folder, calibration_of(setup))
-    engines = measure_subjects(subjects(files, plain), setup.timing.side_by_side)
+    with Progress("exporting", 2, "part", report=setup.report) as progress:
+        progress.step(0, "files")
+        files = write_files(plain, setup.target, folder, calibration_of(setup))
+        progress.step(1, "their runtimes")
+        engines = measure_subjects(subjects(files, plain), setup.timing.side_by_side)
+        progress.step()
     shipped = files.own_one_size or checkpoint
     return Shipped(str(shipped.relative_to(folder)), setup.target.engine, engines, files.difference)
 

@@ -21,14 +21,15 @@ def verdict(outcomes: Sequence[Outcome], shipped: Shipped | None = None) -> list
         shipped: The file of the best.
 
     Returns:
-        A line for each pruned network against the dense one, one for each of ours against each other method, one where
-        a runtime is not to be relied on, and one of what is shipped.
+        A line for each pruned network against the dense one, one for each that is not at the runtime asked for, one for
+        each of ours against each other method, one where a runtime is not to be relied on, and one of what is shipped.
 
     Raises:
         InputError: Without an outcome "dense" or without a PSNR.
     """
     dense, ours, others = parted(outcomes)
     lines = [against_dense(pruned, dense) for pruned in outcomes if pruned is not dense]
+    lines += [line for pruned in outcomes if (line := _off_the_mark(pruned, dense))]
     lines += [_against_rival(pruned, rival) for pruned in ours for rival in others]
     unsteady = [pruned for pruned in outcomes if not pruned.measurement.runtime.reliable]
     lines += [_unsteady_line(unsteady)] if unsteady else []
@@ -58,8 +59,30 @@ def _psnr_text(pruned: Outcome, other: Outcome) -> str:
     return f"PSNR {pruned.psnr:.2f} against {other.psnr:.2f}"
 
 
+def _off_the_mark(pruned: Outcome, dense: Outcome) -> str | None:
+    """Return how far a network is from the runtime that was asked for, and why; None where it is there."""
+    reached, share = pruned.reached, pruned.runtime_ms / dense.runtime_ms
+    if reached is None or abs(share / reached.asked - 1) <= _SAME_RUNTIME + _ROUNDING:
+        return None
+    asked_ms = digits(reached.asked * dense.runtime_ms)
+    line = (
+        f"{pruned.name} is not at the runtime asked for: {share:.3f} of dense's instead of {reached.asked:.3f} "
+        f"({digits(pruned.runtime_ms)} ms instead of {asked_ms} ms); "
+    )
+    if abs(reached.ratio / reached.asked - 1) <= _SAME_RUNTIME + _ROUNDING:
+        return f"{line}when it was chosen it took {reached.ratio:.3f}"
+    sides = [each for each in (reached.below, reached.above) if each is not None]
+    shares = " and ".join(f"{each:.3f}" for each in sides)
+    times = " and ".join(f"{digits(each * dense.runtime_ms)} ms" for each in sides)
+    nearest = f"the nearest {'plans take' if len(sides) > 1 else 'plan takes'} {shares} ({times})"
+    return f"{line}{nearest}{', with none between' if reached.nothing_between and len(sides) > 1 else ''}"
+
+
 def _against_rival(ours: Outcome, rival: Outcome) -> str:
-    """Return which of two pruned networks is ahead at what they came to, equal within _SAME_RUNTIME and _SAME_PSNR."""
+    """Return which of two pruned networks is ahead at what they came to, equal within _SAME_RUNTIME and _SAME_PSNR.
+
+    Where their runtimes are not equal the line begins with that.
+    """
     slower, faster = max(ours.runtime_ms, rival.runtime_ms), min(ours.runtime_ms, rival.runtime_ms)
     gain = ours.psnr - rival.psnr
     same_runtime = slower / faster <= 1 + _SAME_RUNTIME + _ROUNDING
@@ -72,11 +95,13 @@ def _against_rival(ours: Outcome, rival: Outcome) -> str:
     if same_runtime:
         return f"at equal runtime {ours.name} is {height} than {rival.name} {figures}"
     if same_psnr:
-        return f"at equal PSNR {ours.name} is {speed} than {rival.name} {figures}"
-    if (ours.runtime_ms < rival.runtime_ms) == (gain > 0):
+        found = f"at equal PSNR {ours.name} is {speed} than {rival.name}"
+    elif (ours.runtime_ms < rival.runtime_ms) == (gain > 0):
         wins = f"{ours.name} dominates {rival.name}" if gain > 0 else f"{ours.name} is dominated by {rival.name}"
-        return f"{wins}: {speed} and {height} {figures}"
-    return f"{ours.name} and {rival.name}: neither dominates, {ours.name} is {speed} but {height} {figures}"
+        found = f"{wins}: {speed} and {height}"
+    else:
+        found = f"{ours.name} and {rival.name}: neither dominates, {ours.name} is {speed} but {height}"
+    return f"not at equal runtime: {found} {figures}"
 
 
 def _unsteady_line(unsteady: Sequence[Outcome]) -> str:

@@ -1,6 +1,7 @@
 """What every command shares: its flags, its exit codes, and how it fails."""
 
 import argparse
+import re
 import shlex
 import sys
 from collections.abc import Callable, Sequence
@@ -49,6 +50,15 @@ class Parser(argparse.ArgumentParser):
         }  # fmt: skip
         for name in names:
             flags[name]()
+
+
+def parse_duration(text: str) -> float:
+    """Return the seconds of 90, 90s, 10m or 1.5h; raises InputError for anything else."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text.strip())
+    seconds = float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]] if match else 0.0
+    if seconds <= 0:
+        raise InputError(f"--time-limit is a duration over zero such as 90s, 10m or 1.5h, got {text!r}")
+    return seconds
 
 
 def command_line(module: str, argv: Sequence[str] | None) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from torch import fx
@@ -10,6 +11,9 @@ from prune.graph.operators.operator import Channels, Walk
 from prune.graph.plan import Kept
 from prune.graph.tracing import Graph
 from sr.errors import InputError
+
+# Masks and indices that are remembered: a selection asks for the same ones again and again.
+_MOST_KNOWN = 4096
 
 
 @dataclass(frozen=True)
@@ -73,17 +77,27 @@ def channel_liveness(graph: Graph, kept: Mapping[str, Kept]) -> ChannelLiveness:
 
 def _mask(name: str, channels: int, kept: tuple[int, ...] | None) -> Channels:
     """Return the kept ones of so many channels."""
+    if kept and kept[-1] >= channels:
+        raise InputError(f"{name} has {channels} channels, but the plan keeps number {kept[-1]}")
+    return _known_mask(channels, kept).copy()
+
+
+@lru_cache(_MOST_KNOWN)
+def _known_mask(channels: int, kept: tuple[int, ...] | None) -> Channels:
     chosen = np.full(channels, kept is None)
     if kept:
-        if kept[-1] >= channels:
-            raise InputError(f"{name} has {channels} channels, but the plan keeps number {kept[-1]}")
         chosen[list(kept)] = True
     return chosen
 
 
 def _indices(chosen: Channels) -> tuple[int, ...]:
     """Return the indices of the channels that are true."""
-    return tuple(np.flatnonzero(chosen).tolist())
+    return _known_indices(chosen.tobytes())
+
+
+@lru_cache(_MOST_KNOWN)
+def _known_indices(chosen: bytes) -> tuple[int, ...]:
+    return tuple(np.flatnonzero(np.frombuffer(chosen, dtype=bool)).tolist())
 
 
 def _check_not_empty(graph: Graph, walk: Walk) -> None:

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from prune.scoring.gates import Gated, Scores
+from prune.scoring.pace import Pace
+from prune.scoring.schedule import Schedule
 from prune.selection.state import Selection
 from sr.data.pairs import Pairs
 from sr.errors import InputError
@@ -27,62 +29,12 @@ from sr.training.recipe import Recipe
 # How much of its score a unit keeps from the ticks before.
 MEMORY = 0.5
 # What a round keeps beside the state until it is over.
-_PARTS = ("tick", "choice", "tock")
+_PARTS = ("pace", "tick", "choice", "tock")
 
+# Returns what is left of the rounds with the one that is about to begin: as much as it is told, or less.
+AskPace = Callable[[Pace], Pace]
 # Makes the selection of a round from the share of all rounds that is over with it, the scores, and what is alive.
 Choose = Callable[[float, Scores, list[NDArray[np.bool_]]], Selection]
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """How long and how fast.
-
-    Attributes:
-        rounds: How many of one tick and one tock.
-        tick_steps: To score the gates.
-        tock_steps: To train what is left.
-        batch: Patches a step.
-        patch: The side of the LR patches, in pixels.
-        learning_rate: Of a tock's apex.
-        tick_learning_rate: Of the gates in a tick.
-        gate_penalty: The L1 penalty per gate.
-        distillation: The dense network's share in the loss.
-        seed: Every tick and every tock has one of its own, made of this.
-
-    Raises:
-        ValueError: Where a count is under 1.
-    """
-
-    rounds: int = 8
-    tick_steps: int = 30
-    tock_steps: int = 100
-    batch: int = 8
-    patch: int = 24
-    learning_rate: float = 2e-3
-    tick_learning_rate: float = 1e-4
-    gate_penalty: float = 1e-6
-    distillation: float = 0.0
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        for name in ("rounds", "tick_steps", "tock_steps", "batch", "patch"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-
-    def tick(self, number: int) -> Recipe:
-        """Return the recipe of a tick, counted from 0: only what is scored, gates, is trained."""
-        return replace(
-            self.tock(number), steps=self.tick_steps, schedule="constant", learning_rate=self.tick_learning_rate,
-            seed=self.seed + 2 * number, distillation=0.0,
-        )  # fmt: skip
-
-    def tock(self, number: int) -> Recipe:
-        """Return the recipe of a tock: everything is trained, the rate rises and falls once."""
-        return Recipe(
-            steps=self.tock_steps, batch=self.batch, patch=self.patch, schedule="triangular", warmup_steps=0,
-            learning_rate=self.learning_rate, minimum_learning_rate=self.learning_rate / 10,
-            seed=self.seed + 2 * number + 1, distillation=self.distillation,
-        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -93,13 +45,27 @@ class Rounds:
         done: How many there were.
         scores: Per site those of its gates.
         alive: What is kept of the groups that are chosen among.
+        left: What is left of them.
+        share: How far on the way to the limits they came, 0 to 1.
         ended: Whether a round was one too many, so that no other follows.
     """
 
     done: int
     scores: Scores
     alive: list[NDArray[np.bool_]]
+    left: Pace
+    share: float = 0.0
     ended: bool = False
+
+    @property
+    def are_over(self) -> bool:
+        """Whether no other follows."""
+        return self.ended or self.left.rounds == 0
+
+    @property
+    def next_share(self) -> float:
+        """How far the next one comes: those that are left share the rest of the way."""
+        return 1.0 if self.left.rounds == 1 else self.share + (1 - self.share) / self.left.rounds
 
 
 class GateDecorator:
@@ -134,29 +100,43 @@ class GateDecorator:
         report: Report = no_report,
     ) -> None:
         self.gated = gated.to(device)
-        self.rounds = Rounds(0, [np.zeros(site.units) for site in gated.sites], alive)
+        left = Pace(schedule.rounds, schedule.tick_steps, schedule.tock_steps)
+        self.rounds = Rounds(0, [np.zeros(site.units) for site in gated.sites], alive, left)
         self.autotuned: dict[str, str] = {}
         self._schedule, self._pairs, self._device, self._state = schedule, pairs, device, state
         self._teacher, self._report = teacher if schedule.distillation else None, report
         if state.exists():
             self._restore()
 
-    def run(self, choose: Choose, *, label: str, rounds: int, enough: Callable[[], bool] | None = None) -> None:
-        """Go through what is left of so many rounds, those beyond the schedule's at its end.
+    def run(
+        self,
+        choose: Choose,
+        *,
+        label: str,
+        rounds: int,
+        enough: Callable[[], bool] | None = None,
+        pace: AskPace | None = None,
+    ) -> None:
+        """Go through what is left of so many rounds.
 
         Args:
             choose: Makes the selection of each round.
             label: What the steps are reported as.
             rounds: How many, with those that are over.
             enough: Asked after each round; where it says so, that round is taken back and the rounds end.
+            pace: Asked before each round for what is left with it; where that is nothing the rounds end.
         """
-        while self.rounds.done < rounds and not self.rounds.ended:
+        while self.rounds.done < rounds and not self.rounds.are_over:
             self.autotune()
             before, parts = self.content(), [self.part(kind) for kind in _PARTS]
-            number = self.rounds.done
-            self._round(number, choose, f"{label}, round {number + 1} of {rounds}")
-            if enough is not None and enough():
-                self.take(before | {"ended": True})
+            self._take_pace(pace)
+            if self.rounds.are_over:
+                self.rounds = replace(self.rounds, ended=True)
+            else:
+                number = self.rounds.done
+                self._round(number, choose, f"{label}, round {number + 1} of {number + self.rounds.left.rounds}")
+                if enough is not None and enough():
+                    self.take(before | {"ended": True})
             # Once it is judged: what lies on disk is never a round that is yet to be taken back.
             self.save()
             for part in parts:
@@ -172,19 +152,16 @@ class GateDecorator:
             self.save()
 
     def part(self, kind: str) -> Path:
-        """Return where a part of this round, a tick, a choice or a tock, keeps its own state."""
+        """Return where a part of this round, its pace, a tick, a choice or a tock, keeps its own state."""
         return self._state.with_name(f"{self._state.name}.{self.rounds.done + 1}-{kind}")
-
-    def abandon_round(self) -> None:
-        """Remove what the round that was begun left on disk; the state is to be taken from elsewhere."""
-        for kind in _PARTS:
-            self.part(kind).unlink(missing_ok=True)
 
     def content(self) -> dict[str, Any]:
         """Return all that the next round depends on."""
         return {
             "schedule": asdict(self._schedule),
             "round": self.rounds.done,
+            "left": asdict(self.rounds.left),
+            "share": self.rounds.share,
             "ended": self.rounds.ended,
             "scores": [torch.from_numpy(score) for score in self.rounds.scores],
             "alive": [torch.from_numpy(alive) for alive in self.rounds.alive],
@@ -196,7 +173,8 @@ class GateDecorator:
         """Go on from what `content` gave."""
         self.gated.load_state_dict(content["network"])
         scores, alive = ([tensor.numpy() for tensor in content[name]] for name in ("scores", "alive"))
-        self.rounds = Rounds(content["round"], scores, alive, ended=content["ended"])
+        left, share, ended = Pace(**content["left"]), content["share"], content["ended"]
+        self.rounds = Rounds(content["round"], scores, alive, left, share, ended)
         self.autotuned = content["autotuned"]
 
     def save(self) -> None:
@@ -207,13 +185,23 @@ class GateDecorator:
         """Score, drop and train."""
         self.gated.train_gates_alone(alone=True)
         self.gated.reset_scores()
-        self._fit(self._schedule.tick(number), "tick", label)
+        left, share = self.rounds.left, self.rounds.next_share
+        self._fit(replace(self._schedule.tick(number), steps=left.tick_steps), "tick", label)
         scores = remembered(self.rounds.scores, self.gated.scores(), self.gated.alive())
         self.rounds = replace(self.rounds, scores=scores)
-        self._drop(choose, min(1.0, (number + 1) / self._schedule.rounds))
+        self._drop(choose, share)
         self.gated.train_gates_alone(alone=False)
-        self._fit(self._schedule.tock(number), "tock", label)
-        self.rounds = replace(self.rounds, done=number + 1)
+        self._fit(replace(self._schedule.tock(number), steps=left.tock_steps), "tock", label)
+        self.rounds = replace(self.rounds, done=number + 1, share=share, left=replace(left, rounds=left.rounds - 1))
+
+    def _take_pace(self, ask: AskPace | None) -> None:
+        """Ask for what is left; it stands after a kill, for it rests on the time."""
+        path = self.part("pace")
+        if path.exists():
+            self.rounds = replace(self.rounds, left=Pace(**_read(path)))
+        elif ask is not None:
+            self.rounds = replace(self.rounds, left=ask(self.rounds.left))
+            write_tensors(path, asdict(self.rounds.left))
 
     def _drop(self, choose: Choose, share: float) -> None:
         """Choose what stays and mask the rest; a choice stands after a kill, for it may rest on what was measured."""

@@ -18,8 +18,8 @@ from prune.selection.framed import Framed, work_of
 from sr.errors import InputError
 from sr.measure.target import Target
 from sr.measure.timing import best_ms
-from sr.measure.timing_cache import Prepare, TimeWorks, TimingCache, Timings, Work, cache_path, place
-from sr.progress import Report, no_report
+from sr.measure.timing_cache import BURST, Prepare, TimeWorks, TimingCache, Timings, Work, cache_path, place
+from sr.progress import Progress, Report, no_report
 
 # A count stays only where the next one kept costs more than this share above it.
 WORTH = 0.03
@@ -175,7 +175,7 @@ class CostTable:
         memory_format: A key of `sr.memory_format.MEMORY_FORMATS`.
         path: Where they are remembered; None for nowhere. A file of other conditions (processor, versions, threads,
             ...) is replaced.
-        report: Gets a line that says so.
+        report: Gets a line that says so, and how far a longer measuring came.
         time_works: Returns the milliseconds of each of some works, run on a device.
 
     Raises:
@@ -190,7 +190,7 @@ class CostTable:
         report: Report = no_report,
         time_works: TimeWorks = best_ms,
     ) -> None:
-        self.target = target
+        self.target, self._report = target, report
         self.table = TimingCache(
             "latency steps", target.device, target.dtype, path, memory_format=memory_format, engine=target.engine,
             report=report, time_works=time_works,
@@ -212,11 +212,23 @@ class CostTable:
 
     def measure(self, steps: Iterable[Step]) -> None:
         """Measure those steps that are not known yet, side by side: cheaper and more even than one by one."""
+        missing = self.missing(steps)
+        if len(missing) <= BURST:
+            self.table.measure(missing)
+            return
+        label, keys = f"measuring what steps take in {self.target.engine}", list(missing)
+        with Progress(label, len(keys), "entry", report=self._report) as progress:
+            progress.step(0)
+            for first in range(0, len(keys), BURST):
+                burst = keys[first : first + BURST]
+                self.table.measure({key: missing[key] for key in burst})
+                progress.step(len(burst))
+
+    def missing(self, steps: Iterable[Step]) -> dict[str, Prepare]:
+        """Return by name what makes a run of each entry, of steps and their frames, that is not known yet."""
         there = [step for step in steps if not (isinstance(step, ConvCall) and step.empty)]
-        works: dict[str, Prepare] = {}
-        for each in (*there, *(frame for step in there for frame in step.frames)):
-            works[each.key] = partial(self._work, each)
-        self.table.measure(works)
+        entries = (*there, *(frame for step in there for frame in step.frames))
+        return {each.key: partial(self._work, each) for each in entries if not self.table.knows(each.key)}
 
     def unknown(self, steps: Iterable[Step]) -> int:
         """Return how many of these steps are not known yet."""

@@ -1,13 +1,13 @@
 """What may be dropped next, and what is lost and saved by it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import numpy as np
 
-from prune.graph.liveness import ChannelLiveness
 from prune.graph.operators.operator import Channels
+from prune.graph.plan import Kept
 from prune.selection.ordering import common_order, first_units
 from prune.selection.problem import Problem
 from prune.selection.state import State
@@ -66,26 +66,26 @@ def after(problem: Problem, state: State, move: Move) -> list[Channels] | None:
 def saving_of(problem: Problem, state: State, move: Move) -> Saving | None:
     """Return how good a move is, None where it saves nothing."""
     alive = after(problem, state, move)
-    liveness = None if alive is None else problem.liveness(alive)
-    if alive is None or liveness is None:
+    left = None if alive is None else problem.left(alive)
+    if alive is None or left is None:
         return None
-    saved = problem.excess(state.spent) - problem.excess(problem.spent(liveness))
+    saved = problem.excess(state.spent) - problem.excess(left.spent)
     if saved <= 0:
         return None
-    return Saving(lost(problem, state, move, liveness) / saved, alive)
+    return Saving(lost(problem, state, move, left.kept) / saved, alive)
 
 
-def lost(problem: Problem, state: State, move: Move, liveness: ChannelLiveness) -> float:
-    """Return the score of what would be gone after a move, which leaves `liveness`.
+def lost(problem: Problem, state: State, move: Move, kept: Mapping[str, Kept]) -> float:
+    """Return the score of what would be gone after a move, which leaves `kept`.
 
     Where a branch ends, its gates before, between and behind its convolutions all tell of one loss: those that the
     move drops are enough. Where more than a branch ends, a sum of small changes says too little: the larger of what
     all gates before convolutions and all behind them tell.
     """
-    left = problem.present(liveness)
+    left = problem.present(kept)
     gone = [old & ~new for old, new in zip(state.present, left, strict=True)]
-    there = [name for name, kept in state.liveness.kept.items() if kept.outputs]
-    ended = sum(not liveness.kept[name].outputs for name in there)
+    there = [name for name, channels in state.kept.items() if channels.outputs]
+    ended = sum(not kept[name].outputs for name in there)
     branch = ended <= min(_BRANCH, len(there) // 3)
     if move.kind != "tensor" and branch:
         return float(problem.scores[move.number][gone[move.number]].sum())

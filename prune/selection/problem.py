@@ -26,6 +26,23 @@ _LEAST_SCORE = 1e-12
 
 
 @dataclass(frozen=True)
+class Left:
+    """What some units leave of the network.
+
+    Attributes:
+        kept: The plan in normal form.
+        spent: What it costs, by each limited metric.
+    """
+
+    kept: Mapping[str, Kept]
+    spent: Mapping[Metric, float]
+
+
+# What was found of plans, by what convolutions keep: None where too little is left.
+Known = dict[tuple[Kept, ...], Left | None]
+
+
+@dataclass(frozen=True)
 class Problem:
     """What is chosen among, by which scores, within which limits.
 
@@ -38,6 +55,8 @@ class Problem:
             both.
         limits: The most that the plan may cost by each metric.
         blend: The share of the common order in a blended one, 0 to 1.
+        known: What was found of plans before, also by problems of other groups, scores or limits of the same metrics:
+            most of what one tries another tried.
     """
 
     costs: Costs
@@ -46,6 +65,7 @@ class Problem:
     channel_order: ChannelOrder
     limits: Mapping[Metric, float]
     blend: float = 1.0
+    known: Known = field(default_factory=dict, compare=False, repr=False)
     # Most of a plan is that of the move before: what was worked out for one convolution or group is remembered.
     _known_kept: dict[tuple[str, tuple[bytes, ...]], Kept] = field(default_factory=dict, init=False, compare=False)
     _known_present: dict[tuple[int, tuple[tuple[int, ...], ...]], Channels] = field(
@@ -81,6 +101,14 @@ class Problem:
             kept[name] = self._known_kept[key]
         return kept
 
+    def left(self, alive: Sequence[Channels]) -> Left | None:
+        """Return what is left of the network and what that costs, None where it is too little."""
+        key = tuple(self.kept(alive).values())
+        if key not in self.known:
+            liveness = self.liveness(alive)
+            self.known[key] = None if liveness is None else Left(liveness.kept, self.spent(liveness))
+        return self.known[key]
+
     def liveness(self, alive: Sequence[Channels]) -> ChannelLiveness | None:
         """Return what is left of the network, None where that is too little."""
         try:
@@ -98,14 +126,14 @@ class Problem:
         """Return by how many times the limits are exceeded, summed; 0 within all."""
         return sum(max(0.0, spent[metric] / limit - 1) for metric, limit in self.limits.items())
 
-    def present(self, liveness: ChannelLiveness) -> list[Channels]:
+    def present(self, kept: Mapping[str, Kept]) -> list[Channels]:
         """Return the units of which a plan in normal form leaves a channel of any member.
 
         With a convolution's last input go all its outputs.
         """
         found = []
         for number, group in enumerate(self.groups):
-            sides = tuple(liveness.kept[member.conv].on(member.side) for member in group.members)
+            sides = tuple(kept[member.conv].on(member.side) for member in group.members)
             if (number, sides) not in self._known_present:
                 self._known_present[number, sides] = units_of(group, sides)
             found.append(self._known_present[number, sides])

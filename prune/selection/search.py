@@ -70,9 +70,16 @@ def selected(problem: Problem, alive: Sequence[Channels], groupings: Sequence[Gr
     Raises:
         InputError: Where the limits cannot be met.
     """
+    return selected_by(problem, alive, groupings)[0]
+
+
+def selected_by(
+    problem: Problem, alive: Sequence[Channels], groupings: Sequence[Grouping]
+) -> tuple[list[Channels], Sequence[Grouping]]:
+    """Return what `selected` does, and the grouping that loses the least of the score; none without groupings."""
     if not groupings:
-        return fill(problem, drop(problem, alive)).alive
-    found: list[tuple[float, list[Channels]]] = []
+        return fill(problem, drop(problem, alive)).alive, ()
+    found: list[tuple[float, list[Channels], Grouping]] = []
     for grouping in groupings:
         tied = replace(problem, groups=grouping.groups, given_scores=grouping.scores(problem.given_scores))
         try:
@@ -82,9 +89,9 @@ def selected(problem: Problem, alive: Sequence[Channels], groupings: Sequence[Gr
             if grouping is groupings[-1] and not found:
                 raise
             continue
-        found.append((_lost(problem, state), grouping.alive_sites(state.alive)))
-    least = min(lost for lost, _ in found)
-    return next(units for lost, units in found if lost <= least * (1 + _EQUAL))
+        found.append((_lost(problem, state), grouping.alive_sites(state.alive), grouping))
+    least = min(lost for lost, _, _ in found)
+    return next((units, (grouping,)) for lost, units, grouping in found if lost <= least * (1 + _EQUAL))
 
 
 def _lost(problem: Problem, state: State) -> float:
@@ -94,10 +101,10 @@ def _lost(problem: Problem, state: State) -> float:
     are enough, as in `moves.lost`.
     """
     total, ended = 0.0, {"inputs": 0.0, "outputs": 0.0}
-    for group, score, units in zip(problem.groups, problem.scores, problem.present(state.liveness), strict=True):
+    for group, score, units in zip(problem.groups, problem.scores, problem.present(state.kept), strict=True):
         (member,) = group.members
         gone = float(score[~units].sum())
-        if state.liveness.kept[member.conv].outputs:
+        if state.kept[member.conv].outputs:
             total += gone
         else:
             ended[member.side] += gone
@@ -142,7 +149,7 @@ def _best_dropped(problem: Problem, state: State, number: int) -> float:
 def _raised(problem: Problem, state: State, number: int) -> State | None:
     """Return the state with one group a step up, None where that is not within the limits."""
     alive = raised(problem, state, number)
-    liveness = None if alive is None else problem.liveness(alive)
-    if alive is None or liveness is None or problem.excess(problem.spent(liveness)) > 0:
+    left = None if alive is None else problem.left(alive)
+    if alive is None or left is None or problem.excess(left.spent) > 0:
         return None
     return state_of(problem, alive)

@@ -1,12 +1,11 @@
 """Where a selection stands: what is alive, and what that costs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from prune.config import Metric
-from prune.graph.liveness import ChannelLiveness
 from prune.graph.operators.operator import Channels
-from prune.graph.plan import Plan
+from prune.graph.plan import Kept, Plan
 from prune.selection.problem import Problem
 from sr.errors import InputError
 
@@ -18,14 +17,14 @@ class State:
     Attributes:
         alive: Per group the units that are kept.
         present: Per group those of which a channel is read or written.
-        liveness: What they leave of the network.
+        kept: What they leave of the network, in normal form.
         spent: What that costs, by each limited metric.
     """
 
     alive: list[Channels]
     present: list[Channels]
-    liveness: ChannelLiveness
-    spent: dict[Metric, float]
+    kept: Mapping[str, Kept]
+    spent: Mapping[Metric, float]
 
     def without_the_absent(self) -> "State":
         """Return the state in which units that nobody reads or writes any more are not alive."""
@@ -42,7 +41,7 @@ class Selection:
 
 def state_of(problem: Problem, alive: Sequence[Channels]) -> State:
     """Return where a selection stands; raises InputError where too little is left of the network."""
-    liveness = problem.liveness(alive)
-    if liveness is None:
+    left = problem.left(alive)
+    if left is None:
         raise InputError("the plan to go on from leaves too little of the network")
-    return State(list(alive), problem.present(liveness), liveness, problem.spent(liveness))
+    return State(list(alive), problem.present(left.kept), left.kept, left.spent)

@@ -45,7 +45,7 @@ class StepTimes:
         """
         if not (inputs and outputs):
             return 0.0
-        whole, _ = call_of(conv, size, activation, conv.in_channels, conv.out_channels)
+        whole = conv.kernel_size, conv.stride, conv.groups, conv.in_channels, conv.out_channels
         inputs = outputs if conv.groups > 1 else inputs
 
         def ms(read: int, written: int) -> float:
@@ -62,7 +62,7 @@ class StepTimes:
                 for read, share_read in around(inputs, conv.in_channels)
             )
 
-        return self._remembered((whole, size, inputs, outputs), work_out)
+        return self._remembered((whole, size, activation, inputs, outputs), work_out)
 
     def part_ms(self, kind: str, size: Size, channels: int, count: int, most: int) -> float:
         """Return what reading a slice of a tensor takes, or adding to one of it.

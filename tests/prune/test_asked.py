@@ -31,6 +31,11 @@ def test_who_asks_for_the_same_goes_on(checkpoint: Path, tmp_path: Path) -> None
     assert begin(checkpoint, replace(asked, resume=True))["seed"] == "0"
 
 
+def test_who_goes_on_may_take_another_time(checkpoint: Path, tmp_path: Path) -> None:
+    asked = begun(checkpoint, config(tmp_path))
+    begin(checkpoint, replace(asked, resume=True, time_limit=None))
+
+
 def test_a_folder_in_use_is_left_alone_unless_going_on_is_asked_for(checkpoint: Path, tmp_path: Path) -> None:
     asked = begun(checkpoint, config(tmp_path))
     with pytest.raises(InputError, match="holds a pruning; go on with --resume"):

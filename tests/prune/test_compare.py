@@ -18,7 +18,7 @@ from prune.methods import Variant
 from prune.outcomes import DENSE
 from prune.rewrite.execution import Measurer
 from prune.rewrite.surgery import slim
-from prune.scoring.gate_decorator import Schedule
+from prune.scoring.schedule import Schedule
 from prune.selection.costs import Costs
 from prune.selection.latency_steps import CostTable
 from prune.setup import Setup, Timing

@@ -1,5 +1,6 @@
 """What a pruning may be asked for."""
 
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -23,6 +24,13 @@ def test_one_number_is_for_all_targets() -> None:
 def test_a_number_per_target() -> None:
     config = PruneConfig(targets=("params", "activations"), budget=(353000, 302.3e6))
     assert config.limits == {"params": ("budget", 353000), "activations": ("budget", 302.3e6)}
+
+
+def test_a_quarter_of_an_hour_where_nothing_is_said() -> None:
+    assert PruneConfig().seconds == 900
+    assert PruneConfig(time_limit=None).seconds == math.inf
+    assert PruneConfig(time_limit=math.inf).seconds == math.inf
+    assert PruneConfig(time_limit=90).seconds == 90
 
 
 def test_paths_may_be_text() -> None:
@@ -64,6 +72,8 @@ def test_names_are_those_that_there_are() -> None:
         ({"rounds": 0}, "--rounds must be over 0, got 0"),
         ({"tick_steps": -1}, "--tick-steps must be over 0"),
         ({"learning_rate": float("nan")}, "--learning-rate must be over 0"),
+        ({"time_limit": 0.0}, "--time-limit must be over zero seconds, or none, got 0.0"),
+        ({"time_limit": float("nan")}, "--time-limit must be over zero seconds, or none, got nan"),
         ({"fine_tune_steps": -1}, "--fine-tune-steps must be at least 0"),
         ({"distillation": 1.5}, "--distillation must be within 0 and 1"),
     ],

@@ -19,6 +19,11 @@ def test_where_nothing_is_said_all_is_as_in_the_config() -> None:
     assert (asked.checkpoint, asked.json) == (Path("net.pth"), None)
 
 
+def test_a_dry_run_is_no_part_of_what_is_pruned() -> None:
+    asked = parse(["net.pth", "--dry-run"])
+    assert (asked.config, asked.dry_run) == (PruneConfig(), True)
+
+
 def test_one_number_is_for_all_targets() -> None:
     limits = config_of("--target", "params,multi_adds", "--ratio", "0.3").limits
     assert limits == {"params": ("ratio", 0.3), "multi_adds": ("ratio", 0.3)}
@@ -39,6 +44,11 @@ def test_names_between_commas_are_taken_once() -> None:
     assert config.channel_orders == ("shared", "blended")
 
 
+@pytest.mark.parametrize(("text", "seconds"), [("90s", 90.0), ("15m", 900.0), ("8h", 28800.0), ("none", None)])
+def test_a_time_limit_is_a_duration_or_none(text: str, seconds: float | None) -> None:
+    assert config_of("--time-limit", text).time_limit == seconds
+
+
 def test_a_size_is_width_by_height() -> None:
     assert config_of("--lr-size", "480x270").lr_size == (270, 480)
 
@@ -56,6 +66,7 @@ def test_a_size_is_width_by_height() -> None:
         (["--channel-order", "sorted"], "of independent, blended, shared; got sorted"),
         (["--methods", "ours"], "of per-layer, group, magnitude; got ours"),
         (["--rounds", "0"], "--rounds must be over 0"),
+        (["--time-limit", "soon"], "--time-limit is a duration over zero such as 90s, 10m or 1.5h, got 'soon'"),
         (["--lr-size", "24"], "LR size"),
         (["--nosuch"], "unrecognized arguments"),
     ],

@@ -19,6 +19,7 @@ from prune.graph.liveness import channel_liveness
 from prune.graph.plan import Plan
 from prune.network import opened
 from prune.pipeline import PruneResult, prune
+from prune.runtime_ratio import BesideDense
 from prune.scoring.sites import gate_sites
 from prune.selection.costs import Costs
 from prune.setup import Timing
@@ -71,6 +72,11 @@ def contents(out: Path) -> dict[str, bytes]:
     return {str(path.relative_to(out)): path.read_bytes() for path in sorted(out.glob("*/*"))}
 
 
+def trained(events: list[Event]) -> list[Event]:
+    """Return the steps of trainings."""
+    return [event for event in events if isinstance(event, Step) and event.unit == "step"]
+
+
 def interrupt(event: Event) -> None:
     """Interrupt where the second method's second round begins to train."""
     if isinstance(event, Step) and event.label == "group, round 2 of 2, tock":
@@ -92,7 +98,8 @@ def done(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[PruneR
 def test_everything_lies_in_the_folder(done: tuple[PruneResult, dict[str, bytes]]) -> None:
     result, _ = done
     assert {path.name for path in result.folder.iterdir()} == {
-        "asked.json", "dense", *METHODS, "network.onnx", "network-24x24.onnx", "page.html", "results.json",
+        "asked.json", "planned.json", "dense", *METHODS, "network.onnx", "network-24x24.onnx", "page.html",
+        "results.json",
     }  # fmt: skip
     for method in METHODS:
         assert {path.name for path in (result.folder / method).iterdir()} == {
@@ -114,7 +121,7 @@ def test_going_on_repeats_nothing_and_says_the_same(folder: Path, done: tuple[Pr
         folder / "hcsrn.pth", limited(folder, result.folder, resume=True), report=events.append, timing=TIMING
     )
     assert contents(result.folder) == before
-    assert not [event for event in events if isinstance(event, Step)], "something was trained"
+    assert not trained(events)
     assert [each.name for each in again.outcomes] == [each.name for each in result.outcomes]
     results = json.loads((result.folder / "results.json").read_text())
     assert results == json.loads(json.dumps(again.to_json()))
@@ -136,6 +143,50 @@ def test_the_result_tells_of_every_method(done: tuple[PruneResult, dict[str, byt
     values = result.to_json()
     assert [each["name"] for each in values["outcomes"]] == [outcome.name for outcome in result.outcomes]
     assert (values["exported"], values["left_out"]) == (result.chosen, [])
+
+
+def test_what_is_left_out_is_planned_and_stays_where_it_goes_on(folder: Path, tmp_path: Path) -> None:
+    """Within a second hardly anything fits: the least of every phase, and what was asked for."""
+    config = limited(
+        folder, tmp_path / "out", time_limit=1.0, rounds=None, tick_steps=None, fine_tune_steps=None, distillation=0.0,
+        methods=("per-layer",), budget=(1500.0, 90000.0),
+    )  # fmt: skip
+    told: list[Event] = []
+    prune(folder / "msrresnet.pth", config, report=told.append, timing=TIMING)
+    lines = [event.text for event in told if isinstance(event, Message)]
+    assert [line for line in lines if line.startswith("plan: 2 rounds of 10 + 2 steps by 1 method")]
+    assert [line for line in lines if "is more than what is left of 1 s" in line]
+    assert [line for line in lines if line.startswith("fine-tuning 2 networks by 100 steps")]
+    planned = (tmp_path / "out" / "planned.json").read_bytes()
+    assert load(tmp_path / "out" / "dense" / "network.pth").recipe["steps"] == 100
+    again: list[Event] = []
+    prune(folder / "msrresnet.pth", replace(config, resume=True, time_limit=None), report=again.append, timing=TIMING)
+    assert (tmp_path / "out" / "planned.json").read_bytes() == planned
+    assert not trained(again)
+
+
+def test_a_runtime_is_told_with_how_near_it_was_reached(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Whatever is left of it takes nine tenths.
+    monkeypatch.setattr(BesideDense, "ratios", lambda _, pairs: [0.9] * pairs)
+    config = asked(folder, tmp_path / "out", ratio=0.6, methods=("per-layer",), time_limit=None)
+    told: list[Event] = []
+    result = prune(folder / "hcsrn.pth", config, report=told.append, timing=TIMING)
+    lines = [event.text for event in told if isinstance(event, Message)]
+    assert "per-layer (shared): takes 0.900 of the dense runtime, asked for 0.600" in lines
+    written = json.loads((result.folder / "results.json").read_text())
+    reached = written["outcomes"][1]["reached"]
+    assert (reached["asked"], reached["ratio"], reached["below"], reached["above"]) == (0.6, 0.9, None, 0.9)
+    assert written["outcomes"][0]["reached"] is None
+    assert json.loads((result.folder / "per-layer-shared" / "reached.json").read_text()) == reached
+    assert written["seconds"]["limit"] is None
+    assert written["seconds"]["taken"] > 0
+    labels = dict.fromkeys(event.label for event in told if isinstance(event, Step))
+    assert [label for label in labels if label in ("timing the first steps", "comparing", "exporting")] == [
+        "timing the first steps", "comparing", "exporting",
+    ]  # fmt: skip
+    assert "per-layer (shared), measuring the last steps" in labels
 
 
 @pytest.mark.numeric

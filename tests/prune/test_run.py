@@ -25,6 +25,7 @@ def refused(argv: list[str], capsys: pytest.CaptureFixture[str]) -> str:
         (["--channel-order", "loose"], "of independent, blended, shared; got loose"),
         (["--target", "speed"], "of params, multi_adds, activations, runtime; got speed"),
         (["--device", "tpu"], "--device must be auto, cpu, cuda or cuda:N"),
+        (["--time-limit", "0"], "--time-limit is a duration over zero such as 90s, 10m or 1.5h, got '0'"),
         (["--resume"], "there is no pruning in"),
         (["--nosuch"], "unrecognized arguments"),
     ],
@@ -40,6 +41,10 @@ def test_bad_flags_are_one_line_and_two(
 def test_a_checkpoint_that_is_not_there_is_one_line_and_two(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     line = refused([str(tmp_path / "absent.pth"), "--out", str(tmp_path / "out")], capsys)
     assert f"python -m baselines.train hcsrn --out {tmp_path / 'absent.pth'} makes one" in line
+
+
+def test_a_dry_run_of_nothing_is_one_line_and_two(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "no checkpoint at" in refused([str(tmp_path / "absent.pth"), "--dry-run"], capsys)
 
 
 def test_help_shows_an_example(capsys: pytest.CaptureFixture[str]) -> None:

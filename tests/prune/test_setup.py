@@ -10,7 +10,8 @@ from PIL import Image
 from skimage import data
 
 from prune.config import PruneConfig
-from prune.setup import FLOOR_ROUNDS, FLOOR_STEP, Setup, Timing, fine_tuning, set_up
+from prune.planning.time_plan import Steps
+from prune.setup import FLOOR_ROUNDS, FLOOR_STEP, Setup, Timing, asked_steps, fine_tuning, set_up
 from sr.checkpoint import Checkpoint, Description, save
 from sr.errors import InputError
 from sr.measure.latency import Protocol
@@ -99,6 +100,13 @@ def test_the_rounds_are_those_asked_for(folder: Path) -> None:
     assert (schedule.learning_rate, schedule.tick_learning_rate) == (0.5, 0.025)
 
 
+def test_steps_that_are_left_out_are_those_of_a_plan_without_a_limit(folder: Path) -> None:
+    schedule = shared_by_all(folder, tock_steps=7).schedule
+    assert (schedule.rounds, schedule.tick_steps, schedule.tock_steps) == (Steps().rounds, Steps().tick, 7)
+    assert asked_steps(asked(folder, tock_steps=7, fine_tune_steps=0)) == {"tock": 7, "fine_tune": 0}
+    assert asked_steps(asked(folder, psnr_floor=20.0)) == {"rounds": FLOOR_ROUNDS}
+
+
 @pytest.mark.parametrize("target", ["params", "multi_adds", "activations", "runtime"])
 def test_a_network_within_its_limit_is_refused(target: Any, folder: Path) -> None:
     with pytest.raises(InputError, match=f"the network is within its limit already: {target} is"):
@@ -119,11 +127,12 @@ def test_the_dense_network_has_the_weights_that_all_begin_with(folder: Path) -> 
 
 def test_fine_tuning_is_as_asked_with_patches_that_fit(folder: Path) -> None:
     train = shared_by_all(folder).train
-    assert fine_tuning(asked(folder, fine_tune_steps=0), train) is None
-    recipe = fine_tuning(asked(folder, fine_tune_steps=9, distillation=0.5), train)
+    assert fine_tuning(asked(folder), train, 0, {}) is None
+    recipe = fine_tuning(asked(folder, distillation=0.5), train, 9, {"precision": "float32"})
     assert recipe is not None
     assert (recipe.steps, recipe.batch, recipe.patch) == (9, 2, 8)
     assert (recipe.learning_rate, recipe.distillation, recipe.seed) == (0.5, 0.5, 3)
-    larger = fine_tuning(asked(folder, patch=64), train)
+    assert (recipe.precision, recipe.memory_format) == ("float32", "fastest")
+    larger = fine_tuning(asked(folder, patch=64), train, 9, {})
     assert larger is not None
     assert larger.patch == train.smallest_side()

@@ -12,7 +12,7 @@ from baselines import build
 from prune.graph.liveness import everything
 from prune.graph.tracing import Graph, trace
 from prune.rewrite.execution import Measurer
-from prune.scoring.gate_decorator import Schedule
+from prune.scoring.schedule import Schedule
 from prune.selection.costs import Costs
 from prune.setup import Setup, Timing
 from prune.shipping import calibration_of, quality_of, ship

@@ -1,12 +1,13 @@
 """The verdict says what the figures say, also where pruning lost."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prune.outcomes import Outcome
+from prune.outcomes import Outcome, Reached
 from prune.verdict import verdict
 from sr.measure.complexity import Complexity
 from sr.measure.latency import Runtime
@@ -29,6 +30,7 @@ def outcome(name: str, ms: float, psnr: float, *, reliable: bool = True) -> Outc
     return Outcome(name, measured(ms, psnr, reliable=reliable), (), None)
 
 
+UNEQUAL = "not at equal runtime: "
 DENSE = outcome("dense", 300, 28.45)
 OURS = outcome("per-layer (blended)", 141, 28.41)
 
@@ -73,20 +75,28 @@ def test_a_pruned_network_against_the_dense_one(ms: float, psnr: float, line: st
         (
             (100, 28.40),
             (150, 28.41),
-            "at equal PSNR per-layer is 1.50 times faster than group (100 ms against 150 ms, ",
+            UNEQUAL + "at equal PSNR per-layer is 1.50 times faster than group (100 ms against 150 ms, ",
         ),
-        ((150, 28.41), (100, 28.40), "at equal PSNR per-layer is 1.50 times slower than group"),
-        ((100, 28.40), (150, 28.30), "per-layer dominates group: 1.50 times faster and 0.10 dB better ("),
-        ((150, 28.30), (100, 28.40), "per-layer is dominated by group: 1.50 times slower and 0.10 dB worse ("),
+        ((150, 28.41), (100, 28.40), UNEQUAL + "at equal PSNR per-layer is 1.50 times slower than group"),
+        (
+            (100, 28.40),
+            (150, 28.30),
+            UNEQUAL + "per-layer dominates group: 1.50 times faster and 0.10 dB better (",
+        ),
+        (
+            (150, 28.30),
+            (100, 28.40),
+            UNEQUAL + "per-layer is dominated by group: 1.50 times slower and 0.10 dB worse (",
+        ),
         (
             (100, 28.30),
             (150, 28.40),
-            "per-layer and group: neither dominates, per-layer is 1.50 times faster but 0.10 dB worse",
+            UNEQUAL + "per-layer and group: neither dominates, per-layer is 1.50 times faster but 0.10 dB worse",
         ),
         (
             (150, 28.40),
             (100, 28.30),
-            "per-layer and group: neither dominates, per-layer is 1.50 times slower but 0.10 dB better",
+            UNEQUAL + "per-layer and group: neither dominates, per-layer is 1.50 times slower but 0.10 dB better",
         ),
         (
             (100, 28.40),
@@ -103,8 +113,8 @@ def test_ours_against_another_method(ours: tuple[float, float], rival: tuple[flo
 
 
 def test_equal_ends_where_the_margins_end() -> None:
-    assert "at equal runtime" in duel((100, 28.40), (103, 28.30))
-    assert "dominates" in duel((100, 28.40), (103.2, 28.30))
+    assert duel((100, 28.40), (103, 28.30)).startswith("at equal runtime")
+    assert duel((100, 28.40), (103.2, 28.30)).startswith("not at equal runtime: per-layer dominates")
     assert "at equal PSNR" in duel((100, 28.41), (150, 28.40))
     assert "dominates" in duel((100, 28.412), (150, 28.40))
 
@@ -117,7 +127,9 @@ OPPOSITES = {
     "dominates": "is dominated by",
     "is dominated by": "dominates",
 }
-WORDS = re.compile(r"is dominated by|neither \w+|at equal \w+|dominates|faster|slower|better|worse")
+WORDS = re.compile(
+    r"is dominated by|not at equal runtime|neither \w+|at equal \w+|dominates|faster|slower|better|worse"
+)
 
 
 @given(st.floats(50, 500), st.floats(50, 500), st.floats(27, 29), st.floats(27, 29))
@@ -141,9 +153,11 @@ def test_each_of_our_channel_orders_meets_each_other_method_and_losing_is_told()
     lines = verdict(outcomes)
     assert [line.split(":")[0] for line in lines[:4]] == ["per-layer (blended)", "not faster", "group", "magnitude"]
     assert lines[4].startswith("at equal runtime per-layer (blended) is 0.05 dB better than group")
-    assert lines[5].startswith("per-layer (blended) is dominated by magnitude: 1.57 times slower and 0.03 dB worse")
-    assert lines[6].startswith("per-layer (independent) is dominated by group")
-    assert lines[7].startswith("per-layer (independent) is dominated by magnitude")
+    assert lines[5].startswith(
+        "not at equal runtime: per-layer (blended) is dominated by magnitude: 1.57 times slower and 0.03 dB worse"
+    )
+    assert lines[6].startswith(UNEQUAL + "per-layer (independent) is dominated by group")
+    assert lines[7].startswith(UNEQUAL + "per-layer (independent) is dominated by magnitude")
     assert len(lines) == 8
 
 
@@ -151,3 +165,35 @@ def test_a_wide_spread_is_told() -> None:
     line = verdict([DENSE, OURS, outcome("group", 200, 28.0, reliable=False)])[-1]
     assert line.startswith("not steady: the runtimes of group (180 to 240 ms) spread widely")
     assert not any("not steady" in line for line in verdict([DENSE, OURS]))
+
+
+@pytest.mark.parametrize(
+    ("ms", "reached", "line"),
+    [
+        (135, Reached(0.45, 0.447, 0.447, None, nothing_between=False), None),
+        (131, Reached(0.45, 0.447, 0.447, None, nothing_between=False), None),
+        (
+            159,
+            Reached(0.45, 0.53, 0.38, 0.53, nothing_between=True),
+            "group is not at the runtime asked for: 0.530 of dense's instead of 0.450 (159 ms instead of 135 ms); the "
+            "nearest plans take 0.380 and 0.530 (114 ms and 159 ms), with none between",
+        ),
+        (
+            120,
+            Reached(0.45, 0.4, 0.4, None, nothing_between=True),
+            "group is not at the runtime asked for: 0.400 of dense's instead of 0.450 (120 ms instead of 135 ms); the "
+            "nearest plan takes 0.400 (120 ms)",
+        ),
+        (
+            150,
+            Reached(0.45, 0.44, 0.44, 0.47, nothing_between=False),
+            "group is not at the runtime asked for: 0.500 of dense's instead of 0.450 (150 ms instead of 135 ms); when "
+            "it was chosen it took 0.440",
+        ),
+    ],
+)
+def test_what_is_not_at_the_runtime_asked_for_is_told_with_its_neighbours(
+    ms: float, reached: Reached, line: str | None
+) -> None:
+    lines = verdict([DENSE, replace(outcome("group", ms, 28.0), reached=reached)])
+    assert lines[1:] == ([] if line is None else [line])

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from sr.command import BAD_INPUT, DONE, INTERRUPTED, Parser, command_line, run
+from sr.command import BAD_INPUT, DONE, INTERRUPTED, Parser, command_line, parse_duration, run
 from sr.errors import InputError
 
 FLAGS = ("out", "data", "val", "device", "seed", "json")
@@ -95,3 +95,14 @@ def test_a_full_disk_is_one_line_and_a_code(capsys: pytest.CaptureFixture[str]) 
 
 def test_a_command_is_written_as_a_shell_reads_it() -> None:
     assert command_line("sr.upscale", ["net.pth", "a photo.jpg"]) == "python -m sr.upscale net.pth 'a photo.jpg'"
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90", 90), ("90s", 90), ("10m", 600), ("1.5h", 5400), (" 8h ", 28800)])
+def test_durations_are_read(text: str, seconds: float) -> None:
+    assert parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "0", "0m", "-5s", "ten", "1d", "inf"])
+def test_what_is_no_duration_is_named(text: str) -> None:
+    with pytest.raises(InputError, match=f"a duration over zero such as 90s, 10m or 1.5h, got '{text}'"):
+        parse_duration(text)

@@ -16,8 +16,10 @@ from torch import Tensor
 
 from baselines import build
 from prune.graph.tracing import Graph, trace
-from prune.scoring.gate_decorator import MEMORY, GateDecorator, Schedule, remembered
+from prune.scoring.gate_decorator import MEMORY, GateDecorator, remembered
 from prune.scoring.gates import Gated, Scores
+from prune.scoring.pace import Pace
+from prune.scoring.schedule import Schedule
 from prune.scoring.sites import gate_sites
 from prune.selection.costs import Costs
 from prune.selection.problem import Problem
@@ -116,23 +118,6 @@ def whole(undisturbed: tuple[dict[str, Any], int]) -> dict[str, Any]:
 @pytest.fixture
 def steps(undisturbed: tuple[dict[str, Any], int]) -> int:
     return undisturbed[1]
-
-
-@pytest.mark.parametrize("name", ["rounds", "tick_steps", "tock_steps", "batch", "patch"])
-@pytest.mark.parametrize("value", [0, -1])
-def test_a_schedule_keeps_its_constraints(name: str, value: int) -> None:
-    with pytest.raises(ValueError, match=f"{name} must be at least 1, got {value}"):
-        Schedule(**{name: value})
-
-
-def test_ticks_are_constant_and_tocks_rise_and_fall() -> None:
-    schedule = Schedule(tick_steps=7, tock_steps=11, learning_rate=1e-2, tick_learning_rate=1e-5, distillation=0.5)
-    tick, tock = schedule.tick(3), schedule.tock(3)
-    assert (tick.steps, tick.schedule, tick.learning_rate, tick.distillation) == (7, "constant", 1e-5, 0.0)
-    assert (tock.steps, tock.schedule, tock.learning_rate, tock.distillation) == (11, "triangular", 1e-2, 0.5)
-    assert tock.minimum_learning_rate == pytest.approx(1e-3)
-    seeds = [recipe(number).seed for number in range(4) for recipe in (schedule.tick, schedule.tock)]
-    assert len(set(seeds)) == 8
 
 
 def test_rounds_drop_channels_step_by_step_and_train_the_rest(tmp_path: Path, whole: dict[str, Any]) -> None:
@@ -274,6 +259,57 @@ def test_a_kill_while_a_round_is_judged_leaves_that_round_to_be_judged(tmp_path:
     resumed.run(choose, label="resumed", rounds=3, enough=never)
     assert judged == [1, 2, 3]
     assert equal(resumed.content(), whole)
+
+
+def test_fewer_rounds_go_all_the_way_and_are_as_long_as_they_are_told(tmp_path: Path) -> None:
+    shares: list[float] = []
+
+    def noted(share: float, scores: Scores, alive: list[np.ndarray]) -> Selection:
+        shares.append(share)
+        return choose(share, scores, alive)
+
+    schedule = replace(SHORT, rounds=4)
+    decorator = start(tmp_path / "gates.state", schedule)
+    asked: list[Pace] = []
+
+    def pace(left: Pace) -> Pace:
+        asked.append(left)
+        return left if len(asked) == 1 else Pace(min(left.rounds, 2), 1, 1)
+
+    decorator.run(noted, label="test", rounds=4, pace=pace)
+    assert shares == [pytest.approx(1 / 4), pytest.approx(1 / 4 + 3 / 8), 1.0]
+    assert asked == [Pace(4, 2, 3), Pace(3, 2, 3), Pace(1, 1, 1)]
+    assert decorator.rounds.are_over
+    assert names(tmp_path) == ["gates.state"]
+    assert start(tmp_path / "gates.state", schedule).rounds.are_over
+
+
+def test_a_pace_once_told_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    state = tmp_path / "gates.state"
+    with monkeypatch.context() as patch:
+        decorator = start(state)
+        kill_in(patch, decorator, "tock", 1, [])
+        with pytest.raises(KeyboardInterrupt):
+            decorator.run(choose, label="killed", rounds=3, pace=lambda left: replace(left, rounds=1))
+    shares: list[float] = []
+
+    def noted(share: float, scores: Scores, alive: list[np.ndarray]) -> Selection:
+        shares.append(share)
+        return choose(share, scores, alive)
+
+    resumed = start(state)
+    resumed.run(noted, label="resumed", rounds=3, pace=lambda left: left)
+    assert shares == []
+    assert (resumed.rounds.done, resumed.rounds.share) == (1, 1.0)
+
+
+def test_no_time_for_another_round_ends_them(tmp_path: Path) -> None:
+    decorator = start(tmp_path / "gates.state")
+    decorator.run(
+        choose, label="test", rounds=3, pace=lambda left: replace(left, rounds=left.rounds if left.rounds == 3 else 0)
+    )
+    assert (decorator.rounds.done, decorator.rounds.ended) == (1, True)
+    assert start(tmp_path / "gates.state").rounds.are_over
 
 
 def test_distillation_takes_the_teacher(tmp_path: Path) -> None:

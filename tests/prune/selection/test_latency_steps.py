@@ -24,6 +24,8 @@ from sr.errors import InputError
 from sr.measure.engines.registry import engine_of
 from sr.measure.target import Target
 from sr.measure.timing_cache import Timings
+from sr.progress import Event
+from sr.progress import Step as Progressed
 from tests.prune.by_multi_adds import by_multi_adds
 
 CPU = torch.device("cpu")
@@ -46,6 +48,17 @@ calls = st.builds(
 
 def table(path: Path | None = None, *, memory_format: str = "channels_last", engine: str = "torch") -> CostTable:
     return CostTable(Target(CPU, engine=engine), memory_format, path, time_works=by_multi_adds)
+
+
+def test_a_long_measuring_is_told_of_burst_by_burst() -> None:
+    told: list[Event] = []
+    found = CostTable(Target(CPU), "channels_last", None, told.append, by_multi_adds)
+    found.measure([replace(SMALL, inputs=count) for count in range(1, 10)])
+    steps = [event for event in told if isinstance(event, Progressed)]
+    # Nine convolutions, and a frame for each count of channels.
+    assert [(step.done, step.total) for step in steps] == [(0, 18), (8, 18), (16, 18), (18, 18), (18, 18)]
+    found.measure([replace(SMALL, inputs=10)])
+    assert len(told) == 5
 
 
 @given(costs)

@@ -94,7 +94,7 @@ def test_what_is_lost_with_a_branch_is_what_the_move_drops() -> None:
     liveness = problem().liveness(alive)
     assert liveness is not None
     # With what in1 writes go what it reads and what out1 writes, which tell of the same loss.
-    loss = lost(problem(), state, Move("end", number), liveness)
+    loss = lost(problem(), state, Move("end", number), liveness.kept)
     assert loss == pytest.approx(sum(problem().scores[number]))
     spent = problem().spent(liveness)
     found = saving_of(problem(), state, Move("end", number))

@@ -1,6 +1,7 @@
 """Sites that are tied keep what torch-pruning's groups keep."""
 
 import functools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from prune.methods import over_groups
 from prune.scoring.sites import gate_sites
 from prune.selection.costs import Costs
 from prune.selection.problem import Problem
-from prune.selection.search import drop, fill, plan_of, selected
+from prune.selection.search import drop, fill, plan_of, selected, selected_by
 from prune.selection.ties import grouping_of, groupings
 
 NETWORKS = {
@@ -66,6 +67,22 @@ def test_what_loses_least_is_selected_and_tied_where_it_is_the_same(share: float
         assert [units.tolist() for units in grouping.alive_sites(grouping.alive(alone))] == [
             units.tolist() for units in alone
         ]
+
+
+def test_what_was_found_by_another_limit_leads_to_the_same_selection() -> None:
+    sites, costs = gate_sites(graph("hcsrn")), Costs(graph("hcsrn"), (16, 16))
+    scores = [np.random.default_rng(number).random(site.units) for number, site in enumerate(sites)]
+    everything = [np.ones(site.units, dtype=bool) for site in sites]
+    problems = [
+        Problem(costs, sites, scores, "shared", {"params": share * costs.dense["params"]}) for share in (0.6, 0.5)
+    ]
+    selected(problems[0], everything, groupings(sites))
+    knowing = replace(problems[1], known=problems[0].known)
+    chosen, (grouping,) = selected_by(knowing, everything, groupings(sites))
+    alone = selected(problems[1], everything, groupings(sites))
+    assert [units.tolist() for units in chosen] == [units.tolist() for units in alone]
+    by_one = selected(problems[1], everything, [grouping])
+    assert [units.tolist() for units in by_one] == [units.tolist() for units in alone]
 
 
 def test_ties_leave_other_sites_as_they_are() -> None:
