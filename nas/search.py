@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from nas.config.search_arguments import parse
 from sr.command import DONE, INTERRUPTED, NOTHING_MEETS_BUDGET, command_line, run
+from sr.heartbeat import Heartbeat
 from sr.terminal import Terminal, say
 
 if TYPE_CHECKING:
@@ -20,15 +21,16 @@ def main(argv: list[str] | None = None, *, plan: "MeasurementPlan | None" = None
     from nas.pipeline import search
     from sr.files import write_json
 
-    plan, report = plan or DEFAULT_PLAN, Terminal()
-    if dry_run:
-        for line in estimate_cost(config, report=report, plan=plan).describe():
-            say(line)
-        return DONE
-    try:
-        result = search(config, report=report, plan=plan, command=command_line("nas.search", argv))
-    except KeyboardInterrupt:
-        return INTERRUPTED
+    plan = plan or DEFAULT_PLAN
+    with Heartbeat(Terminal(), bar=sys.stderr.isatty()) as report:
+        if dry_run:
+            for line in estimate_cost(config, report=report, plan=plan).describe():
+                say(line)
+            return DONE
+        try:
+            result = search(config, report=report, plan=plan, command=command_line("nas.search", argv))
+        except KeyboardInterrupt:
+            return INTERRUPTED
     for line in result.lines:
         say(line, to_stderr=result.chosen is None)
     if result.chosen is None:

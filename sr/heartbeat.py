@@ -6,18 +6,18 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from sr.progress import Event, Message, Report, Step, duration
+from sr.progress import Event, Message, Phase, Report, Step, duration
 
 
 class Heartbeat:
     """Passes events on to what shows them, and in between says what is being done; a context while there is work.
 
-    Messages are passed on as they come. Steps become lines now and then; where neither came for a while, a thread says
-    what goes on, so that no silence is longer than ten seconds.
+    Messages are passed on as they come. Where no bar moves, steps become lines now and then; where nothing came for a
+    while, a thread says what goes on, so that no silence is longer than ten seconds.
 
     Args:
         report: What shows events.
-        bar: Whether it shows steps as a bar that moves: then all is passed on and nothing is added.
+        bar: Whether it shows steps as a bar that moves: then each is passed on.
         seconds: How long a silence may be; it is looked at every quarter of that.
         clock: The time in seconds.
     """
@@ -30,11 +30,11 @@ class Heartbeat:
         self._thread = threading.Thread(target=self._beat_on, daemon=True)
         self._line_at = self._event_at = clock()
         self._step: Step | None = None
+        self._phase: Phase | None = None
         self._said = ""
 
     def __enter__(self) -> Self:
-        if not self._bar:
-            self._thread.start()
+        self._thread.start()
         return self
 
     def __exit__(
@@ -46,20 +46,25 @@ class Heartbeat:
 
     def __call__(self, event: Event) -> None:
         """Take an event."""
-        if self._bar:
-            self._report(event)
-            return
         with self._lock:
             self._event_at = self._clock()
-            if isinstance(event, Message):
+            if isinstance(event, Phase):
+                self._phase, self._step = event, None
+            elif isinstance(event, Message):
                 self._said = event.text
                 self._show(event)
-            elif event.ended:
-                self._step, self._said = None, event.label
             else:
-                self._step = event
-                if self._is_due():
-                    self._show(Message(str(event), aside=True))
+                self._take(event)
+
+    def _take(self, step: Step) -> None:
+        """Take a step: passed on to a bar, else a line where it is time for one."""
+        self._step, self._phase = None if step.ended else step, None
+        if step.ended:
+            self._said = step.label
+        if self._bar:
+            self._show(step)
+        elif not step.ended and self._is_due():
+            self._show(Message(str(step), aside=True))
 
     def beat(self) -> None:
         """Say what goes on, where nothing was said for a while."""
@@ -69,18 +74,22 @@ class Heartbeat:
 
     def _going_on(self) -> str:
         """Return what is being done, and for how long without a word of it."""
-        since = duration(self._clock() - self._event_at)
+        since = self._clock() - self._event_at
+        if self._phase is not None:
+            return self._phase.after(since)
         if self._step is None:
-            return f"still working, {since} after: {self._said}" if self._said else f"still working, for {since}"
+            after = f"{duration(since)} after: {self._said}" if self._said else f"for {duration(since)}"
+            return f"still working, {after}"
         step = self._step
-        return f"{step.label}: {step.done}/{step.total} {step.unit}{step.note and ', ' + step.note}, at it for {since}"
+        done = f"{step.label}: {step.done}/{step.total} {step.unit}{step.note and ', ' + step.note}"
+        return f"{done}, at it for {duration(since)}"
 
     def _is_due(self) -> bool:
         return self._clock() - self._line_at >= self._seconds
 
-    def _show(self, message: Message) -> None:
+    def _show(self, event: Event) -> None:
         self._line_at = self._clock()
-        self._report(message)
+        self._report(event)
 
     def _beat_on(self) -> None:
         """Beat until the work is over."""

@@ -1,13 +1,11 @@
 """The flags of python -m nas.search, and the config that they make."""
 
-import re
 from pathlib import Path
 
 from nas.config.fidelity import TRAINED_RUNGS
 from nas.config.search import DEFAULT_PATIENCE, NNI_TUNER_NAMES, SAMPLER_NAMES, SearchConfig
 from nas.config.shared_arguments import add_shared_arguments, shared_values
-from sr.command import Parser
-from sr.errors import InputError
+from sr.command import Parser, parse_duration
 
 _AS_THEY_ARE = (
     "out", "trials", "trial_steps", "train_steps", "fidelity", "init", "sampler", "nni_tuner", "teacher",
@@ -83,12 +81,3 @@ def _add_search_arguments(parser: Parser) -> None:
     parser.add_argument("--no-predictions", dest="use_predictions", action="store_false",
                         help="measure every proposal, whatever is known of the device")  # fmt: skip
     parser.add_argument("--resume", action="store_true", help="go on with a study that is there")
-
-
-def parse_duration(text: str) -> float:
-    """Return the seconds of 90, 90s, 10m or 1.5h; raises InputError for anything else."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text.strip())
-    seconds = float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]] if match else 0.0
-    if seconds <= 0:
-        raise InputError(f"--time-limit is a duration over zero such as 90s, 10m or 1.5h, got {text!r}")
-    return seconds
