@@ -114,14 +114,11 @@ class LatencyModel:
     def _fit(self, features: NDArray[np.float64], times: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return non-negative costs for features (n, 9) and times (n,)."""
         known = np.maximum(np.array(self.costs_ms), _LEAST_SHARE * max(self.costs_ms))
-        speed = float(np.median(times / (features @ known)))
-        # In units of what is known: each factor is drawn towards how much faster or slower this device is over all.
+        # In units of what is known, at how fast this device is over all: each factor is drawn towards 1.
+        known = known * float(np.median(times / (features @ known)))
         rows = features * known / times[:, None]
         pull = np.sqrt(_PENALTY) * np.eye(_FEATURES)
-        factors, _ = nnls(
-            np.vstack([rows, pull]),
-            np.concatenate([np.ones(len(times)), np.sqrt(_PENALTY) * np.full(_FEATURES, speed)]),
-        )
+        factors, _ = nnls(np.vstack([rows, pull]), np.concatenate([np.ones(len(times)), np.diag(pull)]))
         costs: NDArray[np.float64] = factors * known
         return costs
 
