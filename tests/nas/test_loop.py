@@ -203,9 +203,7 @@ def slowed(trial: Trial, factor: float, load: float) -> Trial:
     slower = replace(
         runtime, median_ms=scale * runtime.median_ms, p10_ms=scale * runtime.p10_ms, p90_ms=scale * runtime.p90_ms
     )
-    return replace(
-        trial, measurement=replace(measured, runtime=slower, reference_ms=load * measured.reference_ms)
-    )
+    return replace(trial, measurement=replace(measured, runtime=slower, reference_ms=load * measured.reference_ms))
 
 
 def story(trials: list[Trial]) -> list[tuple[object, ...]]:
@@ -479,9 +477,7 @@ def test_rough_verdict_over_the_budget_says_that_the_device_was_never_calm(
     assert device.measured == [0, 1, 1, 1, 1]
 
 
-def test_far_over_the_budget_is_infeasible_at_once_under_any_load(
-    make: Make, tmp_path: Path, outcome: Outcome
-) -> None:
+def test_far_over_the_budget_is_infeasible_at_once_under_any_load(make: Make, tmp_path: Path, outcome: Outcome) -> None:
     def judge(number: int, architecture: Architecture) -> Trial:
         return slowed(outcome(number, architecture), 100.0 if number else 1.0, 4.0 if number else 1.0)
 
