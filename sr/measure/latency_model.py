@@ -119,7 +119,7 @@ class LatencyModel:
         rows = features * known / times[:, None]
         pull = np.sqrt(_PENALTY) * np.eye(_FEATURES)
         factors, _ = nnls(np.vstack([rows, pull]), np.concatenate([np.ones(len(times)), np.diag(pull)]))
-        costs: NDArray[np.float64] = factors * known
+        costs: NDArray[np.float64] = np.maximum(factors, _LEAST_SHARE) * known
         return costs
 
     def _error_left_out(self, features: NDArray[np.float64], times: NDArray[np.float64]) -> float:
@@ -142,7 +142,7 @@ class LatencyModel:
         return cls(values["channel_step"], tuple(values["costs_ms"]), values["networks"])
 
 
-# A cost that came out as nothing may still come back.
+# What a cost is at least, as a share of what was known: no network takes no time, whatever a few runtimes say.
 _LEAST_SHARE = 1e-3
 # Before anything was measured: only the ratios say something, as they were on CPUs with vectors of 8 to 16 floats.
 USUAL = LatencyModel(8, (9.0, 14.0, 30.0, 1.0, 2.0, 1.0, 4.0, 6.0, 2.0))
