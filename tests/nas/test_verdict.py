@@ -129,7 +129,7 @@ def test_spread_of_a_calm_device_is_that_of_reliable_runtimes(outcome: Outcome) 
     assert calm_speed([busy]).p90_factor == 1.0
 
 
-def test_speed_that_nothing_tells_is_an_error(outcome: Outcome) -> None:
+def test_speed_that_nothing_tells_is_an_error() -> None:
     failed = Trial(0, repeated(8, "branched_conv", 1), "failed", None, "no memory")
     with pytest.raises(ValueError, match="takes a measured reference network"):
         calm_speed([failed])

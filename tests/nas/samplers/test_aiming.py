@@ -1,4 +1,4 @@
-"""Architectures that are brought to the budget: never over it, near it where they can be, and never out of the space."""
+"""Architectures that are brought to the budget: never over it, near it where they can be, and of the same space."""
 
 import random
 

@@ -190,5 +190,5 @@ def test_model_comes_back_from_json_as_it_was(seed: int, channel_step: int) -> N
     ],
 )
 def test_model_that_breaks_a_constraint_is_refused(channel_step: int, costs_ms: tuple[float, ...]) -> None:
-    with pytest.raises(InputError, match="a latency model has a channel step of .* and 9 costs from 0 on, got "):
+    with pytest.raises(InputError, match=r"a latency model has a channel step of .* and 9 costs from 0 on, got "):
         LatencyModel(channel_step, costs_ms)
