@@ -125,9 +125,9 @@ class Search:
             self._promote(next(trial for trial in trials if trial.architecture.key == promoted))
             return True
         goes_on = self._goes_on(trials)
-        put_off = [
-            each for each in trials if each.state == "put off" and each.architecture.key not in self._running_keys
-        ]
+        running = self._running_keys
+        put_off = [each for each in _by_key(trials).values() if each.state == "put off"]
+        put_off = [each for each in put_off if each.architecture.key not in running]
         # In turn with proposals: by the next one the device may be calm.
         if put_off and not (goes_on and self._just_measured_again):
             self._just_measured_again = True

@@ -17,6 +17,7 @@ from nas.trial import Trial, trained_once
 from search_spaces.architecture import Architecture
 from search_spaces.fast_counts import counts
 from sr.lr_size import LrSize
+from sr.measure.measurement import Measurement
 from sr.rank_correlation import kendall_tau
 
 _FIRST = "first"
@@ -77,7 +78,8 @@ class Surrogate:
     ) -> None:
         self._first, self._budget_ms, self._lr_size, self._ladder = latency, budget_ms, lr_size, ladder
         self._is_trainable, self._widths = is_trainable, widths
-        self._known, self._observed = 0, self._learned([])
+        self._known: list[tuple[Measurement | None, int]] = []
+        self._observed = self._learned([])
 
     @property
     def latency(self) -> LatencyPredictor | None:
@@ -85,8 +87,8 @@ class Surrogate:
         return self._observed.latency
 
     def observe(self, trials: Sequence[Trial]) -> None:
-        """Learn from all trials so far; nothing is to do where none was added and none advanced."""
-        known = sum(1 + len(trial.rungs) for trial in trials)
+        """Learn from all trials so far; nothing is to do where none was added, advanced or measured again."""
+        known = [(trial.measurement, len(trial.rungs)) for trial in trials]
         if known != self._known:
             self._known, self._observed = known, self._learned(trials)
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from nas.samplers.protocol import SearchProblem
 from search_spaces.architecture import Architecture, Block
+from search_spaces.space import SearchSpace
 
 # The best network lies just within the budget: what is predicted to leave more than this share of it unused seldom is.
 LEAST_SHARE = 0.8
@@ -28,7 +29,7 @@ def aimed(problem: SearchProblem, architecture: Architecture, least: float = LEA
         return built
     for _ in range(_MOST_STEPS):
         if share > 1:
-            smaller = _shallower(built) or _narrower(built, problem.space.num_feat)
+            smaller = _shallower(built, problem.space) or _narrower(built, problem.space.num_feat)
             if smaller is None:
                 return None
             built = smaller
@@ -54,9 +55,9 @@ def _deeper(built: Architecture, positions: int) -> Architecture | None:
     return replace(built, blocks=(*built.blocks[: last + 1], Block(kind), *built.blocks[last + 1 :]))
 
 
-def _shallower(built: Architecture) -> Architecture | None:
-    """Return it without the last block of its most frequent kind; None where no other is left."""
-    if len(built.blocks) < 2:
+def _shallower(built: Architecture, space: SearchSpace) -> Architecture | None:
+    """Return it without the last block of its most frequent kind; None where no other is left, or none may be."""
+    if len(built.blocks) < 2 or "identity" not in space.kinds:
         return None
     kind = _most_frequent(built)
     last = max(index for index, block in enumerate(built.blocks) if block.kind == kind)

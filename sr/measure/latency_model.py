@@ -117,15 +117,12 @@ class LatencyModel:
     def _fit(self, features: NDArray[np.float64], times: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return non-negative costs for features (n, 9) and times (n,)."""
         known = np.maximum(np.array(self.costs_ms), _LEAST_SHARE * max(self.costs_ms))
-        speed = float(np.median(times / (features @ known)))
-        # In units of what is known: each factor is drawn towards how much faster or slower this device is over all.
+        # In units of what is known, at how fast this device is over all: each factor is drawn towards 1.
+        known = known * float(np.median(times / (features @ known)))
         rows = features * known / times[:, None]
         pull = np.sqrt(_PENALTY) * np.eye(_FEATURES)
-        factors, _ = nnls(
-            np.vstack([rows, pull]),
-            np.concatenate([np.ones(len(times)), np.sqrt(_PENALTY) * np.full(_FEATURES, speed)]),
-        )
-        costs: NDArray[np.float64] = factors * known
+        factors, _ = nnls(np.vstack([rows, pull]), np.concatenate([np.ones(len(times)), np.diag(pull)]))
+        costs: NDArray[np.float64] = np.maximum(factors, _LEAST_SHARE) * known
         return costs
 
     def _error_left_out(self, features: NDArray[np.float64], times: NDArray[np.float64]) -> float:
@@ -148,7 +145,7 @@ class LatencyModel:
         return cls(values["channel_step"], tuple(values["costs_ms"]), values["networks"])
 
 
-# A cost that came out as nothing may still come back.
+# What a cost is at least, as a share of what was known: no network takes no time, whatever a few runtimes say.
 _LEAST_SHARE = 1e-3
 # Before anything was measured: only the ratios say something, as they were on CPUs with vectors of 8 to 16 floats.
 USUAL = LatencyModel(8, (9.0, 14.0, 30.0, 1.0, 2.0, 1.0, 4.0, 6.0, 2.0))

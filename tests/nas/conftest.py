@@ -39,11 +39,8 @@ def few() -> Protocol:
 
 @pytest.fixture(scope="session")
 def plan(few: Protocol) -> MeasurementPlan:
-    """Return the plan that measures little, and no entries of a latency table."""
-    return MeasurementPlan(
-        candidate=few, beside=few, trained=few, planning_steps=4, entries_seconds=0.0, entries_share=0.0,
-        fewest_first_steps=1,
-    )  # fmt: skip
+    """Return the plan that measures little."""
+    return MeasurementPlan(candidate=few, beside=few, trained=few, planning_steps=4, fewest_first_steps=1)
 
 
 @pytest.fixture(scope="session")

@@ -19,12 +19,11 @@ def test_candidate_within_the_budget_is_measured_and_not_yet_judged(setup: Setup
     assert trial.seconds > 0
 
 
-def test_candidate_over_the_budget_is_infeasible_and_says_by_how_much(setup: Setup, few: Protocol) -> None:
+def test_candidate_over_the_budget_is_measured_too_since_the_verdict_is_the_loop_s(setup: Setup, few: Protocol) -> None:
     trial = cost_candidate(0, MSRRESNET, replace(setup, budget_ms=1e-3), few)
-    assert trial.state == "infeasible"
+    assert (trial.state, trial.reason) == ("measured", "")
     assert trial.measurement is not None
     assert trial.measurement.quality is None
-    assert "is over the budget of 0.001 ms" in trial.reason
     assert trial.measurement.complexity.params == 1_517_571
 
 

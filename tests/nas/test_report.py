@@ -10,6 +10,7 @@ import pytest
 
 from nas.evaluate import Setup
 from nas.finalize import Chosen, Finalist
+from nas.playoff import Playoff
 from nas.report import closing_lines, nothing_within, table, write_page, write_tables
 from nas.successive_halving import Rung
 from nas.training.fidelity_schedule import fidelity_schedule
@@ -55,14 +56,15 @@ def test_value_that_was_not_measured_is_empty(tmp_path: Path, outcome: Outcome) 
 def test_columns_of_the_tables_are_those_that_were_promised() -> None:
     assert table([]).columns.tolist() == [
         "number", "state", "psnr", "psnr_y", "last_psnr", "last_steps",
-        "runtime_ms", "runtime_p10", "runtime_p90", "runs", "reliable", "reference_ms",
+        "runtime_ms", "runtime_p10", "runtime_p90", "runs", "reliable", "reference_ms", "calm_ms",
         "activations", "multi_adds", "challenge_flops", "params", "convs", "memory", "memory_format", "seconds",
         "duplicate_of", "reason", "key", "summary", "architecture",
     ]  # fmt: skip
 
 
 def test_row_of_a_trained_candidate_has_a_value_in_every_column(outcome: Outcome) -> None:
-    trial = replace(promoted(outcome(5, repeated(8, "idle", 1)), 25.0, 26.0), duplicate_of=3, reason="the loss is nan")
+    known = replace(outcome(5, repeated(8, "idle", 1)), duplicate_of=3, reason="the loss is nan", calm_ms=2.5)
+    trial = promoted(known, 25.0, 26.0)
     (row,) = table([trial]).to_dict("records")
     assert not pd.Series(row).isna().any()
     assert (row["last_psnr"], row["last_steps"], row["duplicate_of"]) == (26.0, 4, 3)
@@ -100,14 +102,49 @@ def test_closing_lines_name_choice_runtime_quality_rivals_and_predictions(
     assert "within the budget of 60000 ms" in lines[1]
     assert f"{gain:+.2f} against bicubic's 24.00" in lines[2]
     assert lines[3].startswith("The same network in every engine here: torch ")
-    assert lines[4].startswith("In the same rounds: chosen ")
+    assert lines[4].startswith("Hand-designed networks of this budget, in the same rounds: chosen ")
     assert "msrresnet " in lines[4]
     assert "The runtime was predicted." in lines
     slow = replace(setup, budget_ms=1e-6)
     over = closing_lines([chosen.trial], chosen, fidelity_schedule("train", slow, tmp_path), [])
     assert "OVER the budget of 1e-06 ms" in over[1]
     alone = replace(chosen, finalist=replace(chosen.finalist, rivals={}))
-    assert not any(line.startswith("In the same rounds") for line in closing_lines([], alone, plain, []))
+    assert "No hand-designed family has a network within the budget." in closing_lines([], alone, plain, [])
+
+
+def test_rivals_that_were_trained_alike_have_their_psnr_on_rgb_and_y(
+    setup: Setup, tmp_path: Path, chosen: Chosen
+) -> None:
+    trained = replace(chosen, rival_quality={"msrresnet": Quality(23.5, 24.75, None, 3)})
+    lines = closing_lines([chosen.trial], trained, fidelity_schedule("train", setup, tmp_path), [])
+    (said,) = (line for line in lines if line.startswith("Hand-designed networks of this budget"))
+    assert "trained alike where a PSNR stands" in said
+    assert "ms, 23.50 dB (Y 24.75)" in said
+
+
+def test_gain_over_the_best_seed_is_said_also_when_it_is_nothing(
+    setup: Setup, tmp_path: Path, outcome: Outcome, chosen: Chosen
+) -> None:
+    trials = [chosen.trial, outcome(1, repeated(8, "idle", 2))]
+    plain = fidelity_schedule("train", setup, tmp_path)
+
+    def gain(control: int | None) -> list[str]:
+        playoff = Playoff(1200, {0: 26.0, 1: 25.75}, {0: 27.5, 1: 27.0}, control)
+        lines = closing_lines(trials, replace(chosen, playoff=playoff), plain, [])
+        return [line for line in lines if line.startswith("Searching gained")]
+
+    (found,) = gain(control=1)
+    assert found.startswith("Searching gained +0.25 dB (Y +0.50) over the best architecture")
+    assert "trial 1 (8ch 2x idle, one_step, nearest skip), after the same 1,200 steps" in found
+    (nothing,) = gain(control=0)
+    assert nothing.startswith("Searching gained nothing: after the same 1,200 steps the best is trial 0")
+    assert gain(control=None) == []
+
+
+def test_runtime_that_was_never_taken_when_calm_says_so(setup: Setup, tmp_path: Path, chosen: Chosen) -> None:
+    plain = fidelity_schedule("train", setup, tmp_path)
+    assert "never calm" not in closing_lines([chosen.trial], chosen, plain, [])[1]
+    assert "never calm" in closing_lines([chosen.trial], replace(chosen, was_calm=False), plain, [])[1]
 
 
 def test_page_shows_every_measured_network_once(

@@ -26,6 +26,7 @@ from search_spaces import SPACES
 from search_spaces.architecture import Architecture
 from sr.checkpoint import load_network
 from sr.command import BAD_INPUT, DONE, INTERRUPTED, NOTHING_MEETS_BUDGET, run
+from sr.measure.latency import Protocol
 
 ROOT = Path(__file__).resolve().parents[2]
 SHORT = ["--lr-size", "32x24", "--trial-steps", "16", "--train-steps", "6", "--batch", "2", "--patch", "8",
@@ -49,7 +50,7 @@ def _no_kaleido() -> Iterator[None]:
 def command(plan: MeasurementPlan) -> Command:
     """Return what runs the command with flags, and returns its exit code."""
 
-    def typed(flags: list[str], **fields: float) -> int:
+    def typed(flags: list[str], **fields: Protocol) -> int:
         return run(lambda argv: main(argv, plan=replace(plan, **fields)), flags)  # type: ignore[arg-type]
 
     return typed
@@ -142,7 +143,7 @@ def test_interrupted_search_goes_on_where_it_was(command: Command, tmp_path: Pat
         "from nas.config.measurement_plan import MeasurementPlan; from nas.search import main; "
         "from sr.command import run; from sr.measure.latency import Protocol; "
         "few = Protocol(seconds=0.0, minimum_runs=3, idle_seconds=0.0); "
-        "plan = MeasurementPlan(candidate=few, entries_seconds=0.0); "
+        "plan = MeasurementPlan(candidate=few, beside=few, trained=few); "
         "sys.exit(run(lambda argv: main(argv, plan=plan)))"
     )
     process = subprocess.Popen(
@@ -168,8 +169,11 @@ def test_interrupted_search_goes_on_where_it_was(command: Command, tmp_path: Pat
 def test_wrong_flag_is_named_before_the_device_is_measured(
     command: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    # Measuring would never end.
+    forever = Protocol(seconds=math.inf, maximum_runs=10**9)
+
     def endless(*more: str, out: str = "out") -> int:
-        return command(arguments(tmp_path / out, *more, "--trials", "1"), entries_seconds=math.inf)
+        return command(arguments(tmp_path / out, *more, "--trials", "1"), candidate=forever)
 
     assert endless("--trial-steps", "4") == BAD_INPUT
     assert "each rung must take more steps than the one before, got [0, 1, 4]" in capsys.readouterr().err

@@ -4,6 +4,8 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 
+import pytest
+
 from nas.successive_halving import Rung
 from nas.trial import Trial, front_of, trained_once
 from search_spaces.msrresnet import MSRRESNET, repeated
@@ -15,6 +17,7 @@ def test_trial_comes_back_from_json_as_it_was(outcome: Callable[..., Trial]) -> 
         replace(outcome(4, MSRRESNET), reason="over the budget"),
         Trial(5, MSRRESNET, "failed", None, "the loss is nan before step 20", 1.5),
         replace(outcome(6, repeated(16, "idle", 2)), duplicate_of=3),
+        replace(outcome(7, repeated(16, "idle", 2)), state="put off", calm_ms=3.5),
     ):
         assert Trial.from_json(json.loads(json.dumps(trial.to_json()))) == trial
 
@@ -38,6 +41,18 @@ def test_promoted_candidate_sorts_higher_whatever_its_psnr(outcome: Callable[...
     assert Trial.from_json(json.loads(json.dumps(high.to_json()))) == high
     # What is compared among all is the first rung, whoever was promoted.
     assert high.objectives == once.objectives
+
+
+def test_runtime_is_that_at_calm_speed_where_it_was_judged(outcome: Callable[..., Trial]) -> None:
+    raw = outcome(0, repeated(8, "branched_conv", 1))
+    assert raw.measurement is not None
+    measured = raw.measurement.runtime
+    assert (raw.runtime_ms, raw.p90_ms) == (measured.median_ms, measured.p90_ms)
+    calm = replace(raw, calm_ms=measured.median_ms / 2)
+    assert (calm.runtime_ms, calm.p90_ms) == pytest.approx((measured.median_ms / 2, measured.p90_ms / 2))
+    assert calm.objectives[1] == calm.runtime_ms
+    # The spread lies around the median of the same speed.
+    assert calm.p90_ms / calm.runtime_ms == pytest.approx(raw.p90_ms / raw.runtime_ms)
 
 
 def test_record_without_rungs_has_none(outcome: Callable[..., Trial]) -> None:

@@ -18,7 +18,7 @@ from sr.measure.latency import Protocol
 ROOT = Path(__file__).resolve().parents[2]
 FEW = Protocol(seconds=0.0, minimum_runs=3, early_stop_runs=3, idle_seconds=0.0)
 # An example is run as it stands, but for what makes it tiny.
-PLAN = MeasurementPlan(FEW, FEW, FEW, planning_steps=2, entries_share=0.0, entries_seconds=0.0, fewest_first_steps=1)
+PLAN = MeasurementPlan(FEW, FEW, FEW, planning_steps=2, fewest_first_steps=1)
 TINY = (
     "budget_ms=60_000, trials=2, trial_steps=4, train_steps=4, batch=2, patch=8, lr_size=(16, 24), "
     'fidelity="train", engine="torch"'

@@ -1,7 +1,6 @@
 """A calibration, whole: a few networks in full, every score ranked, and the same figures when it goes on."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from nas.calibration.run import CalibrationResult, calibrate
 from nas.config.calibration import CalibrateConfig
 from search_spaces.msrresnet import MSRRESNET_SPACE, repeated
 from sr.errors import InputError
+from sr.measure.latency import Protocol
 from sr.progress import Event, Message, Report, no_report
 
 # Wider networks than these take long to train and show nothing else.
@@ -21,24 +21,20 @@ SPACE = replace(
 )  # fmt: skip
 
 
+FEW = Protocol(seconds=0.0, minimum_runs=3, early_stop_runs=3, idle_seconds=0.0)
+
+
 def config(out: Path, **fields: Any) -> CalibrateConfig:
     tiny = {"budget_ms": 1000.0, "networks": 8, "steps": 16, "lr_size": (16, 16), "batch": 2, "patch": 6}
     return CalibrateConfig(**{**tiny, "device": "cpu", "engine": "torch", "out": out, **fields})
 
 
 def calibrated_in(out: Path, report: Report = no_report, **fields: Any) -> CalibrationResult:
-    return calibrate(config(out, **fields), report, command="as typed", space=SPACE, draws=4)
+    return calibrate(config(out, **fields), report, command="as typed", space=SPACE, protocol=FEW)
 
 
 def taus(result: CalibrationResult) -> dict[str, float | None]:
     return {each.name: each.tau for each in result.rankings}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _little_work() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sr.measure.timing.LONGEST_MS", 0.0)
-        yield
 
 
 def interrupt_after_the_third(event: Event) -> None:
@@ -119,4 +115,4 @@ def test_too_few_steps_for_the_rungs_are_refused_before_anything_is_written(tmp_
 def test_budget_that_too_few_networks_meet_is_named(tmp_path: Path) -> None:
     single = replace(SPACE, num_feat=(8,), positions=1, kinds=("branched_conv",), image_skip=("nearest",))
     with pytest.raises(InputError, match="only 1 networks are within reach of the budget, asked for 8; raise --budget"):
-        calibrate(config(tmp_path), space=single, draws=4)
+        calibrate(config(tmp_path), space=single, protocol=FEW)

@@ -32,9 +32,10 @@ def test_tpe_of_the_default_is_optuna_s_own(tmp_path: Path, outcome: Outcome) ->
         number, architecture = study.ask(sampler.propose)
         study.tell(outcome(number, architecture))
     number = len(SPACE.seeds)
-    assert number % 4 == 0
-    proposed = sampler.propose(number, study.trials)
-    assert TpeSampler(problem).propose(number, study.trials) == proposed
+    proposed = TpeSampler(problem).propose(number, study.trials)
+    # The default asks it every sixth time, and where no runtime is known leaves its network as it is.
+    assert number % 6 == 0
+    assert SPACE.decode(sampler.propose(number, study.trials)).key == SPACE.decode(proposed).key
     own = TPESampler(multivariate=True, n_startup_trials=number, seed=proposal_seed(problem, number) % 2**32)
     record = optuna.load_study(study_name="s", storage=open_storage(where), sampler=own)
     assert record.ask(distributions(SPACE)).params == proposed

@@ -118,7 +118,18 @@ def test_any_outcome_can_be_observed(make: Make, problem: SearchProblem, judge: 
     assert infeasible.state == "infeasible"
     diverged = Trial(2, repeated(8, "branched_conv", 2), "failed", judge(2, big).measurement, "the loss is nan")
     repeat = Trial(3, infeasible.architecture, "infeasible", infeasible.measurement, duplicate_of=1)
-    trials = [failed, infeasible, diverged, repeat, *(judge(4 + n, seed) for n, seed in enumerate(space.seeds[:2]))]
+    put_off = replace(judge(4, repeated(8, "branched_conv", 3)), state="put off", calm_ms=2.0)
+    unseen = put_off.measurement
+    assert unseen is not None
+    put_off = replace(put_off, measurement=replace(unseen, quality=None))
+    trials = [
+        failed,
+        infeasible,
+        diverged,
+        repeat,
+        put_off,
+        *(judge(5 + n, seed) for n, seed in enumerate(space.seeds[:2])),
+    ]
     for count in range(1, len(trials) + 1):
         assert set(sampler.propose(count, trials[:count])) == set(space.choices)
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from nas.samplers.evolution import Evolution, NeighboursOrModel, _fitnesses
+from nas.samplers.evolution import Evolution, _fitnesses
 from nas.samplers.protocol import Picks, SearchProblem
 from nas.samplers.random_search import RandomSearch
 from nas.trial import Trial, front_of, trained_once
@@ -18,37 +18,6 @@ def changed(picks: Picks, parents: Sequence[Trial], problem: SearchProblem) -> i
     """Return how many choices have the value of no parent: a child has what its parents have but for mutations."""
     known = [problem.space.encode(trial.architecture.canonical) for trial in parents]
     return sum(all(value != parent[name] for parent in known) for name, value in picks.items())
-
-
-def test_neighbours_of_the_front_are_new_and_near(problem: SearchProblem, observed: tuple[Trial, ...]) -> None:
-    sampler = NeighboursOrModel(problem, RandomSearch(problem))
-    front = front_of(observed)
-    seen = {trial.architecture.key for trial in observed}
-    for number in (number for number in range(40, 80) if number % 4):
-        picks = sampler.propose(number, observed)
-        assert problem.space.decode(picks).key not in seen
-        assert min(changed(picks, [parent], problem) for parent in front) <= 3
-
-
-def test_neighbour_is_that_of_the_highest_acquisition(problem: SearchProblem, observed: tuple[Trial, ...]) -> None:
-    def depth_of(architecture: Architecture) -> float:
-        return float(len(architecture.canonical.blocks))
-
-    def total(problem: SearchProblem) -> float:
-        sampler = NeighboursOrModel(problem, RandomSearch(problem))
-        proposed = [sampler.propose(number, observed) for number in range(41, 60) if number % 4]
-        return sum(depth_of(problem.space.decode(picks)) for picks in proposed)
-
-    shallow = replace(problem, acquisition=lambda each: -depth_of(each))
-    assert total(shallow) < total(problem) < total(replace(problem, acquisition=depth_of))
-
-
-def test_every_fourth_proposal_is_the_global_sampler_s(problem: SearchProblem, observed: tuple[Trial, ...]) -> None:
-    chance = RandomSearch(problem)
-    mixed = NeighboursOrModel(problem, chance)
-    same = [number for number in range(40, 52) if mixed.propose(number, observed) == chance.propose(number, observed)]
-    assert same == [40, 44, 48]
-    assert mixed.propose(5, []) == chance.propose(5, [])
 
 
 def test_fitness_is_budget_then_rank_then_crowding(problem: SearchProblem, observed: tuple[Trial, ...]) -> None:

@@ -70,9 +70,17 @@ def test_seeds_of_neighbouring_trials_and_draws_differ(problem: SearchProblem) -
 
 def test_seeds_predicted_infeasible_are_left_out_but_for_the_smallest() -> None:
     space = SPACES["msrresnet"]
-    assert SearchProblem(space, 0, 100.0).worthwhile_seeds() == list(space.seeds)
-    narrow = SearchProblem(space, 0, 100.0, lambda one: one.num_feat < 32)
-    assert narrow.worthwhile_seeds() == [seed for seed in space.seeds if seed.num_feat < 32]
-    (smallest,) = SearchProblem(space, 0, 100.0, lambda _: False).worthwhile_seeds()
+    problem = SearchProblem(space, 0, 100.0)
+    assert problem.worthwhile_seeds() == list(space.seeds)
+    # Early predictions are rough: a little over the budget is worth a measurement.
+    by_width = replace(problem, budget_share=lambda one: one.num_feat / 16)
+    assert by_width.worthwhile_seeds() == [seed for seed in space.seeds if seed.num_feat <= 20]
+    (smallest,) = replace(problem, budget_share=lambda _: 9.0).worthwhile_seeds()
     assert smallest.num_feat == 8
-    assert SearchProblem(replace(space, seeds=()), 0, 100.0).worthwhile_seeds() == []
+    assert replace(problem, space=replace(space, seeds=())).worthwhile_seeds() == []
+
+
+def test_fastest_unseen_draw_is_taken_where_all_are_predicted_over_the_budget(problem: SearchProblem) -> None:
+    over = replace(problem, is_predicted_feasible=lambda _: False, budget_share=lambda each: each.num_feat / 4)
+    draws = [problem.space.encode(repeated(width, "branched_conv", 1)) for width in (24, 8, 16)]
+    assert first_worthwhile(over, [], draws) == draws[1]

@@ -1,0 +1,91 @@
+"""Architectures that are brought to the budget: never over it, near it where they can be, and of the same space."""
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nas.samplers.aiming import LEAST_SHARE, _deeper, aimed
+from nas.samplers.protocol import SearchProblem
+from search_spaces import SPACES
+from search_spaces.architecture import Architecture, Block
+from search_spaces.msrresnet import MSRRESNET_SPACE, repeated
+from search_spaces.space import SearchSpace
+
+
+def problem_of(space: SearchSpace, budget: float) -> SearchProblem:
+    """Return a problem whose networks take as long as they have channels times blocks, and a little more."""
+
+    def share(architecture: Architecture) -> float:
+        blocks = [block for block in architecture.canonical.blocks if block.kind != "identity"]
+        return (architecture.num_feat * (2 + len(blocks))) / budget
+
+    return SearchProblem(space, 0, 40.0, budget_share=share)
+
+
+@pytest.mark.parametrize("name", sorted(SPACES))
+@given(st.randoms(use_true_random=False), st.floats(10.0, 2000.0))
+def test_aimed_network_keeps_to_the_budget_uses_it_and_stays_in_the_space(
+    name: str, rng: random.Random, budget: float
+) -> None:
+    space, problem = SPACES[name], problem_of(SPACES[name], budget)
+    drawn = space.decode(space.sample(rng))
+    found = aimed(problem, drawn)
+    if found is None:
+        # Not even the narrowest network of one block is within it, or of all blocks where none may be left out.
+        depth = 1 if "identity" in space.kinds else space.positions
+        assert min(space.num_feat) * (2 + min(depth, len(drawn.canonical.blocks))) > budget
+        return
+    assert space.decode(space.encode(found)).key == found.key
+    share = problem.budget_share(found)
+    assert share is not None
+    assert share <= 1
+    others = (found.upsampler, found.image_skip, found.aggregation, found.norm)
+    assert others == (drawn.upsampler, drawn.image_skip, drawn.aggregation, drawn.norm)
+    if share < LEAST_SHARE:
+        # Another block has no place, or is too much.
+        deeper = _deeper(found, space.positions)
+        assert deeper is None or problem.budget_share(deeper) > 1
+
+
+@given(st.randoms(use_true_random=False), st.floats(100.0, 2000.0))
+def test_network_that_is_near_the_budget_stays_what_it_is(rng: random.Random, budget: float) -> None:
+    problem = problem_of(MSRRESNET_SPACE, budget)
+    drawn = MSRRESNET_SPACE.decode(MSRRESNET_SPACE.sample(rng))
+    share = problem.budget_share(drawn)
+    assert share is not None
+    if LEAST_SHARE <= share <= 1:
+        assert aimed(problem, drawn) == drawn.canonical
+
+
+def test_nothing_is_changed_where_no_runtime_is_known() -> None:
+    deep = repeated(64, "residual_leaky", 16)
+    assert aimed(SearchProblem(MSRRESNET_SPACE, 0, 40.0), deep) == deep
+
+
+def test_depth_is_changed_by_the_most_frequent_kind_where_its_blocks_are() -> None:
+    mixed = Architecture(8, tuple(Block(kind) for kind in ("idle", "branched_conv", "branched_conv", "idle", "idle")))
+    deeper = aimed(problem_of(MSRRESNET_SPACE, 8 * 8.0), mixed, least=1.0)
+    assert deeper is not None
+    assert [block.kind for block in deeper.blocks] == ["idle", "branched_conv", "branched_conv", *["idle"] * 3]
+    shallower = aimed(problem_of(MSRRESNET_SPACE, 8 * 6.0), mixed)
+    assert shallower is not None
+    assert [block.kind for block in shallower.blocks] == ["idle", "branched_conv", "branched_conv", "idle"]
+
+
+def test_width_gives_way_where_depth_alone_cannot() -> None:
+    wide = repeated(64, "residual_leaky", 3)
+    narrower = aimed(problem_of(MSRRESNET_SPACE, 100.0), wide)
+    assert narrower is not None
+    assert narrower.num_feat < 64
+    assert aimed(problem_of(MSRRESNET_SPACE, 20.0), wide) is None
+
+
+def test_another_share_is_filled_up_where_asked_for() -> None:
+    problem, shallow = problem_of(MSRRESNET_SPACE, 100.0), repeated(8, "residual_leaky", 2)
+    half, full = (aimed(problem, shallow, least=least) for least in (0.5, 0.95))
+    assert half is not None
+    assert full is not None
+    assert len(half.blocks) == 5
+    assert len(full.blocks) == 10
