@@ -15,6 +15,7 @@ from nas.training.fidelity_schedule import FidelitySchedule, fidelity_schedule
 from nas.training.worker_pool import executor
 from nas.trial import Trial
 from search_spaces.msrresnet import MSRRESNET, repeated
+from sr.checkpoint import load
 from sr.progress import Event, Message
 
 pytestmark = pytest.mark.numeric
@@ -67,6 +68,25 @@ def test_all_train_to_equal_steps_that_fill_the_time(rungs: FidelitySchedule, ou
     assert said[0].endswith("after 58 steps")
     # Once more in the same time nothing is trained twice.
     assert play(rungs, [best], control, 100.0) == found
+    # After a kill less of it is left.
+    shorter = play(rungs, [best], control, 90.0)
+    assert shorter is not None
+    assert shorter.steps == 56
+
+
+def test_finalists_train_on_from_the_rung_that_they_are_on(rungs: FidelitySchedule, outcome: Outcome) -> None:
+    """And leave its weights as they are."""
+    pair = [trained(outcome, 0, rungs=2), trained(outcome, 1, rungs=2)]
+    with executor(1, rungs.setup) as one_by_one:
+        for trial in pair:
+            assert one_by_one.submit(rungs.task(trial.architecture, 1)).result().quality is not None
+    before = {path.name: path.read_bytes() for path in rungs.folder.glob("*.pth")}
+    assert len(before) == 2
+    found = play(rungs, pair, None, 120.0)
+    assert found is not None
+    assert {path.name: path.read_bytes() for path in rungs.folder.glob("*.pth")} == before
+    kept = load(rungs.folder / f"playoff-{found.steps}" / next(iter(before)))
+    assert kept.provenance["ladder"] == [1, 4, 16, found.steps]
 
 
 def test_control_among_the_finalists_stands_once(rungs: FidelitySchedule, outcome: Outcome) -> None:
