@@ -2,11 +2,13 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from nas.successive_halving import Ladder
 from nas.training.executor import Executor
 from nas.training.fidelity_schedule import FidelitySchedule
+from nas.training.rung_training import weights_path
 from nas.training.task import RungGoal, TrainingTask
 from nas.trial import Trial
 from search_spaces.architecture import Architecture
@@ -102,7 +104,7 @@ def play_off(
     if steps is None or len(entrants) < 2:
         return None
     ladder = Ladder((*fidelity.trained.steps, steps), fidelity.trained.eta)
-    goal = RungGoal(ladder.top, ladder, fidelity.folder)
+    goal = RungGoal(ladder.top, ladder, _own_weights(list(entrants.values()), fidelity.folder, steps))
 
     def task(architecture: Architecture) -> TrainingTask:
         return TrainingTask(architecture, fidelity.setup.recipe, goal, fidelity.initial(architecture), fidelity.teacher)
@@ -125,6 +127,20 @@ def play_off(
             )
         )
     return found
+
+
+def _own_weights(entrants: Sequence[Trial], folder: Path, steps: int) -> Path:
+    """Copy what entrants were trained to, and return the folder of the copies: one for each number of steps.
+
+    After a kill there is another time left, and so another number.
+    """
+    own = folder / f"playoff-{steps}"
+    own.mkdir(parents=True, exist_ok=True)
+    for each in entrants:
+        left, copied = (weights_path(place, each.architecture.key) for place in (folder, own))
+        if left.exists() and not copied.exists():
+            copied.write_bytes(left.read_bytes())
+    return own
 
 
 def _steps(entrants: Sequence[Trial], fidelity: FidelitySchedule, seconds: float) -> int | None:

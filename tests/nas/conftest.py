@@ -31,6 +31,14 @@ def _no_waiting_for_the_disk() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _one_family_of_rivals() -> Iterator[None]:
+    """Every search looks for hand-designed networks at its end, in hundreds of sizes of all families."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("nas.ending.scalable_families", lambda: ("ecbsr",))
+        yield
+
+
 @pytest.fixture(scope="session")
 def few() -> Protocol:
     """Return the protocol that times by a few runs: what is tested is not how long a network takes."""

@@ -11,10 +11,12 @@ import numpy as np
 import onnxruntime
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
 
 from nas.config.measurement_plan import MeasurementPlan
 from nas.config.search import SearchConfig
+from nas.known_device import recall
 from nas.pipeline import search
 from nas.result import SearchResult
 from nas.samplers.protocol import SearchProblem
@@ -28,6 +30,7 @@ from sr.errors import InputError
 from sr.exporting import load_onnx
 from sr.files import write_json
 from sr.measure.quality import evaluate
+from sr.measure.target import Target
 from sr.progress import Event, Message, Step, no_report
 
 Configure = Callable[..., SearchConfig]
@@ -125,13 +128,19 @@ def test_interrupted_search_says_what_is_recorded_and_how_it_goes_on(stopped: St
 
 def test_resumed_search_does_nothing_twice(stopped: Stopped) -> None:
     told = [
-        [line.partition(":")[0] for line in messages(events) if line.startswith("trial ")] for events in stopped.events
+        [
+            line.partition(":")[0]
+            for line in messages(events)
+            # On a busy machine some are measured again.
+            if line.startswith("trial ") and "put off: " not in line
+        ]
+        for events in stopped.events
     ]
-    assert told[0] == ["trial 0", "trial 1"]
-    # One of four is promoted, and as the first of its rung at once to the top.
-    promoted = told[1][-1]
-    assert told[1] == ["trial 2", "trial 3", promoted, promoted]
     assert told[2] == []
+    trained = [*told[0], *told[1]]
+    assert sorted(trained[:4]) == ["trial 0", "trial 1", "trial 2", "trial 3"]
+    # One of four is promoted, and as the first of its rung at once to the top.
+    assert trained[4:] == [trained[-1]] * 2
     trials = stopped.result.trials
     assert trials["key"].tolist() == [seed.key for seed in MSRRESNET_SPACE.seeds[:4]]
     assert sorted(trials["last_steps"]) == [1, 1, 1, 16]
@@ -146,6 +155,23 @@ def test_search_stopped_in_its_long_training_trains_the_same_network_on(stopped:
         (line,) = (line for line in messages(events) if line.startswith("chosen: "))
         assert line.startswith(f"chosen: trial {chosen.trial.number}, ")
         assert line.endswith("; training it for 6 steps")
+
+
+def test_search_looks_for_rivals_and_says_so(stopped: Stopped) -> None:
+    """At its budget the largest of the family; without a limit in time finalists are not trained on."""
+    result = stopped.result
+    assert result.chosen is not None
+    assert set(result.chosen.finalist.rivals) == {"ecbsr num_feat=64 num_block=16"}
+    assert result.chosen.playoff is None
+    assert any(line.startswith("Hand-designed networks of this budget, in the same rounds: ") for line in result.lines)
+    assert result.chosen.rival_quality == {}
+
+
+def test_device_is_remembered_for_later_searches(stopped: Stopped) -> None:
+    assert stopped.result.chosen is not None
+    known = recall(Target(torch.device("cpu"), (24, 32), "float32"))
+    assert known.calm_ms((24, 32)) is not None
+    assert known.model.networks >= 4
 
 
 def test_result_holds_trials_front_and_the_chosen_network(stopped: Stopped, configure: Configure) -> None:
@@ -178,8 +204,7 @@ def test_search_reports_its_steps_in_order(stopped: Stopped) -> None:
         "pictures: 2 to train on, 2 to validate",
     ]
     assert [line.startswith(begin) for line, begin in zip(messages(third), begins, strict=False)] == [True, True, True]
-    last = third[-1]
-    assert isinstance(last, Step)
+    last = [event for event in third if isinstance(event, Step)][-1]
     assert (last.label, last.done, last.ended) == ("training the chosen", 6, True)
 
 
@@ -208,12 +233,11 @@ def test_search_without_seeds_and_predictions_begins_with_what_the_sampler_propo
         tmp_path, budget_ms=0.001, trials=2, sampler="random", seed=5, use_seeds=False, use_predictions=False
     )
     problem = SearchProblem(MSRRESNET_SPACE, 5, 0.001)
-    sampler, trials, events = RandomSearch(problem), list[Trial](), list[Event]()
-    result = search(config, report=events.append, on_trial=trials.append, plan=plan)
+    sampler, trials = RandomSearch(problem), list[Trial]()
+    result = search(config, on_trial=trials.append, plan=plan)
     assert tuple(trials) == result.outcomes
     for number, trial in enumerate(trials):
         assert trial.architecture == MSRRESNET_SPACE.decode(sampler.propose(number, trials[:number]))
-    assert not any("networks are made of" in line for line in messages(events))
 
 
 def test_supernet_scores_the_candidates_and_the_best_train_on_with_a_teacher(

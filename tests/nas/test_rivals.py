@@ -1,0 +1,88 @@
+"""Hand-designed networks of the same budget: which are asked for, found and trained alike."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+from baselines.at_budget import Member, scalable_families
+from nas.config.search import SearchConfig
+from nas.evaluate import Setup
+from nas.rivals import check_rivals, rivals_at_budget, trained_alike
+from sr.deployment import deploy
+from sr.errors import InputError
+from sr.measure.latency import Protocol
+from sr.measure.latency_model import USUAL
+from sr.measure.measurement import measure
+from sr.progress import Event, Message
+
+pytestmark = pytest.mark.numeric
+
+SMALL = {"num_feat": 8, "num_block": 1}
+
+
+@pytest.fixture
+def member(setup: Setup, few: Protocol) -> Member:
+    unmeasured = Member("ecbsr", SMALL, None)  # type: ignore[arg-type]
+    return replace(unmeasured, measurement=measure({"it": unmeasured.build()}, setup.target, few)["it"])
+
+
+def test_families_are_checked_by_name() -> None:
+    for rivals in ((), ("all",), ("ecbsr", "span")):
+        check_rivals(SearchConfig(budget_ms=40.0, rivals=rivals))
+    with pytest.raises(InputError, match=r"--rivals takes all, or of .*ecbsr.* with commas between; got 'nosuch'"):
+        check_rivals(SearchConfig(budget_ms=40.0, rivals=("ecbsr", "nosuch")))
+    everything = SearchConfig(budget_ms=40.0, rivals=("all",))
+    assert everything.rivals_of(scalable_families()) == scalable_families()
+
+
+def test_rivals_are_found_and_said(setup: Setup, few: Protocol) -> None:
+    events: list[Event] = []
+    (found,) = rivals_at_budget(("ecbsr",), setup, USUAL, few, events.append)
+    assert found.name == "ecbsr"
+    assert found.measurement.within(setup.budget_ms)
+    assert events == [Message("looking for hand-designed networks within 60000 ms in 1 families")]
+
+
+def test_engine_that_cannot_run_a_family_costs_the_search_nothing(setup: Setup, few: Protocol) -> None:
+    events: list[Event] = []
+    lacking = replace(setup, target=replace(setup.target, dtype="bfloat16", engine="onnxruntime"))
+    assert rivals_at_budget(("ecbsr",), lacking, USUAL, few, events.append) == []
+    assert isinstance(events[-1], Message)
+    assert events[-1].text.startswith("no hand-designed network stands beside the chosen one: ")
+
+
+@pytest.mark.parametrize("solve_output", [True, False])
+def test_member_is_trained_in_its_training_form_for_the_same_steps(
+    solve_output: bool, setup: Setup, member: Member
+) -> None:
+    events: list[Event] = []
+    recipe = replace(setup.recipe, steps=6, solve_output=solve_output)
+    found = trained_alike([member], ("ecbsr",), recipe, setup, setup.val, events.append)
+    (title,) = found
+    assert title == "ecbsr num_feat=8 num_block=1" == member.title
+    assert math.isfinite(found[title].psnr)
+    assert math.isfinite(found[title].psnr_y)
+    # The same again is the same, and twice the steps are not.
+    assert trained_alike([member], ("ecbsr",), recipe, setup, setup.val) == found
+    assert trained_alike([member], ("ecbsr",), replace(recipe, steps=12), setup, setup.val) != found
+
+
+def test_families_that_are_not_asked_for_are_not_trained(setup: Setup, member: Member) -> None:
+    assert trained_alike([member], ("span",), setup.recipe, setup, setup.val) == {}
+    assert trained_alike([], ("ecbsr",), setup.recipe, setup, setup.val) == {}
+
+
+def test_training_that_fails_leaves_out_its_psnr_and_says_so(setup: Setup, member: Member) -> None:
+    events: list[Event] = []
+    wild = replace(setup.recipe, learning_rate=1e38, warmup_steps=0, clip_norm=0.0, steps=60)
+    assert trained_alike([member], ("ecbsr",), wild, setup, setup.val, events.append) == {}
+    said = [event.text for event in events if isinstance(event, Message)]
+    assert any(line.startswith("ecbsr num_feat=8 num_block=1 has no PSNR: the loss is ") for line in said)
+
+
+def test_member_is_built_in_the_form_that_runs(member: Member) -> None:
+    network = member.build()
+    assert set(network.state_dict()) == set(deploy(network).state_dict())
+    assert network(torch.rand(1, 3, 16, 24)).shape == (1, 3, 64, 96)
