@@ -43,12 +43,13 @@ class Config(SharedConfig):
     entries: tuple[str, ...]
     steps: int
     seeds: int
+    workers: int
     val_folders: tuple[Path, ...]
     out: Path
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        at_least(1, self, "steps", "seeds")
+        at_least(1, self, "steps", "seeds", "workers")
         if self.dtype != "float32":
             raise InputError(f"--dtype must be float32, in which the league judges what it trained, got {self.dtype!r}")
         names = [folder.name for folder in self.val_folders]
@@ -68,7 +69,9 @@ def main(argv: list[str] | None = None) -> int:
         write_text(config.out / "league.md", markdown(standings))
         write_page(config.out / "league.html", standings)
 
-    standings = hold([*at_the_budget, *entries], config.seeds, setup, after_seed=write, report=report)
+    standings = hold(
+        [*at_the_budget, *entries], config.seeds, setup, workers=config.workers, after_seed=write, report=report
+    )
     say(markdown(standings))
     if figures is not None:
         recipe = asdict(setup.recipe)
@@ -114,12 +117,13 @@ def parse(argv: Sequence[str] | None) -> tuple[Config, Path | None]:
                         "FAMILY=published, search=RUN, pruned=RUN")  # fmt: skip
     parser.add_argument("--steps", type=int, default=5000, metavar="N", help="of each training (default 5000)")
     parser.add_argument("--seeds", type=int, default=3, metavar="N", help="trainings of each entry (default 3)")
+    parser.add_argument("--workers", type=int, default=1, metavar="N", help="trainings at once (default 1)")
     parser.add_shared("out", "json", out="runs/league")
     args = parser.parse_args(argv)
     folders = [] if args.val is None else str(args.val).split(",")
     config = Config(
         **(shared_values(args) | {"val": None}), entries=tuple(args.entries.split(",")), steps=args.steps,
-        seeds=args.seeds, val_folders=tuple(Path(folder) for folder in folders), out=args.out,
+        seeds=args.seeds, workers=args.workers, val_folders=tuple(Path(folder) for folder in folders), out=args.out,
     )  # fmt: skip
     return config, args.json
 

@@ -1,11 +1,12 @@
 """A league from end to end: every network measured beside the others, trained for each seed, and put in order."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from baselines.league.entries import Entry
-from baselines.league.learning_rate import choose
-from baselines.league.record import results_of
+from baselines.league.executor import Executor, Task, executor
+from baselines.league.learning_rate import choose, short_recipe
+from baselines.league.record import lineage, results_of
 from baselines.league.runtimes import PROTOCOL, runtimes
 from baselines.league.schedule import Overall, Plan, plan
 from baselines.league.setup import Setup
@@ -15,6 +16,7 @@ from sr.measure.latency import Protocol
 from sr.measure.measurement import Measurement
 from sr.measure.quality import Quality, bicubic_quality
 from sr.progress import Message, Report, duration, no_report
+from sr.training.recipe import Recipe
 
 
 def hold(
@@ -22,6 +24,7 @@ def hold(
     seeds: int,
     setup: Setup,
     *,
+    workers: int = 1,
     protocol: Protocol = PROTOCOL,
     after_seed: Callable[[Standings], None] = lambda _: None,
     report: Report = no_report,
@@ -34,6 +37,7 @@ def hold(
         entries: Each with a title of its own.
         seeds: How many trainings each gets, by the recipe's seed and those that follow it.
         setup: What they share.
+        workers: How many train at once, in processes of their own.
         protocol: How they are timed.
         after_seed: Is given the standings whenever all have been trained by one more seed.
         report: Is told what goes on, and how long it takes.
@@ -47,35 +51,65 @@ def hold(
     plans = {entry.title: plan(entry, numbers, setup) for entry in entries}
     overall = Overall(plans, setup, report)
     trainings = sum(len(each.seeds) for each in plans.values())
-    report(Message(f"{trainings} trainings are left, which take about {duration(overall.seconds)}"))
-    with overall.progress:
-        rates = {entry.title: _rate(entry, plans[entry.title], setup, overall, report) for entry in entries}
+    alone = "" if workers == 1 else f" one at a time, less with {workers} at once"
+    report(Message(f"{trainings} trainings are left, which take about {duration(overall.seconds)}{alone}"))
+    with executor(workers, setup) as doing, overall.progress:
+        rates = _rates(entries, plans, setup, overall, doing, report)
         for seed in numbers:
-            for entry in entries:
-                _train(entry, seed, rates[entry.title], plans[entry.title], setup, overall, report)
+            _train(entries, seed, rates, plans, setup, overall, doing, report)
             after_seed(_standings(entries, measured, setup, bicubic))
     return _standings(entries, measured, setup, bicubic)
 
 
-def _rate(entry: Entry, its: Plan, setup: Setup, overall: Overall, report: Report) -> float:
-    """Return the learning rate of an entry."""
-    choice = choose(entry, its.recipe, setup, overall.of(its))
-    if its.chooses:
+def _rates(
+    entries: Sequence[Entry],
+    plans: Mapping[str, Plan],
+    setup: Setup,
+    overall: Overall,
+    doing: Executor,
+    report: Report,
+) -> dict[str, float]:
+    """Return the learning rate of each entry by its title."""
+    left = _once([entry for entry in entries if plans[entry.title].chooses], setup)
+    steps = len(setup.rates) * short_recipe(setup.recipe).steps
+    tasks = [Task(each, plans[each.title].recipe, steps, overall.of(plans[each.title])) for each in left]
+    for entry, choice in zip(left, doing.in_order(choose, tasks), strict=True):
         reached = ", ".join(f"{rate:g} {'failed' if psnr is None else f'{psnr:.2f} dB'}" for rate, psnr in choice.psnr)
         report(Message(f"{entry.title}: learning rate {choice.best:g} ({reached})"))
-    return choice.best
+    return {entry.title: choose(entry, plans[entry.title].recipe, setup).best for entry in entries}
 
 
-def _train(entry: Entry, seed: int, rate: float, its: Plan, setup: Setup, overall: Overall, report: Report) -> None:
-    """Train an entry by one seed and say what came of it; one that is done is only judged where pictures are new."""
-    result = train(entry, replace(its.recipe, learning_rate=rate, seed=seed), setup, overall.of(its))
-    if seed in its.seeds:
+def _train(
+    entries: Sequence[Entry],
+    seed: int,
+    rates: Mapping[str, float],
+    plans: Mapping[str, Plan],
+    setup: Setup,
+    overall: Overall,
+    doing: Executor,
+    report: Report,
+) -> None:
+    """Train every entry by one seed and say what came of it; one that is done is only judged where pictures are new."""
+
+    def recipe(entry: Entry) -> Recipe:
+        return replace(plans[entry.title].recipe, learning_rate=rates[entry.title], seed=seed)
+
+    left = _once([entry for entry in entries if seed in plans[entry.title].seeds], setup)
+    tasks = [Task(each, recipe(each), setup.recipe.steps, overall.of(plans[each.title])) for each in left]
+    for entry, result in zip(left, doing.in_order(train, tasks), strict=True):
         psnr = ", ".join(f"{name} {each.psnr:.2f} dB (Y {each.psnr_y:.2f})" for name, each in result.quality.items())
         report(Message(f"{entry.title}, seed {seed}: {psnr or 'failed: ' + result.failure}"))
+    for entry in entries:
+        train(entry, recipe(entry), setup)
+
+
+def _once(entries: Sequence[Entry], setup: Setup) -> list[Entry]:
+    """Return the entries without those that are the same network under another title."""
+    return list({lineage(entry, setup): entry for entry in reversed(entries)}.values())[::-1]
 
 
 def _standings(
-    entries: Sequence[Entry], measured: dict[str, Measurement], setup: Setup, bicubic: dict[str, Quality]
+    entries: Sequence[Entry], measured: Mapping[str, Measurement], setup: Setup, bicubic: Mapping[str, Quality]
 ) -> Standings:
     """Return what is known so far, trainings of other lengths in the same folder included."""
     standings = [

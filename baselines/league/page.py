@@ -41,5 +41,12 @@ def _point(standing: Standing, steps: int, val: str) -> Point | None:
     spread = standing.spread(steps, val, psnr)
     if spread is None:
         return None
-    point = Point.of(standing.title, standing.measurement, "reference")
+    point = Point.of(_short(standing.title), standing.measurement, "reference", standing.title)
     return replace(point, psnr=spread.mean, psnr_spread=spread.deviation)
+
+
+def _short(title: str) -> str:
+    """Return a title without the names of its numbers and without what is none: there is little room in a plot."""
+    name, *sizes = title.split()
+    numbers = [value for _, _, value in (size.partition("=") for size in sizes) if value.isdecimal()]
+    return f"{name} {'-'.join(numbers)}" if numbers else title

@@ -22,9 +22,9 @@ from nas.evaluate import Setup
 from nas.training.executor import Executor, InProcessExecutor
 from nas.training.task import TrainingResult, TrainingTask
 from nas.training.worker_state import WorkerState
-from sr.data.pairs import Pairs
 from sr.errors import InputError
 from sr.measure.device_lock import training_on
+from sr.worker_process import begin, in_shared_memory
 
 _DIED = "the process that trained it was killed, perhaps as the machine ran out of memory; train fewer at once"
 
@@ -53,7 +53,7 @@ class WorkerPool:
 
     def __init__(self, workers: int, setup: Setup) -> None:
         self.workers = workers
-        shared = _in_shared_memory(setup)
+        shared = replace(setup, train=in_shared_memory(setup.train), val=in_shared_memory(setup.val))
         # The lifeline closes with this process, however that ends, and each worker reads the other end.
         self._worker_end, self._lifeline = multiprocessing.Pipe(duplex=False)
         threads = max(1, torch.get_num_threads() // workers)
@@ -167,18 +167,8 @@ _STATES: list[WorkerState] = []
 
 def _begin(setup: Setup, threads: int, lifeline: Connection) -> None:
     """Make this process a worker of so many threads, which ends with `lifeline`."""
-    # Ctrl-C is for the main process, which then ends this one.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
-    torch.set_num_threads(threads)
+    begin(threads, lifeline)
     _STATES.append(WorkerState(setup))
-
-
-def _end_with(lifeline: Connection) -> None:
-    """End this process at once when the other end of `lifeline` is closed, be it that its process was killed."""
-    with contextlib.suppress(OSError):
-        lifeline.poll(None)
-    os._exit(1)
 
 
 def _work_here(work: Callable[..., object], *args: object, **kwargs: object) -> object:
@@ -211,23 +201,3 @@ def _block_interrupts() -> None:
     """Keep Ctrl-C from this thread, and from the processes that it starts before they can ignore it themselves."""
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-
-
-def _in_shared_memory(setup: Setup) -> Setup:
-    """Return the setup with its pairs where all processes read them; on a CPU that moves the setup's own."""
-
-    def moved(pairs: Pairs) -> Pairs:
-        there = pairs.to("cpu")
-        for side in (there.lr, there.hr):
-            for tensor in (side.values, side.offsets, side.heights, side.widths):
-                tensor.share_memory_()
-        return there
-
-    try:
-        return replace(setup, train=moved(setup.train), val=moved(setup.val))
-    except RuntimeError as error:
-        size = setup.train.lr.values.nbytes + setup.train.hr.values.nbytes
-        raise InputError(
-            f"trainings at once share {size / 1e9:.1f} GB of pictures, more than the system's shared memory has left; "
-            f"enlarge it or train one at a time"
-        ) from error

@@ -55,13 +55,15 @@ def test_a_search_is_entered_with_the_architecture_that_it_chose(tmp_path: Path)
         ("per-layer (independent)", [], "per-layer-independent"),
         ("per-layer (independent)", ["per-layer (independent) is the group's network"], "group"),
         ("group", [], "group"),
+        ("per-layer (shared)", None, "per-layer-shared"),
     ],
 )
 def test_a_pruning_is_entered_with_the_network_that_it_exported(
-    tmp_path: Path, exported: str, fallbacks: list[str], folder: str
+    tmp_path: Path, exported: str, fallbacks: list[str] | None, folder: str
 ) -> None:
     path = checkpoint_in(tmp_path / folder)
-    (tmp_path / "results.json").write_text(json.dumps({"exported": exported, "fallbacks": fallbacks}))
+    more = {} if fallbacks is None else {"fallbacks": fallbacks}
+    (tmp_path / "results.json").write_text(json.dumps({"exported": exported, **more}))
     (entry,) = parted([f"pruned={tmp_path}"])[1]
     assert (entry.title, entry.kind, entry.weights) == (f"pruned {tmp_path.name}", "pruned", path)
 

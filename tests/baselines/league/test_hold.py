@@ -45,3 +45,11 @@ def test_another_length_stands_beside_the_first(by_hand: Entry, setup: Setup, fe
     longer = replace(setup, recipe=replace(setup.recipe, steps=6))
     standings = hold([by_hand], 1, longer, protocol=few)
     assert standings.lengths == [4, 6]
+
+
+def test_one_network_under_two_titles_is_trained_once(by_hand: Entry, setup: Setup, few: Protocol) -> None:
+    events: list[Event] = []
+    twin = replace(by_hand, title="twin")
+    standings = hold([by_hand, twin], 1, setup, protocol=few, report=events.append)
+    assert standings.standings[0].results == standings.standings[1].results
+    assert sum(", seed " in event.text for event in events if isinstance(event, Message)) == 1
