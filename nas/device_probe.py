@@ -57,7 +57,7 @@ def probe_seeds(known: KnownDevice, space: SearchSpace, setup: Setup, protocol: 
     latency = known.predictor(setup.target.lr_size)
     samples: list[Sample] = []
     for seed in space.seeds:
-        enough = known.model.networks + len(samples) >= _ENOUGH
+        enough = known.model.networks + len(known.probes) + len(samples) >= _ENOUGH
         if enough or (samples and latency.predict(seed) > _WITHIN * setup.budget_ms):
             continue
         measured = measure_candidate(seed, setup, protocol)

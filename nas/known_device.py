@@ -34,7 +34,7 @@ class KnownDevice:
     def predictor(self, lr_size: LrSize) -> LatencyPredictor:
         """Return what predicts runtimes by all of this."""
         probed = tuple((work(each, lr_size), ms) for each, ms in self.probes)
-        return LatencyPredictor(lr_size, self.model, probed).learned([])
+        return LatencyPredictor(lr_size, self.model, probed=probed).learned([])
 
     def calm_ms(self, lr_size: LrSize) -> float | None:
         """Return the calm runtime of the reference network, None where none is known."""

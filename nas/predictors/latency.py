@@ -78,18 +78,18 @@ class LatencyPredictor:
     Attributes:
         lr_size: Height and width of the LR picture.
         known: What is known of the device before any network of this study, such as from an earlier one.
-        probed: The work and the milliseconds of networks that were measured to know the device by; learned from always.
         model: What the study's networks made of it.
         measured: The work and the milliseconds of those, and of what was probed.
         unseen: The error on networks that a fit did not see; None where there are too few to state one.
+        probed: The work and the milliseconds of networks that were measured to know the device by; learned from always.
     """
 
     lr_size: LrSize
     known: LatencyModel = USUAL
-    probed: tuple[tuple[Work, float], ...] = ()
     model: LatencyModel = USUAL
     measured: tuple[tuple[Work, float], ...] = ()
     unseen: PredictionError | None = None
+    probed: tuple[tuple[Work, float], ...] = ()
 
     @property
     def is_calibrated(self) -> bool:

@@ -6,11 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from nas.device_probe import probe_reference, probe_seeds
+from nas.device_probe import probe_device, probe_seeds
 from nas.evaluate import Setup
 from nas.known_device import KnownDevice, remember
-from nas.predictors.latency import LatencyPredictor
-from search_spaces.fast_work import work
 from search_spaces.msrresnet import MSRRESNET_SPACE, repeated
 from sr.measure.latency import Protocol
 from sr.measure.latency_model import USUAL
@@ -26,42 +24,44 @@ def _own_cache(tmp_path: Path) -> Iterator[None]:
         yield
 
 
-def test_reference_alone_brings_predictions_to_this_device(setup: Setup, few: Protocol) -> None:
-    known = probe_reference(setup, few)
-    assert known.model.networks == 1
-    # The reference stands beside itself, as beside any candidate: one of the two is the calm runtime.
-    assert known.calm_ms(setup.target.lr_size) is not None
-    assert known.model.predict(work(setup.reference, setup.target.lr_size)) > 0
-    ratios = [cost / usual for cost, usual in zip(known.model.costs_ms, USUAL.costs_ms, strict=True)]
-    assert ratios == pytest.approx([ratios[0]] * len(ratios), rel=1e-6)
+def test_new_device_is_probed_at_several_widths_and_at_hr_size(setup: Setup, few: Protocol) -> None:
+    known = probe_device(setup, few)
+    probed = [architecture for architecture, _ in known.probes]
+    assert probed[0] == setup.reference
+    assert [each.num_feat for each in probed] == [setup.reference.num_feat, 12, 20, 24, 8]
+    assert probed[-1].upsampler == "two_step"
+    assert known.calm_ms(setup.target.lr_size) == known.probes[0][1]
+    predictor = known.predictor(setup.target.lr_size)
+    assert predictor.is_calibrated
+    assert predictor.model.networks == len(probed)
+    assert predictor.predict(setup.reference) > 0
 
 
 def test_known_device_keeps_what_is_known_but_for_its_speed(setup: Setup, few: Protocol) -> None:
-    model = replace(USUAL, channel_step=16, costs_ms=tuple(cost**2 for cost in USUAL.costs_ms), networks=12)
-    remember(setup.target, KnownDevice(model, {"24x16": 1e-6}))
-    known = probe_reference(setup, few)
-    assert (known.model.channel_step, known.model.networks) == (16, 12)
-    ratios = [now / before for now, before in zip(known.model.costs_ms, model.costs_ms, strict=True)]
-    assert ratios == pytest.approx([ratios[0]] * len(ratios), rel=1e-6)
+    model = replace(USUAL, channel_step=16, networks=12)
+    probes = ((setup.reference, 1e6), (repeated(12, "idle", 2), 3e6))
+    remember(setup.target, KnownDevice(model, probes, {"24x16": 1e-6}))
+    known = probe_device(setup, few)
+    assert known.model == model
+    (reference, now), (other, theirs) = known.probes
+    assert (reference, other) == (setup.reference, probes[1][0])
+    assert theirs == pytest.approx(3 * now)
     # Nothing was ever as fast as the runtime that an earlier search had.
     assert known.calm_ms(setup.target.lr_size) == 1e-6
 
 
 def test_seeds_of_a_new_device_are_measured(setup: Setup, few: Protocol) -> None:
-    known = KnownDevice(replace(USUAL, networks=1))
-    latency = probe_seeds(known, SPACE, setup, few)
-    assert len(latency.measured) == 3
-    assert latency.model.networks == 3
-    assert latency.known == known.model
+    latency = probe_seeds(KnownDevice(), SPACE, setup, few)
+    assert latency.model.networks == len(latency.measured) == len(SEEDS)
 
 
 def test_only_the_smallest_seed_is_measured_where_the_others_take_too_long(setup: Setup, few: Protocol) -> None:
-    latency = probe_seeds(KnownDevice(replace(USUAL, networks=1)), SPACE, replace(setup, budget_ms=1e-6), few)
-    assert len(latency.measured) == 1
+    assert len(probe_seeds(KnownDevice(), SPACE, replace(setup, budget_ms=1e-6), few).measured) == 1
 
 
-def test_seeds_of_a_known_device_are_not_measured(setup: Setup, few: Protocol) -> None:
-    known = KnownDevice(replace(USUAL, networks=10))
-    assert probe_seeds(known, SPACE, setup, few) == LatencyPredictor(setup.target.lr_size, known.model, known.model)
-    nine = KnownDevice(replace(USUAL, networks=9))
-    assert len(probe_seeds(nine, SPACE, setup, few).measured) == 1
+@pytest.mark.parametrize(("networks", "seeds"), [(10, 0), (9, 1)])
+def test_seeds_of_a_known_device_are_measured_up_to_what_is_enough(
+    networks: int, seeds: int, setup: Setup, few: Protocol
+) -> None:
+    known = KnownDevice(replace(USUAL, networks=networks))
+    assert len(probe_seeds(known, SPACE, setup, few).measured) == seeds
