@@ -108,7 +108,8 @@ def parse(argv: Sequence[str] | None) -> tuple[Config, Path | None]:
     """Return the config, and where the figures are to be written; raises InputError for a bad value."""
     parser = Parser(
         prog="python benchmarks/league.py",
-        description="Train networks of one runtime budget alike and compare them, by hand, searched and pruned.",
+        description="Train networks of one runtime budget alike and compare them: by hand, searched and pruned. "
+        "--val takes several folders, with commas between.",
         example="python benchmarks/league.py --budget-ms 40 --data DIV2K --val Set5,Set14 --entries all --steps 5000",
     )
     add_shared_arguments(parser)
