@@ -39,6 +39,15 @@ def _one_family_of_rivals() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="module")
+def hasty() -> Iterator[None]:
+    """Measure once where a search on a busy device, as the one that tests run on, would measure again and again."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("nas.loop._MOST_MEASUREMENTS", "nas.finalize._MOST_PASSES", "sr.measure.latency._ATTEMPTS"):
+            patch.setattr(name, 1)
+        yield
+
+
 @pytest.fixture(scope="session")
 def few() -> Protocol:
     """Return the protocol that times by a few runs: what is tested is not how long a network takes."""

@@ -21,7 +21,7 @@ BUDGET_MS = 60_000.0
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _no_kaleido() -> Iterator[None]:
+def _no_kaleido(hasty: None) -> Iterator[None]:  # noqa: ARG001
     """Run as where no kaleido is installed: it starts a browser for each page."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, "kaleido", None)
