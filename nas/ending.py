@@ -14,7 +14,7 @@ from nas.playoff import SHARE, Playoff, best_control, play_off
 from nas.predictors.surrogate import Surrogate
 from nas.report import closing_lines, nothing_within, write_page, write_tables
 from nas.result import SearchResult
-from nas.rivals import rivals_of, trained_alike
+from nas.rivals import SHOWN, rivals_of, trained_alike
 from nas.study import Study
 from nas.time_budget import TimeBudget
 from nas.training.fidelity_schedule import FidelitySchedule
@@ -48,7 +48,8 @@ def finish(
     calm = calm_speed(trials, known_ms=known.calm_ms(setup.target.lr_size))
     latency = known.predictor(setup.target.lr_size) if surrogate.latency is None else surrogate.latency
     report(Phase("looking for hand-designed networks of this budget"))
-    rivals = rivals_of(scalable_families(), setup, latency.model)
+    shown = dict.fromkeys((*SHOWN, *config.rivals_of(scalable_families())))
+    rivals = rivals_of(tuple(shown), setup, latency.model)
     found = _choose(config, study, fidelity, rivals, calm, time_budget, plan, report)
     if found is None:
         return SearchResult(out, setup.budget_ms, tuple(trials), None, (nothing_within(trials, setup.budget_ms),))

@@ -18,6 +18,9 @@ from sr.training.deployed_fit import fit_deployed
 from sr.training.recipe import Recipe
 from sr.training.trainer import TrainingFailedError
 
+# Families that every search shows: of the real-time ones and of the challenges' winners those that fit small budgets.
+SHOWN = ("ecbsr", "etds", "abpn", "sesr", "span", "rfdn")
+
 
 def check_rivals(config: SearchConfig) -> None:
     """Raise InputError where a family that is asked for is none that can be scaled."""

@@ -1,13 +1,16 @@
 """The sizes of a family, and the largest of them within a budget."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from baselines import BASELINES, build
-from baselines.at_budget import at_budget, scalable_families, sizes_of
+from baselines.at_budget import _Family, _sizes, _work, at_budget, largest_predicted, scalable_families, sizes_of
 from sr.errors import InputError
 from sr.measure.latency import Protocol
 from sr.measure.latency_model import USUAL
+from sr.measure.measurement import measure
 from sr.measure.target import Target
 
 # Beyond this many a family takes long to look through.
@@ -61,3 +64,38 @@ def test_a_family_that_never_keeps_to_the_budget_is_left_out():
 def test_a_family_of_one_size_is_refused_with_those_that_have_more():
     with pytest.raises(InputError, match=r"can be scaled is one of msrresnet, .*; got 'imdn'"):
         at_budget(["imdn"], 40, TARGET, USUAL, protocol=FEW)
+
+
+@pytest.mark.parametrize("factor", [0.7, 1.0, 5.0])
+def test_family_closes_in_on_the_budget_whatever_the_model_is_off_by(factor):
+    """On a device on which all sizes take `factor` times what the model says."""
+    template = measure({"it": build("ecbsr", num_feat=8, num_block=1)}, TARGET, FEW)["it"]
+    family = _Family("ecbsr", TARGET, USUAL)
+    sizes = list(family._left)
+    budget_ms = factor * sorted(size.predicted_ms for size in sizes)[len(sizes) // 2]
+    tried = []
+    while (size := family.next(budget_ms)) is not None:
+        tried.append(size)
+        assert len(tried) <= 3
+        taken = factor * size.predicted_ms
+        runtime = replace(template.runtime, median_ms=taken, p10_ms=taken, p90_ms=taken)
+        family.measured(size, replace(template, runtime=runtime), budget_ms)
+    # The first step found out what the model is off by.
+    fitting = [size for size in sizes if factor * size.predicted_ms <= 0.97 * budget_ms]
+    wanted = max(fitting, key=lambda size: size.multi_adds)
+    assert family.best is not None
+    assert sum(size.multi_adds > wanted.multi_adds for size in tried) <= 1
+    assert family.best.size.multi_adds >= wanted.multi_adds
+
+
+@pytest.mark.parametrize("name", scalable_families())
+def test_multiply_adds_of_every_depth_follow_from_two(name):
+    sizes = list(_sizes(name, TARGET, USUAL))
+    for size in sizes[:: max(1, len(sizes) // 4)]:
+        assert size.multi_adds == _work(name, tuple(size.config.items()), TARGET.lr_size)[0], size.config
+
+
+def test_nothing_is_measured_where_predictions_are_asked_for():
+    (size,) = largest_predicted(["bicubic_pp"], 1e6, TARGET, USUAL)
+    assert size.config == sizes_of("bicubic_pp")[-1]
+    assert largest_predicted(["bicubic_pp"], 1e-6, TARGET, USUAL) == []

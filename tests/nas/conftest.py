@@ -35,7 +35,16 @@ def _no_waiting_for_the_disk() -> Iterator[None]:
 def _one_family_of_rivals() -> Iterator[None]:
     """Every search looks for hand-designed networks at its end, in hundreds of sizes of all families."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("nas.ending.scalable_families", lambda: ("ecbsr",))
+        patch.setattr("nas.ending.SHOWN", ("ecbsr",))
+        yield
+
+
+@pytest.fixture(scope="module")
+def hasty() -> Iterator[None]:
+    """Measure once where a search on a busy device, as the one that tests run on, would measure again and again."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("nas.loop._MOST_MEASUREMENTS", "nas.finalize._MOST_PASSES", "sr.measure.latency._ATTEMPTS"):
+            patch.setattr(name, 1)
         yield
 
 

@@ -50,6 +50,10 @@ def test_ladder_that_breaks_a_constraint_is_refused(steps: int, rungs: int, eta:
 def test_rung_comes_back_from_json_and_its_psnr_is_finite() -> None:
     rung = Rung(100, 27.25, 1.5)
     assert Rung.from_json(json.loads(json.dumps(rung.to_json()))) == rung
+    told = Rung(100, 27.25, 1.5, psnr_y=28.75)
+    assert Rung.from_json(json.loads(json.dumps(told.to_json()))) == told
+    # As earlier versions left it.
+    assert Rung.from_json({"steps": 100, "psnr": 27.25, "seconds": 1.5}) == rung
     with pytest.raises(ValueError, match="the PSNR of a rung is finite, got nan"):
         Rung(100, math.nan, 1.5)
 

@@ -47,6 +47,13 @@ def test_time_limit_is_the_default_where_trials_are_not_counted() -> None:
     assert config_of(trials=5, time_limit=120.0).seconds == 120.0
 
 
+def test_rivals_are_none_those_named_or_all() -> None:
+    families = ("ecbsr", "span", "rlfn")
+    assert config_of().rivals_of(families) == ()
+    assert config_of(rivals=("span",)).rivals_of(families) == ("span",)
+    assert config_of(rivals=("all",)).rivals_of(families) == families
+
+
 def test_teacher_gives_half_where_nothing_else_is_said() -> None:
     assert config_of(teacher="teacher.pth").teacher_share == 0.5
     assert config_of(teacher="teacher.pth", distillation=0.2).teacher_share == 0.2

@@ -20,7 +20,7 @@ from sr.memory_format import MEMORY_FORMATS
 from sr.progress import Event, Progress, Step
 from sr.training.autotune import autotune, seconds_per_step
 from sr.training.closed_form_output import solve_output
-from sr.training.fit import fit, load_state, run, save_state
+from sr.training.fit import fit, load_state, run, save_state, solve_last
 from sr.training.losses import LOSSES
 from sr.training.recipe import PRECISIONS, Recipe
 from sr.training.trainer import Trainer, TrainingFailedError
@@ -141,6 +141,16 @@ def test_the_output_is_solved_for_after_the_last_step_on_patches_that_no_step_sa
     solved = fit(tiny(), replace(AUTOTUNED, steps=48, solve_output=True), pairs, CPU)
     assert equal(solved.network.state_dict(), plain.network.state_dict())
     assert solved.loss == plain.loss
+
+
+def test_last_layer_of_a_trained_network_is_solved_for_as_at_the_end_of_its_training(
+    tiny: Make, pairs: Pairs, equal: Equal
+) -> None:
+    recipe = replace(AUTOTUNED, steps=48, solve_output=True)
+    plain = fit(tiny(), replace(recipe, solve_output=False), pairs, CPU).network
+    assert solve_last(plain, recipe, pairs, CPU)
+    assert equal(plain.state_dict(), fit(tiny(), recipe, pairs, CPU).network.state_dict())
+    assert not any(module.training for module in plain.modules())
 
 
 def test_what_was_autotuned_stays_so_after_a_kill(tiny: Make, pairs: Pairs, trainer: Train, tmp_path: Path) -> None:
