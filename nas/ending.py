@@ -85,12 +85,12 @@ def _choose(
     """
     trials, settings, setup = study.trials, study.settings, fidelity.setup
     if settings["phase"] == "training":
-        finalist = finalist_again(trials, settings["chosen"], rivals, setup, calm, plan.beside)
+        finalist = finalist_again(trials, settings["chosen"], rivals, setup, calm, plan.beside, report)
         playoff = None if settings["playoff"] is None else Playoff.from_json(settings["playoff"])
         return finalist, Recipe(**settings["final_recipe"]), playoff
     control = best_control(trials, {seed.key for seed in SPACES[config.space].seeds}) if config.use_seeds else None
     report(Phase("measuring the finalists beside hand-designed networks"))
-    picked = finalists(trials, control, rivals, setup, calm, plan.beside)
+    picked = finalists(trials, control, rivals, setup, calm, plan.beside, report)
     if not picked:
         return None
     playoff = _play_off(picked, control, fidelity, time_budget, report)

@@ -86,6 +86,7 @@ def finalists(
     setup: Setup,
     calm: CalmSpeed,
     protocol: Protocol,
+    report: Report = no_report,
 ) -> list[Finalist]:
     """Return the best trials that are within the budget when measured again, and the control where it is.
 
@@ -99,6 +100,7 @@ def finalists(
         setup: With the budget.
         calm: How fast the device is when nothing disturbs it.
         protocol: How they are timed.
+        report: Is told where the rivals cannot be measured.
 
     Returns:
         At most two, the best first, and the control; nothing where no trial is within the budget.
@@ -109,7 +111,7 @@ def finalists(
         wanted = [each for each in ranked[start : start + _FINALISTS] if each is not control]
         if control is not None and start == 0:
             wanted.append(control)
-        measured = _measure_again(wanted, rivals, setup, calm, protocol)
+        measured = _measure_again(wanted, rivals, setup, calm, protocol, report)
         found += [each for each in measured if _keeps_to(each.beside, calm, setup.budget_ms)]
         if any(each.trial is not control for each in found) or len(found) >= _FINALISTS:
             break
@@ -117,21 +119,39 @@ def finalists(
 
 
 def finalist_again(
-    trials: Sequence[Trial], number: int, rivals: Sequence[Size], setup: Setup, calm: CalmSpeed, protocol: Protocol
+    trials: Sequence[Trial],
+    number: int,
+    rivals: Sequence[Size],
+    setup: Setup,
+    calm: CalmSpeed,
+    protocol: Protocol,
+    report: Report = no_report,
 ) -> Finalist:
     """Return the trial of that number, chosen before, measured again."""
-    return _measure_again([each for each in trials if each.number == number], rivals, setup, calm, protocol)[0]
+    return _measure_again([each for each in trials if each.number == number], rivals, setup, calm, protocol, report)[0]
 
 
 def _measure_again(
-    trials: Sequence[Trial], rivals: Sequence[Size], setup: Setup, calm: CalmSpeed, protocol: Protocol
+    trials: Sequence[Trial],
+    rivals: Sequence[Size],
+    setup: Setup,
+    calm: CalmSpeed,
+    protocol: Protocol,
+    report: Report,
 ) -> list[Finalist]:
     """Measure trials, all in the same rounds and beside the rivals, until the device is calm or that never was."""
     networks = {f"#{trial.number}": build(trial.architecture) for trial in trials}
     everything = {**networks, REFERENCE: build(setup.reference), **{each.title: each.build() for each in rivals}}
     limited = replace(protocol, early_stop_ms=2 * setup.budget_ms)
     for _ in range(_PASSES):
-        measured = measure(everything, setup.target, limited, reference=REFERENCE)
+        try:
+            measured = measure(everything, setup.target, limited, reference=REFERENCE)
+        except InputError as error:
+            if not rivals:
+                raise
+            # The engine lacks an operator of one of them: the search does not hang on it.
+            report(Message(f"no hand-designed network stands beside the chosen one: {error}"))
+            return _measure_again(trials, [], setup, calm, protocol, report)
         if all(calm.was_calm(measured[name]) for name in networks):
             break
     beside = {each.title: measured[each.title] for each in rivals}

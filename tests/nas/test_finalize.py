@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor, nn
 
-from baselines.at_budget import Member
-from baselines.registry import build
+from baselines.at_budget import Size
 from nas.evaluate import Setup, measure_candidate
 from nas.finalize import Finalist, _train_and_ship_once, final_recipe, finalist_again, finalists, train_and_ship
 from nas.successive_halving import Rung
@@ -23,7 +23,7 @@ from sr.checkpoint import load, load_network
 from sr.deployment import in_dtype
 from sr.errors import InputError
 from sr.measure.latency import Protocol
-from sr.measure.measurement import Measurement, measure
+from sr.measure.measurement import Measurement
 from sr.measure.quality import Quality, bicubic_quality, evaluate
 from sr.progress import Event, Message
 from sr.training.recipe import Recipe
@@ -64,14 +64,39 @@ def test_finalists_are_measured_in_the_same_rounds_as_their_rivals(
     setup: Setup, few: Protocol, outcome: Outcome
 ) -> None:
     trials = [outcome(number, repeated(8, "branched_conv", number + 1)) for number in range(2)]
-    size = {"num_feat": 8, "num_block": 1}
-    rival = Member("ecbsr", size, measure({"it": build("ecbsr", **size)}, setup.target, few)["it"])
+    rival = Size("ecbsr", {"num_feat": 8, "num_block": 1}, 0, 0.0)
     found = finalists(trials, None, [rival], setup, CALM, few)
     assert len(found) == 2
     for each in found:
         assert set(each.rivals) == {"ecbsr num_feat=8 num_block=1"}
         assert each.rivals == found[0].rivals
         assert each.beside.reference_ms == found[0].beside.reference_ms == each.rivals[rival.title].reference_ms
+
+
+class _Unknown(nn.Module):
+    """Calls an operator that ONNX has not."""
+
+    def forward(self, lr: Tensor) -> Tensor:
+        return torch.special.bessel_j0(lr).repeat(1, 1, 4, 4)
+
+
+class _Unportable(Size):
+    """A rival that no file can hold."""
+
+    def build(self) -> nn.Module:
+        return _Unknown()
+
+
+def test_rival_that_an_engine_cannot_run_costs_the_search_nothing(
+    setup: Setup, few: Protocol, outcome: Outcome
+) -> None:
+    events: list[Event] = []
+    trial = outcome(0, repeated(8, "branched_conv", 1))
+    in_onnx = replace(setup, target=replace(setup.target, engine="onnxruntime"))
+    (found,) = finalists([trial], None, [_Unportable("ecbsr", {}, 0, 0.0)], in_onnx, CalmSpeed(1e9), few, events.append)
+    assert found.rivals == {}
+    assert isinstance(events[-1], Message)
+    assert events[-1].text.startswith("no hand-designed network stands beside the chosen one: ")
 
 
 def test_no_finalist_is_over_the_budget(setup: Setup, few: Protocol, outcome: Outcome) -> None:

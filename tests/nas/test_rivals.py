@@ -6,15 +6,13 @@ from dataclasses import replace
 import pytest
 import torch
 
-from baselines.at_budget import Member, scalable_families
+from baselines.at_budget import Size, scalable_families
 from nas.config.search import SearchConfig
 from nas.evaluate import Setup
-from nas.rivals import check_rivals, rivals_at_budget, trained_alike
+from nas.rivals import SHOWN, check_rivals, rivals_of, trained_alike
 from sr.deployment import deploy
 from sr.errors import InputError
-from sr.measure.latency import Protocol
 from sr.measure.latency_model import USUAL
-from sr.measure.measurement import measure
 from sr.progress import Event, Message
 
 pytestmark = pytest.mark.numeric
@@ -23,9 +21,8 @@ SMALL = {"num_feat": 8, "num_block": 1}
 
 
 @pytest.fixture
-def member(setup: Setup, few: Protocol) -> Member:
-    unmeasured = Member("ecbsr", SMALL, None)  # type: ignore[arg-type]
-    return replace(unmeasured, measurement=measure({"it": unmeasured.build()}, setup.target, few)["it"])
+def member() -> Size:
+    return Size("ecbsr", SMALL, 0, 0.0)
 
 
 def test_families_are_checked_by_name() -> None:
@@ -37,25 +34,20 @@ def test_families_are_checked_by_name() -> None:
     assert everything.rivals_of(scalable_families()) == scalable_families()
 
 
-def test_rivals_are_found_and_said(setup: Setup, few: Protocol) -> None:
-    events: list[Event] = []
-    (found,) = rivals_at_budget(("ecbsr",), setup, USUAL, few, events.append)
+def test_rivals_are_the_largest_members_predicted_within_the_budget(setup: Setup) -> None:
+    (found,) = rivals_of(("ecbsr",), setup, USUAL)
     assert found.name == "ecbsr"
-    assert found.measurement.within(setup.budget_ms)
-    assert events == [Message("looking for hand-designed networks within 60000 ms in 1 families")]
+    assert 0 < found.predicted_ms <= setup.budget_ms
+    assert rivals_of(("ecbsr",), replace(setup, budget_ms=1e-9), USUAL) == []
 
 
-def test_engine_that_cannot_run_a_family_costs_the_search_nothing(setup: Setup, few: Protocol) -> None:
-    events: list[Event] = []
-    lacking = replace(setup, target=replace(setup.target, dtype="bfloat16", engine="onnxruntime"))
-    assert rivals_at_budget(("ecbsr",), lacking, USUAL, few, events.append) == []
-    assert isinstance(events[-1], Message)
-    assert events[-1].text.startswith("no hand-designed network stands beside the chosen one: ")
+def test_shown_families_can_be_scaled() -> None:
+    assert set(SHOWN) <= set(scalable_families())
 
 
 @pytest.mark.parametrize("solve_output", [True, False])
 def test_member_is_trained_in_its_training_form_for_the_same_steps(
-    solve_output: bool, setup: Setup, member: Member
+    solve_output: bool, setup: Setup, member: Size
 ) -> None:
     events: list[Event] = []
     recipe = replace(setup.recipe, steps=6, solve_output=solve_output)
@@ -69,12 +61,12 @@ def test_member_is_trained_in_its_training_form_for_the_same_steps(
     assert trained_alike([member], ("ecbsr",), replace(recipe, steps=12), setup, setup.val) != found
 
 
-def test_families_that_are_not_asked_for_are_not_trained(setup: Setup, member: Member) -> None:
+def test_families_that_are_not_asked_for_are_not_trained(setup: Setup, member: Size) -> None:
     assert trained_alike([member], ("span",), setup.recipe, setup, setup.val) == {}
     assert trained_alike([], ("ecbsr",), setup.recipe, setup, setup.val) == {}
 
 
-def test_training_that_fails_leaves_out_its_psnr_and_says_so(setup: Setup, member: Member) -> None:
+def test_training_that_fails_leaves_out_its_psnr_and_says_so(setup: Setup, member: Size) -> None:
     events: list[Event] = []
     wild = replace(setup.recipe, learning_rate=1e38, warmup_steps=0, clip_norm=0.0, steps=60)
     assert trained_alike([member], ("ecbsr",), wild, setup, setup.val, events.append) == {}
@@ -82,7 +74,7 @@ def test_training_that_fails_leaves_out_its_psnr_and_says_so(setup: Setup, membe
     assert any(line.startswith("ecbsr num_feat=8 num_block=1 has no PSNR: the loss is ") for line in said)
 
 
-def test_member_is_built_in_the_form_that_runs(member: Member) -> None:
+def test_member_is_built_in_the_form_that_runs(member: Size) -> None:
     network = member.build()
     assert set(network.state_dict()) == set(deploy(network).state_dict())
     assert network(torch.rand(1, 3, 16, 24)).shape == (1, 3, 64, 96)

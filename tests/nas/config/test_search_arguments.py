@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from nas.config.search import SearchConfig
-from nas.config.search_arguments import parse, parse_duration
+from nas.config.search_arguments import parse
 from sr.errors import InputError
 
 BUDGET = ["--budget-ms", "40"]
@@ -23,8 +23,8 @@ def test_every_field_has_its_flag() -> None:
         "data": Path("some"), "val": Path("others"), "device": "cpu", "seed": 7, "out": Path("out"),
         "time_limit": 120.0, "trials": 5, "trial_steps": 64, "train_steps": 6, "fidelity": "train",
         "init": "supernet", "sampler": "nni", "nni_tuner": "GP", "teacher": Path("teacher.pth"), "distillation": 0.25,
-        "workers": 2, "patience": 9, "study": "mine", "storage": "sqlite:///a.db", "resume": True, "rivals": ("ecbsr", "span"),
-        "use_seeds": False, "use_predictions": False,
+        "workers": 2, "patience": 9, "study": "mine", "storage": "sqlite:///a.db", "resume": True,
+        "rivals": ("ecbsr", "span"), "warm_start": Path("earlier"), "use_seeds": False, "use_predictions": False,
     }  # fmt: skip
     assert set(given) == {field.name for field in fields(SearchConfig)}
     texts = given | {"lr_size": "32x24", "time_limit": "2m", "rivals": "ecbsr,span"}
@@ -38,18 +38,6 @@ def test_every_field_has_its_flag() -> None:
 
 def flag(name: str) -> str:
     return f"--{name.replace('_', '-')}"
-
-
-@pytest.mark.parametrize(("text", "seconds"), [("90", 90), ("90s", 90), ("10m", 600), ("1.5h", 5400), (" 2m ", 120)])
-def test_duration_is_read_in_seconds(text: str, seconds: float) -> None:
-    assert parse_duration(text) == seconds
-    assert parse([*BUDGET, "--time-limit", text])[0].seconds == seconds
-
-
-@pytest.mark.parametrize("text", ["", "0", "0m", "-5m", "5 days", "m", "1e3"])
-def test_text_that_is_no_duration_is_refused(text: str) -> None:
-    with pytest.raises(InputError, match="--time-limit is a duration over zero"):
-        parse_duration(text)
 
 
 @pytest.mark.parametrize(

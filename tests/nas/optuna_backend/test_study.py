@@ -50,7 +50,7 @@ def test_states_reach_optuna_with_their_constraint(journal: str, outcome: Outcom
             psnr, runtime_ms, activations = stored.values
             assert (-psnr, runtime_ms, activations) == trial.objectives
         if trial.measurement is not None:
-            assert stored.constraints == {"runtime": trial.measurement.runtime.p90_ms - 100.0}
+            assert stored.constraints == {"runtime": pytest.approx(trial.measurement.runtime.p90_ms - 100.0)}
     assert {trial.state for trial in study.trials} == {"trained", "infeasible", "failed"}
 
 
