@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from baselines.config import ALL, TableConfig
-from sr.command import DONE, INTERRUPTED, Parser, run
+from sr.command import DONE, INTERRUPTED, Parser, command_line, run
 from sr.constraints import AUTO, DTYPE_NAMES, ENGINE_NAMES
 from sr.files import write_json
 from sr.lr_size import parse_size
@@ -17,6 +17,7 @@ def main(argv: list[str] | None = None) -> int:
     from baselines.challenge_table.between_engines import engine_lines
     from baselines.challenge_table.cells import table_1_lines, table_2_lines
     from baselines.challenge_table.tables import make_tables
+    from sr.checkpoint import provenance
 
     try:
         tables = make_tables(config, report=Terminal())
@@ -37,7 +38,10 @@ def main(argv: list[str] | None = None) -> int:
 
         write_page(config.html, tables)
     if config.json:
-        write_json(config.json, tables.to_json())
+        figures = tables.to_json()
+        if not config.counts_only:
+            figures |= {"date": provenance()["date"], "command": command_line("baselines.table", argv)}
+        write_json(config.json, figures)
     return DONE
 
 
