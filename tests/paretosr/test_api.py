@@ -74,7 +74,7 @@ def test_script_without_a_guard_is_not_run_again_by_its_workers(tmp_path: Path) 
         "import paretosr\n"
         "print('begun', flush=True)\n"
         "few = paretosr.Protocol(seconds=0.0, minimum_runs=3, early_stop_runs=3, idle_seconds=0.0)\n"
-        "plan = paretosr.MeasurementPlan(few, few, few, 2, 0.0, 0.0, 1)\n"
+        "plan = paretosr.MeasurementPlan(few, few, few, 2, 1)\n"
         f"config = paretosr.SearchConfig({TINY}, workers=2, out={str(tmp_path / 'out')!r})\n"
         "print(paretosr.search(config, plan=plan).meets_budget)\n",
         encoding="utf-8",
