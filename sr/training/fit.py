@@ -100,7 +100,10 @@ def solve_last(network: nn.Module, recipe: Recipe, pairs: Pairs, device: torch.d
     Raises:
         ValueError: Where its last convolution is not one to solve for; see `solve_output`.
     """
-    return _solve(network, Trainer(network, replace(recipe, distillation=0.0), pairs, device))
+    trainer = Trainer(network, replace(recipe, distillation=0.0), pairs, device)
+    # A trainer puts it into training mode, in which norms would follow the patches.
+    network.eval()
+    return _solve(network, trainer)
 
 
 def _solve(network: nn.Module, trainer: Trainer) -> bool:

@@ -71,15 +71,16 @@ def test_the_example_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.Monk
 def test_script_without_a_guard_is_not_run_again_by_its_workers(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(
-        "import paretosr\n"
+        "import nas.ending, paretosr\n"
+        "nas.ending.scalable_families = lambda: ('ecbsr',)\n"
         "print('begun', flush=True)\n"
         "few = paretosr.Protocol(seconds=0.0, minimum_runs=3, early_stop_runs=3, idle_seconds=0.0)\n"
-        "plan = paretosr.MeasurementPlan(few, few, few, 2, 0.0, 0.0, 1)\n"
+        "plan = paretosr.MeasurementPlan(few, few, few, 2, 1)\n"
         f"config = paretosr.SearchConfig({TINY}, workers=2, out={str(tmp_path / 'out')!r})\n"
         "print(paretosr.search(config, plan=plan).meets_budget)\n",
         encoding="utf-8",
     )
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)}
     done = subprocess.run([sys.executable, str(script)], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout == "begun\nTrue\n"
 
