@@ -162,7 +162,9 @@ def _measure_again(
 def _keeps_to(measurement: Measurement, calm: CalmSpeed, budget_ms: float) -> bool:
     """Return whether a finalist is within the budget, by the likelier verdict where the device was never calm."""
     verdict = verdict_on(measurement, calm, budget_ms)
-    return (rough_verdict_on(measurement, calm, budget_ms) if verdict == "put off" else verdict) == "within"
+    if verdict == "put off":
+        verdict = rough_verdict_on(calm.calm_ms(measurement), calm, budget_ms)
+    return verdict == "within"
 
 
 def final_recipe(

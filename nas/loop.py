@@ -174,7 +174,7 @@ class Search:
 
     def _measure_again(self, put_off: Trial) -> None:
         """Measure a candidate again that was put off, and begin its first rung where it is within the budget."""
-        again = self._with_verdict(self._costed(put_off.number, put_off.architecture))
+        again = self._with_verdict(self._costed(put_off.number, put_off.architecture), put_off.calm_ms)
         again = replace(again, seconds=put_off.seconds + again.seconds)
         if again.state == "measured":
             future = self._first_rung(again.architecture)
@@ -187,19 +187,24 @@ class Search:
         self._report(Phase(f"trial {number}: measuring {architecture.summary}"))
         return self._evaluate(number, architecture)
 
-    def _with_verdict(self, trial: Trial) -> Trial:
-        """Return a measured candidate with the verdict on its runtime; a failed one stays what it is."""
+    def _with_verdict(self, trial: Trial, before_ms: float | None = None) -> Trial:
+        """Return a measured candidate with the verdict on its runtime; a failed one stays what it is.
+
+        before_ms: what its runtime stood for at calm speed when it was put off: of several doubtful ones the least.
+        """
         measured = trial.measurement
         if trial.state != "measured" or measured is None:
             return trial
         self._measured[trial.number] += 1
         calm = calm_speed(self._study.trials, measured, self._calm_ms)
-        verdict, doubt = verdict_on(measured, calm, self._budget_ms), ""
-        if verdict == "put off" and self._measured[trial.number] >= _MOST_MEASUREMENTS:
-            verdict, doubt = rough_verdict_on(measured, calm, self._budget_ms), "the device was never calm"
+        verdict, doubt, calm_ms = verdict_on(measured, calm, self._budget_ms), "", calm.calm_ms(measured)
+        if verdict == "put off":
+            calm_ms = calm_ms if before_ms is None else min(before_ms, calm_ms)
+            if self._measured[trial.number] >= _MOST_MEASUREMENTS:
+                verdict, doubt = rough_verdict_on(calm_ms, calm, self._budget_ms), "the device was never calm"
         states: dict[Verdict, State] = {"within": "measured", "over": "infeasible", "put off": "put off"}
         reason = "" if verdict == "within" else _why(verdict, measured, calm, self._budget_ms, doubt)
-        return replace(trial, state=states[verdict], reason=reason, calm_ms=calm.calm_ms(measured))
+        return replace(trial, state=states[verdict], reason=reason, calm_ms=calm_ms)
 
     def _first_rung(self, architecture: Architecture) -> Future[TrainingResult]:
         """Begin the first rung: a score is there at once, and so is the failure of what has no weights to inherit."""

@@ -177,16 +177,21 @@ class Surrogate:
     def _samples(self, trials: Sequence[Trial]) -> list[Sample]:
         """Return the measured trials as the latency model learns from them.
 
-        Where nothing will be proposed any more it need not be right, unless there is nothing else to learn from.
+        What was put off is no verdict. Where nothing will be proposed any more it need not be right, unless there is
+        nothing else to learn from.
         """
         measured = [each for each in trials if each.measurement is not None and each.duplicate_of is None]
-        samples = [
-            Sample(each.architecture, each.measurement.runtime.median_ms, each.measurement.reference_ms)
-            for each in measured
-            if each.measurement is not None
-        ]
+        samples = [_sample_of(each) for each in measured if each.state != "put off"]
         near = [each for each in samples if each.runtime_ms <= _FAR_OVER * self._budget_ms]
         return near if len(near) >= _FEWEST_NEAR else samples
+
+
+def _sample_of(trial: Trial) -> Sample:
+    """Return a measured trial as the latency model learns from it: at calm speed where that was judged."""
+    assert trial.measurement is not None
+    if trial.calm_ms is not None:
+        return Sample(trial.architecture, trial.calm_ms)
+    return Sample(trial.architecture, trial.measurement.runtime.median_ms, trial.measurement.reference_ms)
 
 
 def _used(regression: PsnrRegression, what: str, instead: str, *, trusted: bool) -> str:

@@ -16,6 +16,9 @@ from typing import IO
 import portalocker
 import torch
 
+# Of one processor; and what the system's own counting in ticks may be off by, in seconds.
+_NOTICEABLE, _TICKS = 0.15, 0.05
+
 
 @contextlib.contextmanager
 def training_on(device: torch.device) -> Iterator[None]:
@@ -74,6 +77,34 @@ def busy_seconds() -> float | None:
         return None
     user, nice, system, _idle, _iowait, irq, softirq, *_ = map(int, stat.read_text("utf-8").split("\n")[0].split()[1:])
     return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
+
+
+class OthersAtWork:
+    """How much of the processors other processes use, from when it is made on.
+
+    Args:
+        busy: The seconds that all processors together have worked so far, None where nobody knows.
+        own: The seconds that this process has.
+        clock: The time in seconds.
+    """
+
+    def __init__(
+        self,
+        busy: Callable[[], float | None] = busy_seconds,
+        own: Callable[[], float] = time.process_time,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._busy, self._own, self._clock = busy, own, clock
+        self._began = busy(), own(), clock()
+
+    def disturb(self) -> bool:
+        """Return whether they took a noticeable share of one processor since then; False where nobody knows."""
+        before, own, began = self._began
+        now = self._busy()
+        if before is None or now is None:
+            return False
+        others = (now - before) - (self._own() - own)
+        return others > _NOTICEABLE * (self._clock() - began) + _TICKS
 
 
 def wait_until_idle(

@@ -13,7 +13,7 @@ from torch import nn
 
 from sr.deployment import deploy
 from sr.measure.allocator import keep_freed_memory
-from sr.measure.device_lock import measuring_on, wait_until_idle
+from sr.measure.device_lock import OthersAtWork, measuring_on, wait_until_idle
 from sr.measure.engines.engine import Runner
 from sr.measure.engines.registry import engine_of
 from sr.measure.target import Target
@@ -42,10 +42,11 @@ class Runtime:
         p90_ms: The 90th percentile.
         runs: How many runs these are of.
         reliable: Whether a second, separate set of rounds confirmed the first, the spread (p90 - p10) stayed within
-            WIDE_SPREAD of the median, and no other process kept the CPU busy.
+            WIDE_SPREAD of the median, and nothing disturbed it.
         memory_format: The faster one of those that the engine takes.
         memory: Bytes at the peak of a run where the device tells (CUDA), else 0.
         precision: What its convolutions really ran in, as the engine says.
+        disturbed: Whether other processes kept the CPU busy before it or meanwhile.
     """
 
     median_ms: float
@@ -56,6 +57,7 @@ class Runtime:
     memory_format: str
     memory: int = 0
     precision: str = "float32"
+    disturbed: bool = False
 
     @property
     def spread(self) -> float:
@@ -136,16 +138,20 @@ def measure_subjects(subjects: Mapping[str, Subject], protocol: Protocol = Proto
     (device,) = devices
     keep_freed_memory()
     with measuring_on(device):
-        idle = device.type != "cpu" or wait_until_idle(protocol.idle_seconds)
+        disturbed = device.type == "cpu" and not wait_until_idle(protocol.idle_seconds)
         entrants = {name: _Entrant(subject, protocol) for name, subject in subjects.items()}
-        half = _half(protocol)
+        half, others = _half(protocol), OthersAtWork()
         for number in range(_MOST_SETS):
             unconfirmed = [each for each in entrants.values() if not each.needs_no_set(half, number)]
             if not unconfirmed:
                 break
             _take_set(unconfirmed, half)
+        # What the rounds themselves say is not enough: two threads of ours can be slowed by half, and steadily so.
+        disturbed = disturbed or (device.type == "cpu" and others.disturb())
     runtimes = {name: entrant.runtime() for name, entrant in entrants.items()}
-    return {name: replace(runtime, reliable=runtime.reliable and idle) for name, runtime in runtimes.items()}
+    if not disturbed:
+        return runtimes
+    return {name: replace(runtime, reliable=False, disturbed=True) for name, runtime in runtimes.items()}
 
 
 def _half(protocol: Protocol) -> Protocol:

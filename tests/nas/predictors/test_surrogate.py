@@ -117,13 +117,13 @@ def test_measured_networks_correct_the_predictions(outcome: Outcome) -> None:
 
 
 def test_candidate_that_is_measured_again_is_learned_anew(outcome: Outcome) -> None:
-    """Put off before, and over the budget now: the number of trials and of their rungs is what it was."""
+    """Put off before, which is no verdict, and over the budget now: the number of trials is what it was."""
     one = repeated(8, "branched_conv", 1)
     surrogate = surrogate_of()
-    for factor, state in ((2.0, "put off"), (3.0, "infeasible")):
+    for factor, state, learned in ((2.0, "put off", 1.0), (3.0, "infeasible", 3.0)):
         surrogate.observe([replace(timed(outcome(0, one), factor * DEVICE.predict(one)), state=state)])
         assert surrogate.latency is not None
-        assert surrogate.latency.predict(one) == pytest.approx(factor * DEVICE.predict(one), rel=0.02)
+        assert surrogate.latency.predict(one) == pytest.approx(learned * DEVICE.predict(one), rel=0.02)
 
 
 def test_copies_failures_and_the_far_too_slow_teach_nothing(outcome: Outcome) -> None:

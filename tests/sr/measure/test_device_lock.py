@@ -11,7 +11,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from sr.measure.device_lock import busy_seconds, device_key, lock_file, measuring_on, training_on, wait_until_idle
+from sr.measure.device_lock import (
+    OthersAtWork,
+    busy_seconds,
+    device_key,
+    lock_file,
+    measuring_on,
+    training_on,
+    wait_until_idle,
+)
 
 ROOT = Path(__file__).resolve().parents[3]
 # TMPDIR is the test's own folder, and so are the lock files: nobody else on this machine is waited for.
@@ -218,3 +226,16 @@ def test_the_wait_is_bounded() -> None:
     seconds = itertools.count()
     # More than an hour of every core at each look.
     assert not wait_until_idle(0.02, 0.001, busy=lambda: 3600.0 * CORES * next(seconds))
+
+
+@pytest.mark.parametrize(
+    ("busy", "own", "disturbed"),
+    [(10.0, 10.0, False), (12.0, 10.0, True), (11.0, 9.6, False), (11.2, 9.5, True), (None, 10.0, False)],
+)
+def test_others_disturb_where_they_take_a_noticeable_share_of_a_processor(
+    busy: float | None, own: float, disturbed: bool
+) -> None:
+    """Over ten seconds: 1.55 seconds of others, and what counting in ticks may be off by."""
+    busies, owns, times = iter([0.0, busy]), iter([0.0, own]), iter([0.0, 10.0])
+    others = OthersAtWork(lambda: next(busies), lambda: next(owns), lambda: next(times))
+    assert others.disturb() is disturbed
