@@ -1,7 +1,6 @@
-"""Predictors: what a search expects of a proposal before it is measured or trained, and what such scores are worth.
+"""Predictors: what a search expects of a proposal before it is measured or trained.
 
-Public are `latency_table` (runtimes from a lookup table), `feasibility` (whether they meet the budget),
-`psnr_regression` (the PSNR from costs, blocks and cheap scores), `surrogate` (both, as a search asks for them),
-`calibration` and `ranking` (how well cheap scores put networks in order). `latency_entries`, `latency_correction` and
-`ridge` serve them.
+Public are `latency` (runtimes, learned from the networks measured so far), `feasibility` (how far these are to be
+trusted), `psnr_regression` (the PSNR from costs, blocks and cheap scores) and `surrogate` (both, as a search asks for
+them). `ridge` serves them.
 """
