@@ -23,7 +23,8 @@ def test_every_field_has_its_flag() -> None:
         "data": Path("some"), "val": Path("others"), "device": "cpu", "seed": 7, "out": Path("out"),
         "time_limit": 120.0, "trials": 5, "trial_steps": 64, "train_steps": 6, "fidelity": "train",
         "init": "supernet", "sampler": "nni", "nni_tuner": "GP", "teacher": Path("teacher.pth"), "distillation": 0.25,
-        "workers": 2, "patience": 9, "study": "mine", "storage": "sqlite:///a.db", "resume": True, "rivals": ("ecbsr", "span"),
+        "workers": 2, "patience": 9, "study": "mine", "storage": "sqlite:///a.db", "resume": True,
+        "rivals": ("ecbsr", "span"),
         "use_seeds": False, "use_predictions": False,
     }  # fmt: skip
     assert set(given) == {field.name for field in fields(SearchConfig)}
