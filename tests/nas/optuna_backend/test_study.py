@@ -5,6 +5,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import optuna
@@ -13,6 +14,7 @@ import pytest
 from nas.optuna_backend.owner import owner
 from nas.optuna_backend.storage import open_storage
 from nas.optuna_backend.study import OptunaStudy
+from nas.optuna_backend.trials import STATES
 from nas.samplers.protocol import SearchProblem
 from nas.samplers.random_search import RandomSearch
 from nas.trial import Trial
@@ -41,11 +43,13 @@ def test_states_reach_optuna_with_their_constraint(journal: str, outcome: Outcom
         study.tell(outcome(*study.ask(PROPOSE)))
     number, architecture = study.ask(PROPOSE)
     study.tell(Trial(number, architecture, "failed", None, "the loss is nan"))
+    put_off = replace(outcome(*study.ask(PROPOSE)), state="put off", calm_ms=7.0)
+    study.tell(put_off)
     record = optuna.load_study(study_name="s", storage=open_storage(journal))
     by_number = {trial.number: trial for trial in record.get_trials()}
     for trial in study.trials:
         stored = by_number[trial.number]
-        assert stored.state.name == {"trained": "COMPLETE", "infeasible": "PRUNED", "failed": "FAIL"}[trial.state]
+        assert stored.state.name == STATES[trial.state].name
         if trial.state == "trained":
             psnr, runtime_ms, activations = stored.values
             assert (-psnr, runtime_ms, activations) == trial.objectives
