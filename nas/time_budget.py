@@ -8,6 +8,10 @@ from nas.config.search import DEFAULT_SECONDS
 
 # Kept free, where the limit allows it, for measuring the finalists beside their rivals, validating and exporting.
 FINISH_SECONDS = 75.0
+# Of these, what comes after the long training.
+SHIPPING_SECONDS = 40.0
+# The long training gets at least so much of its share, however long measuring the finalists took.
+_LEAST_TRAINING = 0.5
 # Of the rest, what goes into candidates; the chosen network's long training gets what remains.
 SEARCH_SHARE = 0.55
 # Of the time for candidates, what a supernet gets before the first of them.
@@ -51,8 +55,11 @@ class TimeBudget:
         return self.began + SEARCH_SHARE * self.working_seconds - time.monotonic()
 
     def training_seconds(self) -> float:
-        """Seconds that the chosen network may train from now on: its share, and what the search did not use."""
-        return self.training_share + max(0.0, self.search_left)
+        """Return the seconds that the chosen network may train from now on: all that is left but for shipping it."""
+        if math.isinf(self.seconds):
+            return math.inf
+        left = self.began + self.seconds - SHIPPING_SECONDS - time.monotonic()
+        return max(_LEAST_TRAINING * self.training_share, min(left, self.working_seconds))
 
     def allows_another(self, done: int, typical_seconds: float) -> bool:
         """Return whether another trial of `typical_seconds` fits after `done` trials."""

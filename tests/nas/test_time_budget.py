@@ -6,7 +6,7 @@ import time
 import pytest
 
 from nas.successive_halving import ladder
-from nas.time_budget import FINISH_SECONDS, TimeBudget
+from nas.time_budget import FINISH_SECONDS, SHIPPING_SECONDS, TimeBudget
 
 
 def test_searching_and_training_share_all_but_the_finish() -> None:
@@ -21,10 +21,14 @@ def test_short_time_keeps_half_for_the_finish() -> None:
     assert TimeBudget(60.0, None).working_seconds == 30.0
 
 
-def test_search_that_used_its_time_leaves_the_rest_to_the_training() -> None:
-    budget = TimeBudget(600.0, None, began=time.monotonic() - 500)
+def test_training_gets_what_is_left_but_for_shipping() -> None:
+    budget = TimeBudget(600.0, None, began=time.monotonic() - 400)
     assert not budget.allows_another(3, 1.0)
-    assert budget.training_seconds() == budget.training_share == pytest.approx(0.45 * budget.working_seconds)
+    assert budget.training_seconds() == pytest.approx(200 - SHIPPING_SECONDS, abs=1)
+    # However late it is.
+    late = TimeBudget(600.0, None, began=time.monotonic() - 590)
+    assert late.training_seconds() == 0.5 * late.training_share
+    assert math.isinf(TimeBudget(math.inf, 4).training_seconds())
 
 
 def test_trial_that_does_not_fit_into_the_time_is_not_begun() -> None:
