@@ -12,6 +12,7 @@ from nas.training.fidelity_schedule import FidelitySchedule
 from nas.trial import Trial, front_of
 from sr.files import replacing
 from sr.lr_size import size_text
+from sr.measure.measurement import Measurement
 from sr.report.figures import pareto_figure, write_png
 from sr.report.page import Kind, Point
 from sr.report.pareto_page import pareto_page
@@ -91,12 +92,16 @@ def write_page(out: Path, trials: Sequence[Trial], chosen: Chosen, budget_ms: fl
         for trial in trials
         if trial.measurement is not None and trial.duplicate_of is None
     ]
-    points += [
-        Point.of(name, measured, "reference", "hand-designed") for name, measured in chosen.finalist.rivals.items()
-    ]
+    points += [_rival_point(title, measured) for title, measured in chosen.finalist.rivals.items()]
     title = f"x4 super-resolution within {budget_ms:g} ms"
     pareto_page(out / "pareto.html", title=title, points=points, budget_ms=budget_ms, closing=closing)
     return write_png(pareto_figure(points, budget_ms), out / "pareto.png")
+
+
+def _rival_point(title: str, measured: Measurement) -> Point:
+    """Return a hand-designed network as it is drawn: labelled by its family, its size beside it."""
+    name, _, size = title.partition(" ")
+    return Point.of(name, measured, "reference", f"hand-designed, {size}")
 
 
 def _kind_of(trial: Trial, front: set[int], chosen: Chosen) -> Kind:

@@ -150,7 +150,7 @@ def test_unit_of_time_makes_no_difference(seed: int, factor: float) -> None:
 
 def test_nothing_measured_changes_nothing_and_few_keep_the_channel_step() -> None:
     assert USUAL.fitted([], []) is USUAL
-    seen, true = networks(5, 0), device(0, channel_step=1)
+    seen, true = networks(3, 0), device(0, channel_step=1)
     assert USUAL.fitted(seen, times(true, seen)).channel_step == USUAL.channel_step
 
 
