@@ -3,7 +3,7 @@
 import threading
 
 from sr.heartbeat import Heartbeat
-from sr.progress import Event, Message, Step
+from sr.progress import Event, Message, Phase, Step
 
 
 class Clock:
@@ -85,3 +85,11 @@ def test_it_beats_by_itself_while_there_is_work_and_no_longer() -> None:
         assert beaten.wait(30)
     assert str(told[0]) == "still working, for 0 s"
     assert not [thread for thread in threading.enumerate() if "_beat_on" in thread.name]
+
+
+def test_phase_is_named_while_it_lasts_with_the_time_that_it_is_expected_to_take() -> None:
+    heartbeat, clock, told = begun()
+    heartbeat(Phase("measuring", 30.0))
+    for clock.now in (7.0, 9.0, 40.0):
+        heartbeat.beat()
+    assert [str(event) for event in told] == ["measuring: 9 s so far, about 21 s left", "measuring: 40 s so far"]
