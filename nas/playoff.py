@@ -48,7 +48,8 @@ class Playoff:
         """By how much the winner is above the control, dB on RGB and on Y; None without a control."""
         if self.control is None:
             return None
-        return tuple(scores[self.winner] - scores[self.control] for scores in (self.psnr, self.psnr_y))  # type: ignore[return-value]
+        rgb, luma = (scores[self.winner] - scores[self.control] for scores in (self.psnr, self.psnr_y))
+        return rgb, luma
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON values from which `from_json` makes an equal one."""

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from baselines.entry import Baseline, out_channels
 from baselines.parts.rescale import upsampler
-from baselines.parts.yardstick import YARDSTICK
+from baselines.stages import YARDSTICK
 
 _ACTIVATIONS: dict[str, type[nn.Module]] = {"tanh": nn.Tanh, "relu": nn.ReLU}
 

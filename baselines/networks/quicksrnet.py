@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from baselines.entry import Baseline, out_channels
 from baselines.parts.carried_image import add_copies, add_nearest
-from baselines.parts.yardstick import YARDSTICK
+from baselines.stages import YARDSTICK
 from sr.lr_size import SCALE
 
 _PIXELS = 3 * SCALE**2

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from baselines.entry import Baseline
 from baselines.networks.hcsrn import cropped
 from baselines.networks.safmn import ChannelNorm
-from baselines.parts.yardstick import YARDSTICK
+from baselines.stages import YARDSTICK
 from search_spaces.wide_reparam import ExpandedResidualConv
 from sr.lr_size import SCALE
 

@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from baselines.entry import Baseline, out_channels
-from baselines.parts.yardstick import YARDSTICK
+from baselines.stages import YARDSTICK
 from sr.lr_size import SCALE
 
 

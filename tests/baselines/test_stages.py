@@ -2,7 +2,7 @@
 
 import pytest
 
-from baselines.stages import DEFAULT, HALVED, L2_STAGE, Stage
+from baselines.stages import DEFAULT, HALVED, L2_STAGE, YARDSTICK, Stage
 
 
 def test_a_stage_without_changes_is_the_default() -> None:
@@ -24,3 +24,10 @@ def test_overrides_win_over_changes() -> None:
     stage = Stage(1.0, {**L2_STAGE, "batch": 64, "patch": 64})
     recipe = stage.recipe(10, {"batch": 2, "patch": 8, "seed": 5})
     assert (recipe.batch, recipe.patch, recipe.seed, recipe.loss) == (2, 8, 5, "l2")
+
+
+def test_yardstick_is_one_stage_at_one_rate():
+    (stage,) = YARDSTICK
+    recipe = stage.recipe(1000, {})
+    assert (recipe.steps, recipe.loss, recipe.batch, recipe.patch, recipe.ema_decay) == (1000, "l1", 32, 64, 0.999)
+    assert recipe.learning_rate_at(100) == recipe.learning_rate_at(999) == 5e-4
