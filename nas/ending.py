@@ -17,8 +17,8 @@ from nas.result import SearchResult
 from nas.rivals import SHOWN, rivals_of, trained_alike
 from nas.study import Study
 from nas.time_budget import TimeBudget
+from nas.training.executor import executor
 from nas.training.fidelity_schedule import FidelitySchedule
-from nas.training.worker_pool import executor
 from nas.trial import Trial, trained_once
 from nas.verdict import CalmSpeed, calm_speed
 from search_spaces import SPACES

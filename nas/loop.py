@@ -14,12 +14,14 @@ from nas.stopping import stopping_state
 from nas.study import Study
 from nas.successive_halving import Rung
 from nas.time_budget import TimeBudget
-from nas.training.executor import Executor
+from nas.training.executor import outcome
 from nas.training.fidelity_schedule import FidelitySchedule
 from nas.training.task import TrainingResult
+from nas.training.worker_state import WorkerState
 from nas.trial import State, Trial, front_of
 from nas.verdict import CalmSpeed, Verdict, calm_speed, rough_verdict_on, verdict_on
 from search_spaces.architecture import Architecture
+from sr.executors.executor import Executor
 from sr.measure.measurement import Measurement
 from sr.progress import Message, Phase, Report, duration, no_report
 
@@ -73,7 +75,7 @@ class Search:
         sampler: Sampler,
         evaluate: Evaluate,
         fidelity: FidelitySchedule,
-        executor: Executor,
+        executor: Executor[WorkerState],
         surrogate: Surrogate,
         time_budget: TimeBudget,
         *,
@@ -211,7 +213,7 @@ class Search:
         reason = self._fidelity.why_untrainable(architecture)
         if not (self._fidelity.begins_with_score or reason):
             self._say_training(architecture, 0)
-            return self._executor.submit(self._fidelity.task(architecture, 0))
+            return self._executor.submit(WorkerState.train, self._fidelity.task(architecture, 0))
         known: Future[TrainingResult] = Future()
         known.set_result(TrainingResult(None, 0.0, reason) if reason else self._fidelity.score(architecture))
         return known
@@ -220,7 +222,7 @@ class Search:
         """Begin the next rung of a candidate."""
         rung = len(trial.rungs)
         self._say_training(trial.architecture, rung)
-        future = self._executor.submit(self._fidelity.task(trial.architecture, rung))
+        future = self._executor.submit(WorkerState.train, self._fidelity.task(trial.architecture, rung))
         self._running.append(_Running(trial, rung, future, told=True))
 
     def _say_training(self, architecture: Architecture, rung: int) -> None:
@@ -232,7 +234,7 @@ class Search:
     def _finish(self, each: _Running) -> None:
         """Wait for a training and tell what became of it."""
         try:
-            result = each.future.result()
+            result = outcome(each.future)
         except BaseException:
             self._give_back(each)
             raise

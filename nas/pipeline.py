@@ -23,10 +23,10 @@ from nas.samplers.protocol import Sampler, SearchProblem
 from nas.samplers.registry import check_sampler, make_sampler
 from nas.study import Study
 from nas.time_budget import TimeBudget
+from nas.training.executor import executor
 from nas.training.fidelity_schedule import FidelitySchedule, fidelity_schedule
 from nas.training.pool_speed import measure_pool_speeds
 from nas.training.supernet_store import train_or_load_supernet
-from nas.training.worker_pool import executor
 from nas.trial import Trial
 from nas.verdict import calm_speed
 from search_spaces import SPACES

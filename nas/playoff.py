@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from nas.successive_halving import Ladder
-from nas.training.executor import Executor
+from nas.training.executor import outcome
 from nas.training.fidelity_schedule import FidelitySchedule
 from nas.training.rung_training import weights_path
 from nas.training.task import RungGoal, TrainingTask
+from nas.training.worker_state import WorkerState
 from nas.trial import Trial
 from search_spaces.architecture import Architecture
+from sr.executors.executor import Executor
 from sr.progress import Message, Report, no_report
 
 # Of the time that is left for the long training.
@@ -76,7 +78,7 @@ def play_off(
     finalists: Sequence[Trial],
     control: Trial | None,
     fidelity: FidelitySchedule,
-    executor: Executor,
+    executor: Executor[WorkerState],
     seconds: float,
     *,
     report: Report = no_report,
@@ -110,8 +112,8 @@ def play_off(
     def task(architecture: Architecture) -> TrainingTask:
         return TrainingTask(architecture, fidelity.setup.recipe, goal, fidelity.initial(architecture), fidelity.teacher)
 
-    futures = {number: executor.submit(task(each.architecture)) for number, each in entrants.items()}
-    results = {number: future.result() for number, future in futures.items()}
+    futures = {number: executor.submit(WorkerState.train, task(each.architecture)) for number, each in entrants.items()}
+    results = {number: outcome(future) for number, future in futures.items()}
     reached = {number: result.quality for number, result in results.items() if result.quality is not None}
     if len(reached) < 2:
         return None

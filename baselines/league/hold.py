@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from baselines.league.entries import Entry
-from baselines.league.executor import Executor, Task, executor
+from baselines.league.executor import Task, done_in_order, executor
 from baselines.league.learning_rate import choose, short_recipe
 from baselines.league.record import lineage, results_of
 from baselines.league.runtimes import PROTOCOL, runtimes
@@ -12,6 +12,7 @@ from baselines.league.schedule import Overall, Plan, plan
 from baselines.league.setup import Setup
 from baselines.league.standings import Standing, Standings
 from baselines.league.training import train
+from sr.executors.executor import Executor
 from sr.measure.latency import Protocol
 from sr.measure.measurement import Measurement
 from sr.measure.quality import Quality, bicubic_quality
@@ -66,14 +67,14 @@ def _rates(
     plans: Mapping[str, Plan],
     setup: Setup,
     overall: Overall,
-    doing: Executor,
+    doing: Executor[Setup],
     report: Report,
 ) -> dict[str, float]:
     """Return the learning rate of each entry by its title."""
     left = _once([entry for entry in entries if plans[entry.title].chooses], setup)
     steps = len(setup.rates) * short_recipe(setup.recipe).steps
     tasks = [Task(each, plans[each.title].recipe, steps, overall.of(plans[each.title])) for each in left]
-    for entry, choice in zip(left, doing.in_order(choose, tasks), strict=True):
+    for entry, choice in zip(left, done_in_order(choose, tasks, by=doing), strict=True):
         reached = ", ".join(f"{rate:g} {'failed' if psnr is None else f'{psnr:.2f} dB'}" for rate, psnr in choice.psnr)
         report(Message(f"{entry.title}: learning rate {choice.best:g} ({reached})"))
     return {entry.title: choose(entry, plans[entry.title].recipe, setup).best for entry in entries}
@@ -86,7 +87,7 @@ def _train(
     plans: Mapping[str, Plan],
     setup: Setup,
     overall: Overall,
-    doing: Executor,
+    doing: Executor[Setup],
     report: Report,
 ) -> None:
     """Train every entry by one seed and say what came of it; one that is done is only judged where pictures are new."""
@@ -96,7 +97,7 @@ def _train(
 
     left = _once([entry for entry in entries if seed in plans[entry.title].seeds], setup)
     tasks = [Task(each, recipe(each), setup.recipe.steps, overall.of(plans[each.title])) for each in left]
-    for entry, result in zip(left, doing.in_order(train, tasks), strict=True):
+    for entry, result in zip(left, done_in_order(train, tasks, by=doing), strict=True):
         psnr = ", ".join(f"{name} {each.psnr:.2f} dB (Y {each.psnr_y:.2f})" for name, each in result.quality.items())
         report(Message(f"{entry.title}, seed {seed}: {psnr or 'failed: ' + result.failure}"))
     for entry in entries:

@@ -20,11 +20,11 @@ from nas.evaluation_setup import load_pictures, make_setup
 from nas.remembered import remembered
 from nas.samplers.protocol import accept_all
 from nas.successive_halving import Ladder, ladder
+from nas.training.executor import executor
 from nas.training.pool_speed import measure_pool_speeds
 from nas.training.population import Population
 from nas.training.supernet import train, untrained
 from nas.training.supernet_store import remembered_population, remembered_recipe
-from nas.training.worker_pool import executor
 from search_spaces import SPACES
 from search_spaces.architecture import Architecture
 from search_spaces.network import build
@@ -32,6 +32,7 @@ from search_spaces.space import SearchSpace
 from search_spaces.supernet import Supernet
 from sr.checkpoint import provenance
 from sr.errors import InputError
+from sr.executors.executor import in_order
 from sr.files import write_json, write_text
 from sr.measure.latency import Protocol
 from sr.measure.target import Conditions
@@ -204,7 +205,7 @@ def _train_all(
     done, began = len(networks), time.monotonic()
     work = partial(train_in_full, ladder=steps, folder=out / "trainings")
     with executor(workers, setup) as pool:
-        for number, each in enumerate(pool.in_order(work, chosen[done:]), start=done + 1):
+        for number, each in enumerate(in_order(pool, work, chosen[done:]), start=done + 1):
             networks.append(each)
             write_json(path, [one.to_json() for one in networks])
             left = (time.monotonic() - began) / (number - done) * (len(chosen) - number)

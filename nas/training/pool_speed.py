@@ -2,18 +2,17 @@
 
 import time
 from collections.abc import Mapping
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 
 import torch
 
 from nas.evaluate import Setup
-from nas.training.executor import Executor
-from nas.training.worker_pool import executor
+from nas.training.executor import executor
 from nas.training.worker_state import WorkerState
 from search_spaces.architecture import Architecture
 from search_spaces.network import build
 from sr.errors import InputError
+from sr.executors.executor import Executor, WorkerDiedError
 from sr.measure.device_lock import measuring_on, training_on
 from sr.training.autotune import autotune, seconds_per_step
 from sr.training.recipe import Recipe
@@ -78,7 +77,7 @@ def measure_pool_speeds(setup: Setup, architecture: Architecture, most: int = MO
             try:
                 pool.start()
                 speeds[size] = _speed(pool, architecture, recipe, steps, device)
-            except (TrainingFailedError, BrokenProcessPool):
+            except (TrainingFailedError, WorkerDiedError):
                 if size == 1:
                     raise
                 speeds[size] = 0.0
@@ -92,10 +91,12 @@ def _sizes(most: int) -> list[int]:
     return [2**power for power in range(most.bit_length())]
 
 
-def _speed(pool: Executor, architecture: Architecture, recipe: Recipe, steps: int, device: torch.device) -> float:
+def _speed(
+    pool: Executor[WorkerState], architecture: Architecture, recipe: Recipe, steps: int, device: torch.device
+) -> float:
     """Return the steps a second that started workers take in all, alone on the device, `steps` a worker and round.
 
-    recipe: autotuned. Raises TrainingFailedError where the memory does not suffice, and BrokenProcessPool where a
+    recipe: autotuned. Raises TrainingFailedError where the memory does not suffice, and WorkerDiedError where a
     worker dies.
     """
     pool.everywhere(WorkerState.warm_up, architecture, recipe)

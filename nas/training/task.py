@@ -53,7 +53,8 @@ class TrainingResult:
 
     Attributes:
         quality: On the setup's `val`, without SSIM; None where the training failed.
-        seconds: Of the training, up to a rung as the rung recorded them; of a failed one until it failed.
+        seconds: Of the training, up to a rung as the rung recorded them; of a failed one until it failed, 0 where its
+            process died.
         reason: Why it failed.
     """
 

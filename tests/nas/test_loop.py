@@ -1,12 +1,12 @@
 """The loop of a search: what it tells and when, what it does not do twice, and how a killed one goes on."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Concatenate, ParamSpec, Self, TypeVar
+from typing import Concatenate, ParamSpec, Self, TypeVar, cast
 
 import pytest
 import torch
@@ -40,7 +40,6 @@ pytestmark = pytest.mark.numeric
 
 P = ParamSpec("P")
 T = TypeVar("T")
-A = TypeVar("A")
 Outcome = Callable[[int, Architecture], Trial]
 Train = Callable[[TrainingTask], Future[TrainingResult]]
 SPACE = SearchSpace(
@@ -75,12 +74,13 @@ class ScriptedExecutor:
     ) -> None:
         """Nothing is left to wait for."""
 
-    def submit(self, task: TrainingTask) -> Future[TrainingResult]:
+    def submit(self, work: Callable[Concatenate[WorkerState, P], T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        assert work is WorkerState.train
+        (task,) = (*args, *kwargs.values())
+        assert isinstance(task, TrainingTask)
         self.submitted.append(task)
-        return ended(self._state.train(task)) if self._train is None else self._train(task)
-
-    def in_order(self, work: Callable[[WorkerState, A], T], items: Iterable[A]) -> Iterator[T]:
-        return (work(self._state, item) for item in items)
+        result = ended(self._state.train(task)) if self._train is None else self._train(task)
+        return cast("Future[T]", result)
 
     def start(self) -> None:
         """There is no process to start."""

@@ -11,8 +11,9 @@ import pytest
 from nas.evaluate import Setup
 from nas.playoff import _FEWEST_STEPS, Playoff, best_control, play_off
 from nas.successive_halving import Rung
+from nas.training.executor import executor
 from nas.training.fidelity_schedule import FidelitySchedule, fidelity_schedule
-from nas.training.worker_pool import executor
+from nas.training.worker_state import WorkerState
 from nas.trial import Trial
 from search_spaces.msrresnet import MSRRESNET, repeated
 from sr.checkpoint import load
@@ -79,7 +80,7 @@ def test_finalists_train_on_from_the_rung_that_they_are_on(rungs: FidelitySchedu
     pair = [trained(outcome, 0, rungs=2), trained(outcome, 1, rungs=2)]
     with executor(1, rungs.setup) as one_by_one:
         for trial in pair:
-            assert one_by_one.submit(rungs.task(trial.architecture, 1)).result().quality is not None
+            assert one_by_one.submit(WorkerState.train, rungs.task(trial.architecture, 1)).result().quality is not None
     before = {path.name: path.read_bytes() for path in rungs.folder.glob("*.pth")}
     assert len(before) == 2
     found = play(rungs, pair, None, 120.0)

@@ -1,0 +1,1 @@
+"""Who does work that takes long: this process, or processes beside it."""
