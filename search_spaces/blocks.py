@@ -12,8 +12,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from search_spaces.reparam import BranchedConv3x3, ConvNorm
+from search_spaces.wide_reparam import Conv3XC, EdgeOrientedConv, ExpandedResidualConv
 
 LEAKY_SLOPE = 0.1
+_SPAN_RANGE = 8
 
 
 def conv(
@@ -50,6 +52,21 @@ class Residual(nn.Module):
         hidden = self.conv1(feature)
         hidden = self.act(hidden) if self.act is not None else F.relu(hidden, inplace=True)
         return self.conv2(hidden).add_(feature)  # type: ignore[no-any-return]
+
+
+class WideResidual(nn.Module):
+    """MSRResNet's block of convolutions that train as SPAN's, twice as wide between two of 1x1, and fold into one."""
+
+    def __init__(self, num_feat: int, norm: str) -> None:
+        super().__init__()
+        _refuse_norm("wide_residual", norm)
+        self.conv1 = Conv3XC(num_feat, num_feat)
+        self.conv2 = Conv3XC(num_feat, num_feat)
+        self.act = nn.LeakyReLU(LEAKY_SLOPE, inplace=True)
+
+    def forward(self, feature: Tensor) -> Tensor:
+        """Map (n, c, h, w) to the same shape."""
+        return self.conv2(self.act(self.conv1(feature))).add_(feature)  # type: ignore[no-any-return]
 
 
 class InvertedResidual(nn.Module):
@@ -156,19 +173,137 @@ class MultiScaleIdle(nn.Module):
         return torch.cat([*kept, self.stages[-1](feature)], dim=1)
 
 
-class BranchedConv(nn.Module):
-    """One 3x3 convolution, trained as five branches that fold into it, and a leaky ReLU."""
+class FoldingConv(nn.Module):
+    """One 3x3 convolution that trains as several branches, among them the identity, and a leaky ReLU.
 
-    def __init__(self, num_feat: int, norm: str) -> None:
+    Args:
+        kind: Whose block it is.
+        norm: That of the architecture.
+        branches: Maps (n, c, h, w) to the same shape and folds into a single convolution.
+
+    Raises:
+        ValueError: For a norm: the branches have no place for one.
+    """
+
+    def __init__(self, kind: str, norm: str, branches: nn.Module) -> None:
         super().__init__()
-        if norm != "none":
-            raise ValueError(f"a branched_conv has no batch norm, got norm {norm!r}")
-        self.conv = BranchedConv3x3(num_feat, num_feat, identity=True)
+        _refuse_norm(kind, norm)
+        self.conv = branches
         self.act = nn.LeakyReLU(LEAKY_SLOPE, inplace=True)
 
     def forward(self, feature: Tensor) -> Tensor:
         """Map (n, c, h, w) to the same shape."""
         return self.act(self.conv(feature))  # type: ignore[no-any-return]
+
+
+def branched_conv(num_feat: int, norm: str) -> nn.Module:
+    """Return a convolution of square, row, column and point branches."""
+    return FoldingConv("branched_conv", norm, BranchedConv3x3(num_feat, num_feat, identity=True))
+
+
+def edge_conv(num_feat: int, norm: str) -> nn.Module:
+    """Return ECBSR's convolution with EFDN's shortcuts: a wider chain and edge filters beside the plain one."""
+    return FoldingConv("edge_conv", norm, EdgeOrientedConv(num_feat, num_feat, shortcuts=True))
+
+
+def wide_conv(num_feat: int, norm: str) -> nn.Module:
+    """Return FMEN's convolution: twice as wide between two of 1x1."""
+    return FoldingConv("wide_conv", norm, ExpandedResidualConv(num_feat))
+
+
+class PixelAttention(nn.Module):
+    """A residual branch of two 3x3 convolutions, each value of it times a weight that a 1x1 convolution gives for it.
+
+    Source of the attention: Zhao, Kong, He, Qiao, Dong, "Efficient Image Super-Resolution Using Pixel Attention", ECCV
+    Workshops 2020.
+    """
+
+    def __init__(self, num_feat: int, norm: str) -> None:
+        super().__init__()
+        self.conv1 = conv(num_feat, num_feat, 3, norm)
+        self.conv2 = conv(num_feat, num_feat, 3, norm)
+        self.weigh = nn.Conv2d(num_feat, num_feat, 1)
+        self.act = nn.LeakyReLU(LEAKY_SLOPE, inplace=True)
+
+    def forward(self, feature: Tensor) -> Tensor:
+        """Map (n, c, h, w) to the same shape."""
+        residual = self.conv2(self.act(self.conv1(feature)))
+        return feature + residual * torch.sigmoid(self.weigh(residual))  # type: ignore[no-any-return]
+
+
+class ParameterFreeAttention(nn.Module):
+    """SPAN's attention: what three 3x3 convolutions add, weighed by an odd function of itself, beside the identity.
+
+    SPAN has no identity around its block, and several in a row would pass nothing on at first. What the sigmoid sees is
+    `_SPAN_RANGE` times ours, for SPAN's features are hundreds of times larger, its weights near a half either way.
+
+    Source: Wan, Yu, Wu, Chen, et al., "Swift Parameter-free Attention Network for Efficient Super-Resolution", CVPR
+    Workshops 2024.
+    """
+
+    def __init__(self, num_feat: int, norm: str) -> None:
+        super().__init__()
+        self.conv1 = conv(num_feat, num_feat, 3, norm)
+        self.conv2 = conv(num_feat, num_feat, 3, norm)
+        self.conv3 = conv(num_feat, num_feat, 3, norm)
+        self.act = nn.LeakyReLU(LEAKY_SLOPE, inplace=True)
+
+    def forward(self, feature: Tensor) -> Tensor:
+        """Map (n, c, h, w) to the same shape."""
+        residual = self.conv3(self.act(self.conv2(self.act(self.conv1(feature)))))
+        weights = torch.sigmoid(_SPAN_RANGE * residual) - 0.5
+        return feature + (feature + residual) * weights  # type: ignore[no-any-return]
+
+
+class CoarseAttention(nn.Module):
+    """RLFN's enhanced spatial attention behind a residual branch of two 3x3 convolutions, a quarter as wide.
+
+    Its pooling is padded, so that pictures of any size have something to pool.
+
+    Source: Kong, Li, Liu, Liu, He, Bai, Chen, Fu, "Residual Local Feature Network for Efficient Super-Resolution", CVPR
+    Workshops 2022.
+    """
+
+    def __init__(self, num_feat: int, norm: str) -> None:
+        super().__init__()
+        squeezed = num_feat // 4
+        self.conv1 = conv(num_feat, num_feat, 3, norm)
+        self.conv2 = conv(num_feat, num_feat, 3, norm)
+        self.squeeze = nn.Conv2d(num_feat, squeezed, 1)
+        self.shrink = nn.Conv2d(squeezed, squeezed, 3, stride=2, padding=1)
+        self.coarse = nn.Conv2d(squeezed, squeezed, 3, padding=1)
+        self.beside = nn.Conv2d(squeezed, squeezed, 1)
+        self.weigh = nn.Conv2d(squeezed, num_feat, 1)
+        self.act = nn.LeakyReLU(LEAKY_SLOPE, inplace=True)
+
+    def forward(self, feature: Tensor) -> Tensor:
+        """Map (n, c, h, w) to the same shape."""
+        residual = self.conv2(self.act(self.conv1(feature)))
+        narrow = self.squeeze(residual)
+        coarse = self.coarse(F.max_pool2d(self.shrink(narrow), kernel_size=7, stride=3, padding=3))
+        wide = F.interpolate(coarse, size=narrow.shape[2:], mode="bilinear", align_corners=False)
+        return feature + residual * torch.sigmoid(self.weigh(wide + self.beside(narrow)))  # type: ignore[no-any-return]
+
+
+class LargeKernel(nn.Module):
+    """ConvNeXt's block without its norm (Liu et al., CVPR 2022): depthwise 7x7, 1x1 to twice the width, 1x1, plus x."""
+
+    def __init__(self, num_feat: int, norm: str) -> None:
+        super().__init__()
+        self.depthwise = conv(num_feat, num_feat, 7, norm, groups=num_feat)
+        self.expand = conv(num_feat, 2 * num_feat, 1, norm)
+        self.project = conv(2 * num_feat, num_feat, 1, norm)
+        self.act = nn.LeakyReLU(LEAKY_SLOPE, inplace=True)
+
+    def forward(self, feature: Tensor) -> Tensor:
+        """Map (n, c, h, w) to the same shape."""
+        return self.project(self.act(self.expand(self.depthwise(feature)))).add_(feature)  # type: ignore[no-any-return]
+
+
+def _refuse_norm(kind: str, norm: str) -> None:
+    """Raise ValueError for a norm: branches that fold have no place for one."""
+    if norm != "none":
+        raise ValueError(f"a {kind} has no batch norm, got norm {norm!r}")
 
 
 def empty_position(_num_feat: int, _norm: str) -> nn.Module:

@@ -27,6 +27,15 @@ BLOCKS: dict[str, Callable[[int, str], "nn.Module"]] = {
     "mobilenetv3": lambda num_feat, norm: blocks.MobileNetV3(num_feat, norm),
     "idle": lambda num_feat, norm: blocks.Idle(num_feat, norm),
     "multiscale_idle": lambda num_feat, norm: blocks.MultiScaleIdle(num_feat, norm),
-    "branched_conv": lambda num_feat, norm: blocks.BranchedConv(num_feat, norm),
+    "branched_conv": lambda num_feat, norm: blocks.branched_conv(num_feat, norm),
+    "edge_conv": lambda num_feat, norm: blocks.edge_conv(num_feat, norm),
+    "wide_conv": lambda num_feat, norm: blocks.wide_conv(num_feat, norm),
+    "wide_residual": lambda num_feat, norm: blocks.WideResidual(num_feat, norm),
+    "pixel_attention": lambda num_feat, norm: blocks.PixelAttention(num_feat, norm),
+    "parameter_free_attention": lambda num_feat, norm: blocks.ParameterFreeAttention(num_feat, norm),
+    "coarse_attention": lambda num_feat, norm: blocks.CoarseAttention(num_feat, norm),
+    "large_kernel": lambda num_feat, norm: blocks.LargeKernel(num_feat, norm),
     "identity": lambda num_feat, norm: blocks.empty_position(num_feat, norm),
 }
+# What trains as branches that fold into one convolution has no place for a norm between.
+WITHOUT_NORM = ("branched_conv", "edge_conv", "wide_conv", "wide_residual")

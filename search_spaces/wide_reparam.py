@@ -98,8 +98,6 @@ class EdgeOrientedConv(nn.Module):
         ValueError: For shortcuts on unequal widths.
     """
 
-    filters: Tensor
-
     def __init__(self, in_channels: int, out_channels: int, *, expand_ratio: int = 2, shortcuts: bool = False) -> None:
         super().__init__()
         if shortcuts and in_channels != out_channels:
@@ -112,12 +110,12 @@ class EdgeOrientedConv(nn.Module):
         self.before_filters = nn.Conv2d(in_channels, len(EDGE_FILTERS) * out_channels, 1, bias=False)
         self.scales = nn.Parameter(1e-3 * torch.randn(len(EDGE_FILTERS), out_channels))
         self.point = nn.Conv2d(in_channels, out_channels, 1, bias=False) if shortcuts else None
-        self.register_buffer("filters", torch.tensor(EDGE_FILTERS), persistent=False)
 
     def folded(self) -> tuple[Tensor, Tensor]:
         """Return the folded weight (out, in, 3, 3) and bias (out,)."""
         points = self.before_filters.weight.view(*self.scales.shape, -1)
-        edges = torch.einsum("fo,foi,fhw->oihw", self.scales, points, self.filters)
+        filters = points.new_tensor(EDGE_FILTERS)
+        edges = torch.einsum("fo,foi,fhw->oihw", self.scales, points, filters)
         kernel = self.square.weight + _behind_point(self.squeeze.weight, self.expand.weight) + edges
         if self.point is not None:
             kernel = kernel + _centred(self.point.weight) + _identity(kernel)

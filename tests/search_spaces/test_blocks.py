@@ -8,14 +8,15 @@ import torch
 from torch import Tensor, nn
 
 from search_spaces.blocks import SqueezeExcite
-from search_spaces.kinds import BLOCKS
+from search_spaces.kinds import BLOCKS, WITHOUT_NORM
 from sr.deployment import deploy
 from sr.measure.complexity import ModuleCalls
 
 pytestmark = pytest.mark.numeric
 
-# branched_conv is the one kind that refuses batch norm.
-MADE = [(kind, norm) for kind in BLOCKS for norm in ("none", "batch") if (kind, norm) != ("branched_conv", "batch")]
+FOLDING = ("branched_conv", "edge_conv", "wide_conv")
+# What folds into one convolution refuses batch norm.
+MADE = [(kind, norm) for kind in BLOCKS for norm in ("none", "batch") if kind not in WITHOUT_NORM or norm == "none"]
 WIDTHS = (8, 20)
 
 each_block = pytest.mark.parametrize(("kind", "norm"), MADE, ids=lambda value: value)
@@ -125,9 +126,10 @@ def test_works_on_meta(kind: str, norm: str) -> None:
     assert feature.shape == (1, 12, 5, 7)
 
 
-def test_branched_conv_refuses_batch_norm() -> None:
-    with pytest.raises(ValueError, match="branched_conv has no batch norm, got norm 'batch'"):
-        BLOCKS["branched_conv"](16, "batch")
+@pytest.mark.parametrize("kind", WITHOUT_NORM)
+def test_what_folds_refuses_batch_norm(kind: str) -> None:
+    with pytest.raises(ValueError, match=f"a {kind} has no batch norm, got norm 'batch'"):
+        BLOCKS[kind](16, "batch")
 
 
 # By hand, for 16 channels c with biases: a convolution k x k has k*k*in*out/groups + out parameters.
@@ -141,6 +143,18 @@ BY_HAND = {
     "idle": Counts((8 * 24 + 24) + (9 * 24 + 24) + (24 * 8 + 8), 24 + 24 + 8, 3),
     "multiscale_idle": Counts(2 * ((5 * 256 + 16) + (5 * 144 + 12) + (5 * 64 + 8)), 2 * (16 + 12 + 8), 6),
     "branched_conv": Counts(9 * 256 + 16, 16, 1),
+    "edge_conv": Counts(9 * 256 + 16, 16, 1),
+    "wide_conv": Counts(9 * 256 + 16, 16, 1),
+    "wide_residual": Counts(2 * (9 * 256 + 16), 2 * 16, 2),
+    "pixel_attention": Counts(2 * (9 * 256 + 16) + 256 + 16, 3 * 16, 3),
+    "parameter_free_attention": Counts(3 * (9 * 256 + 16), 3 * 16, 3),
+    # On 8x8 pixels the strided convolution writes 4x4 of 4 channels, and the pool leaves 2x2 for the next.
+    "coarse_attention": Counts(
+        2 * (9 * 256 + 16) + (16 * 4 + 4) + 2 * (9 * 16 + 4) + (16 + 4) + (4 * 16 + 16),
+        2 * 16 + 4 + (4 * 16 + 4 * 4) / 64 + 4 + 16,
+        7,
+    ),
+    "large_kernel": Counts((49 * 16 + 16) + (16 * 32 + 32) + (32 * 16 + 16), 16 + 32 + 16, 3),
     "identity": Counts(0, 0, 0),
 }
 
@@ -184,6 +198,11 @@ RESIDUAL = (
     "inverted_x6",
     "mobilenetv3",
     "multiscale_idle",
+    "wide_residual",
+    "pixel_attention",
+    "parameter_free_attention",
+    "coarse_attention",
+    "large_kernel",
     "identity",
 )
 
@@ -203,10 +222,33 @@ def test_idle_swaps_the_halves_and_works_on_the_second() -> None:
     assert not torch.allclose(after[:, :6], worked)
 
 
-def test_branched_conv_has_an_identity_branch() -> None:
+@pytest.mark.parametrize("kind", FOLDING)
+def test_what_folds_has_an_identity_branch(kind: str) -> None:
     feature = torch.randn(1, 12, 4, 5, dtype=torch.float64)
-    after = zeroed("branched_conv", 12).double()(feature)
+    after = zeroed(kind, 12).double()(feature)
     torch.testing.assert_close(after, nn.functional.leaky_relu(feature, 0.1), rtol=0, atol=1e-12)
+
+
+def test_parameter_free_attention_weighs_by_an_odd_function_of_the_residual() -> None:
+    block = BLOCKS["parameter_free_attention"](8, "none").double()
+    # Where nothing comes in, what the convolutions add is alone.
+    feature = torch.zeros(1, 8, 1, 1, dtype=torch.float64)
+    nn.init.zeros_(block.get_parameter("conv3.weight"))
+    bias = block.get_parameter("conv3.bias")
+    with torch.no_grad():
+        bias.copy_(torch.linspace(-1, 1, 8))
+        after = block(feature)[0, :, 0, 0]
+    torch.testing.assert_close(after, bias.detach() * torch.tanh(4 * bias.detach()) / 2, rtol=0, atol=1e-12)
+    torch.testing.assert_close(after, after.flip(0), rtol=0, atol=1e-12)
+
+
+def test_coarse_attention_sees_farther_than_its_convolutions() -> None:
+    block = BLOCKS["coarse_attention"](8, "none").double()
+    feature = torch.zeros(1, 8, 64, 64, dtype=torch.float64, requires_grad=True)
+    block(feature + 0.5)[0, 0, 32, 32].backward()
+    assert feature.grad is not None
+    seen = feature.grad.abs().sum((0, 1)).nonzero()
+    assert (seen - 32).abs().max() > 12
 
 
 def by_definition(block: nn.Module, feature: Tensor, slope: float) -> Tensor:

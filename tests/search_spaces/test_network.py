@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from search_spaces.architecture import AGGREGATIONS, IMAGE_SKIPS, UPSAMPLERS, Architecture, Block
-from search_spaces.kinds import BLOCKS
+from search_spaces.kinds import BLOCKS, WITHOUT_NORM
 from search_spaces.network import build, build_family, interpolation_kernel, shuffle_colour_last, untrained
 from sr.checkpoint import Checkpoint, Description, load_network, save
 from sr.deployment import deploy
@@ -110,7 +110,7 @@ def test_memory_format_changes_no_number(upsampler: str, memory_format: torch.me
 
 @pytest.mark.parametrize("norm", ["none", "batch"])
 def test_all_kinds_together_deploy_exactly(norm: str) -> None:
-    kinds = [kind for kind in BLOCKS if norm == "none" or kind != "branched_conv"]
+    kinds = [kind for kind in BLOCKS if norm == "none" or kind not in WITHOUT_NORM]
     network = build(Architecture(12, tuple(map(Block, kinds)), aggregation="concat", norm=norm)).double()
     # A step in training form gives batch norm statistics of its own.
     network.train()(torch.rand(2, 3, 8, 8, dtype=torch.float64))
