@@ -43,6 +43,8 @@ def measured(
         (measured(35, 37, 40), "within", "over"),
         (measured(35, 37, 40.1), "over", "over"),
         (measured(30, 35, 39), "within", "within"),
+        # A tail longer than that of other networks is of what disturbed it.
+        (measured(35, 36, 43), "within", "within"),
         (measured(37, 39, 43, reference=10.8), "within", "within"),
         (measured(35, 37, 39, reference=9.0), "within", "over"),
         (measured(35, 37, 39, reference=None), "within", "over"),
