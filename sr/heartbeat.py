@@ -80,9 +80,7 @@ class Heartbeat:
         if self._step is None:
             after = f"{duration(since)} after: {self._said}" if self._said else f"for {duration(since)}"
             return f"still working, {after}"
-        step = self._step
-        done = f"{step.label}: {step.done}/{step.total} {step.unit}{step.note and ', ' + step.note}"
-        return f"{done}, at it for {duration(since)}"
+        return str(self._step) if since < self._seconds else f"{self._step}, at it for {duration(since)}"
 
     def _is_due(self) -> bool:
         return self._clock() - self._line_at >= self._seconds

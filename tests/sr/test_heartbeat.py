@@ -45,9 +45,18 @@ def test_silent_work_is_told_of_by_its_last_step() -> None:
     for clock.now in (7.0, 8.0, 9.0, 16.5):
         heartbeat.beat()
     assert told == [
-        Message("comparing: 0/4 step, side by side, at it for 8 s", aside=True),
-        Message("comparing: 0/4 step, side by side, at it for 16 s", aside=True),
+        Message("comparing: 0/4 step, 20 s left, side by side, at it for 8 s", aside=True),
+        Message("comparing: 0/4 step, 20 s left, side by side, at it for 16 s", aside=True),
     ]
+
+
+def test_a_beat_between_two_steps_says_the_time_left() -> None:
+    heartbeat, clock, told = begun()
+    clock.now = 7.9
+    heartbeat(step(1))
+    clock.now = 8.1
+    heartbeat.beat()
+    assert told == [Message("training: 1/4 step, 20 s left", aside=True)]
 
 
 def test_silent_work_without_steps_is_told_of_by_what_was_said_last() -> None:
