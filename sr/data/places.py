@@ -51,12 +51,13 @@ def _split(text: str) -> list[Place]:
         if not pieces[start].strip():
             start += 1
             continue
-        ends = [end for end in range(len(pieces), start, -1) if _place(",".join(pieces[start:end]))]
-        place = _place(",".join(pieces[start : ends[0]])) if ends else None
+        ends = range(len(pieces), start, -1)
+        candidates = ((end, _place(",".join(pieces[start:end]))) for end in ends)
+        start_of_next, place = next((each for each in candidates if each[1]), (start, None))
         if place is None:
             raise InputError(f"no folder at {pieces[start].strip()}; name a folder that holds pictures")
         found.append(place)
-        start = ends[0]
+        start = start_of_next
     return found
 
 
