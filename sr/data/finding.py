@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from sr.data.layouts import LR_ALONE, Label, Layout, Pairing, is_lr, label_of, other_form, recognise
+from sr.data.layouts import LR_ALONE, Label, Layout, Pairing, is_lr, is_lr_x4, label_of, other_form, recognise
 from sr.data.left_out import LeftOut, summary
 from sr.data.list_file import LIST_SUFFIXES, read_list
-from sr.data.listing import ONLY_NAMED, PICKED_UP, Folder, scan
+from sr.data.listing import CLOSED, ONLY_NAMED, PICKED_UP, Folder, scan
 from sr.data.matching import match_names, split_by_names
 from sr.data.places import Place
 from sr.errors import InputError
@@ -20,6 +20,8 @@ OUTSIDE = "outside the folders of the layout"
 # A layout lies within so many folders of the one that is given, as in DF2K/DIV2K/DIV2K_train_LR_bicubic/X4.
 _DEPTH = 4
 _LR_DEPTH = 2
+# HR directly in the folder that is given, without LR.
+_TOP_ALONE = Layout((Pairing("", None),), {})
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,7 @@ def _in_folder(place: Place) -> list[Group]:
             _refuse_unknown_lr(place.path, folder, why, layout)
             groups.append(Group(label, left_out=(*_whole(folder, why), *_only_named(folder))))
         else:
+            _refuse_lr_without_pictures(place.path, folder, folders, layout)
             groups.append(Group(label, left_out=_only_named(folder)))
     return groups
 
@@ -97,14 +100,14 @@ def _plain(place: Place, folders: Sequence[Folder], leaves: Mapping[str, Folder]
     if not leaves or (top is None and not place.recursive):
         raise InputError(_nothing_in(place.path, folders, leaves))
     groups = [] if top is None else [_beside_or_alone(top.path, top.pictures, top.left_out, whole=True)]
-    none = Layout((), {})
     for folder in folders:
         if not folder.relative:
             groups.append(Group(None, left_out=() if folder.pictures else folder.left_out))
         elif not folder.pictures:
+            _refuse_lr_without_pictures(place.path, folder, folders, _TOP_ALONE)
             groups.append(Group(None, left_out=folder.left_out if place.recursive else _only_named(folder)))
-        elif why := _why_unused(folder, none):
-            _refuse_unknown_lr(place.path, folder, why, Layout((Pairing("", None),), {}))
+        elif why := _why_unused(folder, _TOP_ALONE):
+            _refuse_unknown_lr(place.path, folder, why, _TOP_ALONE)
             groups.append(Group(None, left_out=_whole(folder, why)))
         elif place.recursive:
             groups.append(_alone(folder, label_of(folder.relative)))
@@ -162,7 +165,7 @@ def _beside_or_alone(folder: Path, pictures: Sequence[Path], left_out: Sequence[
         others = tuple(each for each in matched.left_out if whole or each.reason != LR_ALONE)
         sources = tuple(Source(*pair, slack) for pair in matched.pairs)
         return Group(None, sources, (*left_out, *(lr.left_out if whole else ()), *others), notes)
-    if whole and is_lr(folder.name):
+    if whole and any(is_lr_x4("/".join(folder.parts[-count:])) for count in (1, 2)):
         notes = (*notes, f"{folder} is named like LR, but its pictures are taken as HR")
     group = _alone(Folder(folder, "", tuple(pictures), tuple(left_out)), None) if whole else Group(
         None, tuple(Source(path) for path in pictures), tuple(left_out)
@@ -211,6 +214,13 @@ def _refuse_unknown_lr(top: Path, folder: Folder, why: str, layout: Layout) -> N
             )
 
 
+def _refuse_lr_without_pictures(top: Path, folder: Folder, folders: Sequence[Folder], layout: Layout) -> None:
+    """Raise InputError where a folder is named like LR but is empty, or holds it in a form that is not read."""
+    if not is_lr(folder.relative) or any(each.relative.startswith(folder.relative + "/") for each in folders):
+        return
+    _refuse_unknown_lr(top, folder, _why_unused(folder, layout), layout)
+
+
 def _whole(folder: Folder, reason: str) -> tuple[LeftOut, ...]:
     """Return the pictures of a folder as left out: one by one in the folder that is given, else as their folder."""
     if not folder.relative:
@@ -219,8 +229,8 @@ def _whole(folder: Folder, reason: str) -> tuple[LeftOut, ...]:
 
 
 def _only_named(folder: Folder) -> tuple[LeftOut, ...]:
-    """Return what of a folder that is not used could be a picture."""
-    return tuple(each for each in folder.left_out if each.reason == ONLY_NAMED)
+    """Return what of a folder that is not used could be, or hold, a picture."""
+    return tuple(each for each in folder.left_out if each.reason in (ONLY_NAMED, CLOSED))
 
 
 def _nothing_in(top: Path, folders: Sequence[Folder], leaves: Mapping[str, Folder]) -> str:

@@ -97,14 +97,15 @@ LR_ALONE = "LR without HR"
 
 _OTHER_FACTOR = r"(?:2|3|6|8|16)"
 _OTHER_SCALE = re.compile(
-    rf"(?<![a-z0-9])(?:[a-z]*(?:lr|lq|hr|gt|{_BICUBIC}))?[_-]?(?:x{_OTHER_FACTOR}|{_OTHER_FACTOR}x|srf_{_OTHER_FACTOR})(?![a-z0-9])"
+    rf"(?<![a-z0-9])(?:[a-z]*(?:lr|lq|hr|gt|{_BICUBIC}))?[_-]?"
+    rf"(?:x{_OTHER_FACTOR}|{_OTHER_FACTOR}x|srf_{_OTHER_FACTOR})(?![a-z0-9])"
 )
 _OTHER_DEGRADATION = re.compile(
     r"(?<![a-z])(?:lr)?(?:unknown|mild|wild|difficult|bd|dn|blur|noise|noisy|jpeg)(?![a-z])"
 )
 _LR_WORD = re.compile(
-    rf"(?<![a-z])(?:{_BICUBIC})?(?:lr|lq)(?:{_BICUBIC}|bd|dn)?x?(?![a-z])|low[_-]?res|(?:^|/){_X4}(?:$|/)"
-    rf"|(?:^|/)(?:train|val|valid|test)[_-]?l(?:$|/)"
+    rf"(?<![a-z])(?:{_BICUBIC})?(?:lr|lq)(?:{_BICUBIC}|bd|dn)?(?:x?(?:4|{_OTHER_FACTOR}))?(?![a-z0-9])"
+    rf"|low[_-]?res|(?:^|/){_X4}(?:$|/)|(?:^|/)(?:train|val|valid|test)[_-]?l(?:$|/)"
 )
 
 _WORDS: Mapping[Label, Sequence[str]] = {
@@ -197,6 +198,12 @@ def label_of(folder: str) -> Label | None:
 def is_lr(folder: str) -> bool:
     """Return whether a folder is named like one of LR."""
     return bool(_LR_WORD.search(folder.lower()))
+
+
+def is_lr_x4(folder: str) -> bool:
+    """Return whether a folder, by its name or its last two, is called as LR x4 is in most layouts."""
+    *_, lr = _COMPILED[0]
+    return lr is not None and bool(lr.fullmatch(folder.lower()))
 
 
 def other_form(folder: str) -> str | None:

@@ -169,7 +169,7 @@ def _entries(folder: Given | None, part: Part, report: Report) -> tuple[list[Sou
     notes = [note for group in groups for note in group.notes]
     notes += [f"{place} holds nothing {_FOR[part]} and is not used" for place in without]
     for note in notes:
-        report(Message(note, aside=True))
+        report(Message(printable(note), aside=True))
     return _without_doubles(groups)
 
 

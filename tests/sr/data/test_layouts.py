@@ -9,6 +9,7 @@ from sr.data.layouts import (
     OTHER_SCALE,
     RULES,
     is_lr,
+    is_lr_x4,
     label_of,
     other_form,
     recognise,
@@ -146,8 +147,15 @@ def test_other_scales_and_degradations_are_told_by_their_names(folder: str, reas
 def test_folders_of_lr_are_told_by_their_names() -> None:
     for name in ("LR", "LRx4", "lr_bicubic", "LRbicx2", "Set5_LRBI_x4", "X4", "LQ", "DIV2K_train_LR_unknown", "trainL"):
         assert is_lr(name), name
-    for name in ("HR", "photos", "Clr", "lrt", "GTmod12", "original", "full", "gallery"):
+    for name in ("HR", "photos", "Clr", "lrt", "GTmod12", "original", "full", "gallery", "runs_lr0.1"):
         assert not is_lr(name), name
+
+
+def test_what_lr_x4_is_called_is_known() -> None:
+    for name in ("LRx4", "LR", "Set5_LRBI_x4", "DIV2K_train_LR_bicubic/X4"):
+        assert is_lr_x4(name), name
+    for name in ("X4", "HR", "makes_lr0", "DIV2K_train_LR_bicubic/X2", "photos"):
+        assert not is_lr_x4(name), name
 
 
 def test_what_pictures_are_for_is_told_by_the_names_of_folders() -> None:

@@ -1,3 +1,4 @@
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -8,6 +9,7 @@ import torch
 from PIL import Image
 
 from sr.data.degradation import downscale
+from sr.data.manifest import write_manifests
 from sr.data.pairs import same_pictures
 from sr.data.sources import EMBEDDED, holds_validation, load_pairs, load_set, sources
 from sr.errors import InputError
@@ -264,3 +266,16 @@ def test_over_the_memory_limit_the_pixels_are_mapped(tmp_path: Path, monkeypatch
     draws = [pairs.patches(8, 4, torch.Generator().manual_seed(3)) for pairs in (mapped, held)]
     assert torch.equal(draws[0][0], draws[1][0])
     assert torch.equal(draws[0][1], draws[1][1])
+
+
+def test_a_name_of_bytes_that_are_no_text_is_read_and_written_as_escapes(tmp_path: Path) -> None:
+    save(tmp_path / "HR" / "a.png", 16, 16)
+    save(tmp_path / "LRx4" / "a.png", 4, 4)
+    for side in ("HR", "LRx4"):
+        (tmp_path / side / "a.png").rename(os.fsdecode(os.fsencode(tmp_path / side) + b"/\xff.png"))
+    events: list[Event] = []
+    found = load_set(tmp_path / "HR", "val", report=events.append)
+    assert found.pairs.names == ("\\udcff",)
+    write_manifests(tmp_path / "pictures.json", val=found.manifest)
+    assert "udcff" in (tmp_path / "pictures.json").read_text()
+    assert all(line.isprintable() for line in asides(events))
