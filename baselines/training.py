@@ -12,7 +12,7 @@ from baselines.config import TrainConfig
 from baselines.registry import BASELINES, build, build_family
 from baselines.stages import Stage
 from sr.checkpoint import Checkpoint, Description, load, save
-from sr.data.pairs import Pairs, on_device
+from sr.data.pairs import Pairs, fitting_patch, on_device
 from sr.data.sources import load_pairs
 from sr.deployment import deploy
 from sr.errors import InputError
@@ -71,7 +71,10 @@ def train(config: TrainConfig, report: Report = no_report) -> Trained:
     pairs = on_device(load_pairs(config.data, "train", minimum_lr_side=_SMALLEST_SIDE, report=report), device)
     val = load_pairs(config.val, "val", minimum_lr_side=_SMALLEST_VALIDATION_SIDE, report=report)
     stages = BASELINES[config.name].recipe
-    recipes = [_limited(stage.recipe(config.steps, config.overrides), pairs) for stage in stages]
+    asked = [stage.recipe(config.steps, config.overrides) for stage in stages]
+    # Papers cut their patches from 2K pictures.
+    sides = {patch: fitting_patch(pairs, patch, report) for patch in dict.fromkeys(each.patch for each in asked)}
+    recipes = [replace(each, patch=sides[each.patch]) for each in asked]
     files = _Files.beside(config.out)
     network = deployed_form(config.name, config.config, _through_stages(config, recipes, pairs, device, files, report))
     trained = Trained(evaluate(network.to(device), val, device), bicubic_quality(val, device), tuple(recipes))
@@ -87,11 +90,6 @@ def deployed_form(name: str, config: Mapping[str, Any], trained: nn.Module) -> n
     tensors = deploy(trained.cpu()).state_dict()
     network.load_state_dict({key: tensors[key] for key in network.state_dict()})
     return network
-
-
-def _limited(recipe: Recipe, pairs: Pairs) -> Recipe:
-    """Return the recipe with a patch that every training picture can give: papers cut theirs from 2K pictures."""
-    return replace(recipe, patch=min(recipe.patch, pairs.smallest_side()))
 
 
 @dataclass(frozen=True)

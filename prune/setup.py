@@ -22,7 +22,7 @@ from prune.scoring.sites import gate_sites
 from prune.selection.costs import Costs
 from prune.selection.latency_steps import CostTable, default_path
 from sr.checkpoint import Description, load
-from sr.data.pairs import Pairs, on_device
+from sr.data.pairs import Pairs, fitting_patch, on_device
 from sr.data.sources import load_pairs
 from sr.errors import InputError
 from sr.measure.engine_choice import with_engine
@@ -157,6 +157,7 @@ def set_up(
     except InputError as error:
         raise InputError(f"{checkpoint}: {error}") from error
     train = load_pairs(config.data, "train", minimum_lr_side=_SMALLEST_SIDE, report=report)
+    fitting_patch(train, config.patch, report)
     train = on_device(train, target.device)
     val = load_pairs(config.val, "val", minimum_lr_side=_SMALLEST_VALIDATION_SIDE, report=report)
     dense = slim(graph, Plan(kept, {}, {}))
@@ -195,7 +196,7 @@ def fine_tuning(config: PruneConfig, train: Pairs, steps: int, autotuned: Mappin
     if not steps:
         return None
     return Recipe(
-        steps=steps, batch=config.batch, patch=min(config.patch, train.smallest_side()),
+        steps=steps, batch=config.batch, patch=fitting_patch(train, config.patch),
         learning_rate=config.learning_rate, distillation=config.distillation, seed=config.seed,
         precision=autotuned.get("precision", "fastest"), memory_format=autotuned.get("memory_format", "fastest"),
     )  # fmt: skip

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 from sr.command import DONE, Parser, run
 from sr.config import FLOAT_DTYPES, EvaluateConfig
 from sr.constraints import AUTO, ENGINE_NAMES
+from sr.data.flags import add_pictures, add_recursive
 from sr.files import write_json
 from sr.terminal import Terminal, say
 
 if TYPE_CHECKING:
+    from sr.data.manifest import Manifest
     from sr.measure.quality import Quality
 
 
@@ -23,6 +25,7 @@ def main(argv: list[str] | None = None) -> int:
 
     found = evaluate_file(config, report=Terminal())
     width = max(len(name) for name in ("network", "bicubic", *found.per_picture))
+    say(_counted(found.pictures))
     say(f"{'':{width}}  {'PSNR (dB)':>9}  {'PSNR-Y (dB)':>11}  {'SSIM':>6}  {'pictures':>8}")
     rows = (dict(found.per_picture) if per_picture else {}) | {"network": found.network, "bicubic": found.bicubic}
     for name, quality in rows.items():
@@ -31,7 +34,7 @@ def main(argv: list[str] | None = None) -> int:
         each = {name: as_json(quality) for name, quality in found.per_picture.items()}
         means = {"network": as_json(found.network), "bicubic": as_json(found.bicubic)}
         ran = {"engine": found.engine, "precision": found.precision}
-        write_json(json, {**means, "per_picture": each, **ran})
+        write_json(json, {**means, "per_picture": each, **ran, "pictures": found.pictures.to_json()})
     return DONE
 
 
@@ -48,10 +51,20 @@ def _parse(argv: list[str] | None) -> tuple[EvaluateConfig, Path | None, bool]:
                         ".onnx, openvino for .xml)")  # fmt: skip
     parser.add_argument("--dtype", choices=FLOAT_DTYPES, default="float32", help="default float32")
     parser.add_argument("--per-picture", action="store_true", help="also one line per picture")
-    parser.add_shared("val", "device", "json")
+    add_pictures(parser, "--val", "HR pictures to validate on, HR and LR in a layout of the field, or DIV2K")
+    add_recursive(parser, "val")
+    parser.add_shared("device", "json")
     args = parser.parse_args(argv)
     config = EvaluateConfig(args.network, args.val, args.device, args.engine, args.dtype)
     return config, args.json, args.per_picture
+
+
+def _counted(pictures: "Manifest") -> str:
+    """Say how many pictures the figures are of, and where their LR comes from."""
+    given = sum(each.lr is not None for each in pictures.used)
+    made = len(pictures.used) - given
+    origin = [f"{given} given"] * bool(given) + [f"{made} made by MATLAB's bicubic"] * bool(made)
+    return f"{len(pictures.used)} pictures, LR {' and '.join(origin)}"
 
 
 def as_json(quality: "Quality") -> dict[str, float | None]:

@@ -11,7 +11,7 @@ from search_spaces.architecture import Architecture
 from search_spaces.network import SearchedNetwork, silence
 from search_spaces.space import SearchSpace
 from search_spaces.supernet import Supernet
-from sr.data.pairs import Pairs
+from sr.data.pairs import Pairs, fitting_patch
 from sr.measure.quality import Quality, evaluate
 from sr.progress import Report, no_report
 from sr.seeds import generator
@@ -89,7 +89,7 @@ def recalibrate(network: nn.Module, pairs: Pairs, device: torch.device) -> None:
         norm.reset_running_stats()
         norm.momentum = None  # all batches count the same
     network.train()
-    patch = min(_CALIBRATION_PATCH, pairs.smallest_side())
+    patch = fitting_patch(pairs, _CALIBRATION_PATCH)
     for step in range(_CALIBRATION_BATCHES):
         network(pairs.patches(_CALIBRATION_BATCH, patch, generator(0, step))[0].to(device))
     for norm, momentum in zip(norms, momenta, strict=True):

@@ -16,6 +16,7 @@ from prune.selection.problem import Problem
 from prune.selection.search import selected
 from prune.selection.ties import groupings
 from prune.setup import Setup, fine_tuning
+from sr.data.pairs import fitting_patch
 from sr.lr_size import SCALE
 from sr.progress import Progress
 from sr.training.autotune import autotune, seconds_per_step
@@ -122,5 +123,5 @@ def _selection_seconds(setup: Setup, clock: Clock) -> float:
 
 
 def _fitting(recipe: Recipe, setup: Setup) -> Recipe:
-    """Return a recipe with patches that fit into every picture."""
-    return replace(recipe, patch=min(recipe.patch, setup.train.smallest_side()))
+    """Return a recipe with patches that some picture can give."""
+    return replace(recipe, patch=fitting_patch(setup.train, recipe.patch))

@@ -18,7 +18,7 @@ from prune.scoring.gates import Gated, Scores
 from prune.scoring.pace import Pace
 from prune.scoring.schedule import Schedule
 from prune.selection.state import Selection
-from sr.data.pairs import Pairs
+from sr.data.pairs import Pairs, fitting_patch
 from sr.errors import InputError
 from sr.progress import Report, no_report
 from sr.tensors import read_tensors, write_tensors
@@ -218,8 +218,8 @@ class GateDecorator:
         write_tensors(path, {"masks": masks, "alive": [torch.from_numpy(alive) for alive in selection.alive]})
 
     def _fitting(self, recipe: Recipe) -> Recipe:
-        """Return a recipe as autotuned, with patches that fit into every picture."""
-        return replace(recipe, patch=min(recipe.patch, self._pairs.smallest_side()), **self.autotuned)  # type: ignore[arg-type]
+        """Return a recipe as autotuned, with patches that some picture can give."""
+        return replace(recipe, patch=fitting_patch(self._pairs, recipe.patch), **self.autotuned)  # type: ignore[arg-type]
 
     def _fit(self, recipe: Recipe, kind: str, label: str) -> None:
         """Train, going on from a kill."""

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from sr.data.left_out import SHOWN_NAMES
 from sr.lr_size import SCALE
 from sr.memory import free_bytes
+from sr.progress import Message, Report, no_report
 
 
 @dataclass(frozen=True, eq=False)
@@ -226,6 +228,29 @@ def packed(values: Tensor, sizes: Sequence[tuple[int, int]]) -> Packed:
     heights, widths = torch.tensor(sizes, dtype=torch.int64).unbind(1)
     ends = (heights * widths).cumsum(0)
     return Packed(values, ends - heights * widths, heights, widths)
+
+
+def fitting_patch(pairs: Pairs, patch: int, report: Report = no_report) -> int:
+    """Return the side of the LR patches to train with: `patch` where any picture is that large.
+
+    Smaller pictures are left out then, for `Pairs.draw` never draws them. Where all are smaller it is the largest side
+    that any of them gives.
+
+    Args:
+        pairs: What is trained on.
+        patch: The side that is asked for.
+        report: Is told which pictures are left out, or that the patches are smaller.
+    """
+    sides = torch.minimum(pairs.lr.heights, pairs.lr.widths)
+    largest = int(sides.max())
+    if largest < patch:
+        report(Message(f"patches of {largest} instead of {patch}: no LR picture has longer sides", aside=True))
+        return largest
+    small = [pairs.names[index] for index in (sides < patch).nonzero().flatten().tolist()]
+    if small:
+        names = ", ".join(small[:SHOWN_NAMES] + ["..."] * (len(small) > SHOWN_NAMES))
+        report(Message(f"left out {len(small)}: {len(small)} too small for patches of {patch} ({names})", aside=True))
+    return patch
 
 
 def same_pictures(a: Pairs, b: Pairs) -> list[str]:

@@ -1,33 +1,28 @@
-"""Where LR and HR pairs come from: photographs inside scikit-image, a folder of one's own, DIV2K."""
+"""Where LR and HR pairs come from: photographs inside scikit-image, folders of one's own, the field's data sets."""
 
-import contextlib
 import os
-import shutil
-import tempfile
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 import skimage
-import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
-from sr.data import div2k
-from sr.data.degradation import crop_to_multiple, downscale
-from sr.data.images import picture_paths, picture_size, read_picture, to_8_bit
-from sr.data.pairs import Pairs, packed
+from sr.data.decoding import Minimum, decode_all
+from sr.data.finding import Group, Source, find
+from sr.data.layouts import Label
+from sr.data.left_out import SHOWN_NAMES, LeftOut, printable, summary
+from sr.data.manifest import Manifest
+from sr.data.pairs import Pairs
+from sr.data.places import Place, places
 from sr.errors import InputError
 from sr.files import StrPath
-from sr.lr_size import SCALE
 from sr.memory import free_bytes
 from sr.progress import Message, Report, no_report
 
 Part = Literal["train", "val"]
-_Decoded = tuple[NDArray[np.uint8], NDArray[np.uint8]]
+Given = StrPath | Sequence[StrPath]
 
 # Photographs that scikit-image carries; both views of the motorcycle show one scene, so both are trained on.
 EMBEDDED: dict[Part, tuple[str, ...]] = {
@@ -41,170 +36,176 @@ EMBEDDED: dict[Part, tuple[str, ...]] = {
     ),
     "val": ("chelsea.png", "coffee.png", "rocket.jpg"),
 }
-_DIV2K_PARTS: dict[Part, str] = {"train": "train", "val": "valid"}
-_DECODING_THREADS = 4
-_DECODED_AT_ONCE = 32
+# What a folder with several kinds of pictures is asked for, in this order: the first that it has.
+_WANTED: dict[Part, tuple[tuple[Label | None, ...], ...]] = {
+    "train": (("train", None),),
+    "val": (("val",), (None,), ("test",)),
+}
+_FOR: dict[Part, str] = {"train": "to train on", "val": "to validate on"}
+GIVEN_TWICE = "given twice"
 
 
-@dataclass(frozen=True)
-class Source:
-    """The files of one pair; without an LR file it is made from HR."""
+@dataclass(frozen=True, eq=False)
+class PictureSet:
+    """Pairs, and which files they are."""
 
-    hr: Path
-    lr: Path | None = None
+    pairs: Pairs
+    manifest: Manifest
 
 
 def load_pairs(
-    folder: StrPath | None,
+    folder: Given | None,
     part: Part,
     *,
     minimum_lr_side: int = 1,
     report: Report = no_report,
     memory_limit: int | None = None,
 ) -> Pairs:
-    """Decode all pairs of a folder, or without one the photographs inside scikit-image.
+    """Decode all pairs of a place, or without one the photographs inside scikit-image: those of `load_set`."""
+    found = load_set(folder, part, minimum_lr_side=minimum_lr_side, report=report, memory_limit=memory_limit)
+    return found.pairs
+
+
+def load_set(
+    folder: Given | None,
+    part: Part,
+    *,
+    minimum_lr_side: int = 1,
+    report: Report = no_report,
+    memory_limit: int | None = None,
+) -> PictureSet:
+    """Decode all pairs of a place, or without one the photographs inside scikit-image.
 
     Args:
-        folder: Holds HR/ and LRx4/, or is DIV2K's, or holds HR pictures, whose LR is then made by `downscale`.
-        part: Which of DIV2K's pictures, or of scikit-image's photographs.
-        minimum_lr_side: In pixels; smaller pictures are skipped.
-        report: Is told of every picture that is skipped, since it is broken, too small or does not fit its LR.
+        folder: As `sr.data.places.places` takes it. A folder holds HR and LR in a layout of `sr.data.layouts.RULES`, or
+            HR pictures, whose LR is then made by `downscale`. A text file lists HR pictures.
+        part: What they are for, where the names of folders tell; which of scikit-image's photographs.
+        minimum_lr_side: In pixels; smaller pictures are left out.
+        report: Is told in one line how many pictures are left out and why, in another how many are cropped.
         memory_limit: Over so many bytes the pixels lie in a temporary file that is mapped into memory; default: half
             of what is free.
 
     Returns:
-        The pairs in the order of their names, on the CPU.
+        The pairs in the order of their folders and names, on the CPU, each of a name of its own.
 
     Raises:
-        InputError: Where no pair is left.
+        InputError: Where no pair is left, a place is not there, or LR lies in it that is not understood.
     """
-    folder = None if folder is None else Path(folder)
     limit = free_bytes() // 2 if memory_limit is None else memory_limit
-    pairs = _decode_all(sources(folder, part, report), max(1, minimum_lr_side), report, limit)
+    entries, left_out = _entries(folder, part, report)
+    patch = f"too small for {'patches' if part == 'train' else 'LR sides'} of {minimum_lr_side}"
+    pairs, decoded = decode_all(entries, unique_names(entries), Minimum(max(1, minimum_lr_side), patch), limit)
+    manifest = Manifest(decoded.used, (*left_out, *decoded.left_out))
+    line = summary(manifest.left_out)
     if pairs is None:
-        side = SCALE * max(1, minimum_lr_side)
-        raise InputError(
-            f"no usable picture in {folder or 'scikit-image'}: at least one must read and have sides of {side} pixels"
-        )
-    return pairs
+        given = "scikit-image" if folder is None else ", ".join(str(place) for place in places(folder))
+        raise InputError(f"no usable picture {_FOR[part]} in {given}: {line}")
+    if line:
+        report(Message(line, aside=True))
+    _say_cropped(manifest, report)
+    return PictureSet(pairs, manifest)
 
 
-def sources(folder: Path | None, part: Part, report: Report) -> list[Source]:
-    """List the pairs of a folder by its layout.
+def sources(folder: Given | None, part: Part, report: Report) -> list[Source]:
+    """List the files of the pairs of a place, without decoding them.
 
     Args:
-        folder: As `load_pairs` takes it.
-        part: Which of DIV2K's pictures, or of scikit-image's photographs.
-        report: Is told of HR pictures without an LR.
+        folder: As `load_set` takes it.
+        part: Likewise.
+        report: Is told what is left out.
 
     Raises:
-        InputError: Where it holds none.
+        InputError: Where there is none.
     """
+    entries, left_out = _entries(folder, part, report)
+    if left_out:
+        report(Message(summary(left_out), aside=True))
+    return entries
+
+
+def holds_validation(folder: Given) -> bool:
+    """Return whether a place has pictures whose folders say that they are to validate on, as DIV2K has.
+
+    Raises:
+        InputError: Where a place is not there or holds no picture.
+    """
+    return any(group.label == "val" and group.sources for place in places(folder) for group in find(place))
+
+
+def unique_names(entries: Sequence[Source]) -> list[str]:
+    """Return what each pair is called: the name of HR without its suffix, with its folders where two have the same."""
+    stems = Counter(entry.hr.stem for entry in entries)
+    doubled = [entry.hr.absolute() for entry in entries if stems[entry.hr.stem] > 1]
+    common = os.path.commonpath([path.parent for path in doubled]) if doubled else ""
+    names = [
+        entry.hr.absolute().relative_to(common).with_suffix("").as_posix()
+        if stems[entry.hr.stem] > 1
+        else entry.hr.stem
+        for entry in entries
+    ]
+    # What still is the same differs by its suffix alone.
+    counts = Counter(names)
+    return [
+        printable(name if counts[name] == 1 else f"{name}{entry.hr.suffix}")
+        for name, entry in zip(names, entries, strict=True)
+    ]
+
+
+def _entries(folder: Given | None, part: Part, report: Report) -> tuple[list[Source], list[LeftOut]]:
+    """Return the files of all pairs of a place, none of them twice, and what of it is left out."""
     if folder is None:
         inside = Path(skimage.__file__).parent / "data"
-        return [Source(inside / name) for name in EMBEDDED[part]]
-    if (folder / "HR").is_dir():
-        return _matched(folder / "HR", folder / "LRx4", "", report)
-    if any((folder / div2k.hr_folder(each)).is_dir() for each in _DIV2K_PARTS.values()):
-        name = _DIV2K_PARTS[part]
-        return _matched(folder / div2k.hr_folder(name), folder / div2k.lr_folder(name), "x4", report)
-    return [Source(path) for path in picture_paths(folder)]
+        return [Source(inside / name) for name in EMBEDDED[part]], []
+    given = places(folder)
+    groups: list[Group] = []
+    without = []
+    for place in given:
+        chosen = _chosen(find(place), part)
+        groups += chosen
+        if not any(group.sources or group.left_out for group in chosen):
+            without.append(place)
+    if len(without) == len(given):
+        raise InputError(_no_part(given, part))
+    notes = [note for group in groups for note in group.notes]
+    notes += [f"{place} holds nothing {_FOR[part]} and is not used" for place in without]
+    for note in notes:
+        report(Message(printable(note), aside=True))
+    return _without_doubles(groups)
 
 
-def _matched(hr_folder: Path, lr_folder: Path, ending: str, report: Report) -> list[Source]:
-    """Pair HR with the LR pictures of the same name plus `ending`; without an LR folder all LR is to be made."""
-    hr = picture_paths(hr_folder)
-    if not lr_folder.is_dir():
-        return [Source(path) for path in hr]
-    lr = {path.stem: path for path in picture_paths(lr_folder)}
-    for path in hr:
-        if path.stem + ending not in lr:
-            report(Message(f"skipped {path}: {lr_folder} holds no {path.stem}{ending}", aside=True))
-    return [Source(path, lr[path.stem + ending]) for path in hr if path.stem + ending in lr]
+def _chosen(groups: Sequence[Group], part: Part) -> list[Group]:
+    """Return the groups of a place that are for `part`, with what is left out of them."""
+    there = {group.label for group in groups if group.sources}
+    for labels in _WANTED[part]:
+        if there & set(labels):
+            return [group for group in groups if group.label in labels or (group.label is None and not group.sources)]
+    # Where nothing could be paired at all, what was left out says why.
+    return [] if there else list(groups)
 
 
-def _decode_all(entries: Sequence[Source], minimum: int, report: Report, memory_limit: int) -> Pairs | None:
-    """Decode the pairs in their order; None where every one of them is skipped."""
-    hr_bytes = sum(_header_bytes(entry.hr) for entry in entries)
-    lr_bytes = sum(_header_bytes(entry.lr) if entry.lr else _header_bytes(entry.hr) // SCALE**2 for entry in entries)
-    mapped = lr_bytes + hr_bytes > memory_limit
-    lr, hr = _allocate(lr_bytes, mapped=mapped), _allocate(hr_bytes, mapped=mapped)
-    names: list[str] = []
-    sizes: list[tuple[int, int]] = []
-    used = 0
-    for entry, result in zip(entries, _decoded(entries, minimum), strict=True):
-        if isinstance(result, InputError):
-            report(Message(f"skipped {entry.hr}: {result}", aside=True))
-            continue
-        small, large = (torch.from_numpy(np.ascontiguousarray(picture)).view(-1) for picture in result)
-        lr[used : used + len(small)] = small
-        hr[used * SCALE**2 : used * SCALE**2 + len(large)] = large
-        used += len(small)
-        names.append(entry.hr.stem)
-        sizes.append(result[0].shape[:2])
-    if not names:
-        return None
-    hr_sizes = [(SCALE * height, SCALE * width) for height, width in sizes]
-    return Pairs(tuple(names), packed(lr[:used], sizes), packed(hr[: used * SCALE**2], hr_sizes))
+def _without_doubles(groups: Sequence[Group]) -> tuple[list[Source], list[LeftOut]]:
+    """Return the pairs of all groups, each file of HR once, and all that is left out, named once as well."""
+    files = [(os.path.realpath(source.hr), source) for group in groups for source in group.sources]
+    first: dict[str, Source] = {}
+    for file, source in files:
+        first.setdefault(file, source)
+    left_out = dict.fromkeys(each for group in groups for each in group.left_out)
+    twice = [LeftOut(source.hr, GIVEN_TWICE) for file, source in files if first[file] is not source]
+    return list(first.values()), [*left_out, *twice]
 
 
-def _decoded(entries: Sequence[Source], minimum: int) -> Iterator[_Decoded | InputError]:
-    """Yield LR (h, w, 3) and HR (4h, 4w, 3) of every entry in order, or why it cannot be used.
-
-    Threads decode a few pictures ahead, not all: decoded pictures wait in memory.
-    """
-
-    def attempt(entry: Source) -> _Decoded | InputError:
-        try:
-            return _decode(entry, minimum)
-        except InputError as error:
-            return error
-
-    with ThreadPoolExecutor(_DECODING_THREADS) as pool:
-        for start in range(0, len(entries), _DECODED_AT_ONCE):
-            yield from pool.map(attempt, entries[start : start + _DECODED_AT_ONCE])
+def _no_part(given: Sequence[Place], part: Part) -> str:
+    """Say that places have pictures only for something else."""
+    where = ", ".join(str(place) for place in given)
+    expected = {"train": "DIV2K_train_HR or train", "val": "DIV2K_valid_HR or val"}[part]
+    return f"{where} holds no pictures {_FOR[part]}; they lie in a folder such as {expected}, or give their own folder"
 
 
-def _decode(entry: Source, minimum: int) -> _Decoded:
-    """Return LR (h, w, 3) and HR (4h, 4w, 3); InputError where a file is broken, too small or does not fit."""
-    hr = to_8_bit(read_picture(entry.hr))
-    height, width = hr.shape[:2]
-    if min(height, width) < SCALE * minimum:
-        raise InputError(f"its sides must be at least {SCALE * minimum} pixels, got {width}x{height}")
-    if entry.lr is None:
-        return downscale(hr), crop_to_multiple(hr)
-    lr = to_8_bit(read_picture(entry.lr))
-    if (SCALE * lr.shape[0], SCALE * lr.shape[1]) != (height, width):
-        raise InputError(
-            f"LR must be exactly a quarter of HR, got {lr.shape[1]}x{lr.shape[0]} ({entry.lr}) for {width}x{height}"
-        )
-    return lr, hr
-
-
-def _header_bytes(path: Path) -> int:
-    """Return the bytes of the picture as 8-bit RGB; 0 where the header is broken, which decoding then reports."""
-    try:
-        height, width = picture_size(path)
-    except InputError:
-        return 0
-    return 3 * height * width
-
-
-def _allocate(count: int, *, mapped: bool) -> Tensor:
-    """Return (count,) uint8, not initialised; `mapped`: in a temporary file that vanishes with the tensor."""
-    if not mapped or count == 0:
-        return torch.empty(count, dtype=torch.uint8)
-    folder = Path(tempfile.gettempdir())
-    free = shutil.disk_usage(folder).free
-    if free < count:
-        raise InputError(
-            f"the pictures need {count / 2**30:.1f} GiB in {folder}, which has {free / 2**30:.1f} free; "
-            f"name a roomier folder in TMPDIR"
-        )
-    handle, name = tempfile.mkstemp(prefix="paretosr-", suffix=".pixels", dir=folder)
-    os.close(handle)
-    values = torch.from_file(name, shared=True, size=count, dtype=torch.uint8)
-    # The mapping outlives the name. Windows refuses to remove a mapped file and leaves that to its own clean-up.
-    with contextlib.suppress(PermissionError):
-        Path(name).unlink()
-    return values
+def _say_cropped(manifest: Manifest, report: Report) -> None:
+    """Report once how many HR pictures were cut to 4 times their LR."""
+    cropped = [each for each in manifest.used if each.cropped]
+    if not cropped:
+        return
+    shown = [f"{each.name} {each.cropped} to {each.width}x{each.height}" for each in cropped[:SHOWN_NAMES]]
+    names = ", ".join(shown + ["..."] * (len(cropped) > SHOWN_NAMES))
+    report(Message(f"cropped {len(cropped)} HR to 4 times their LR ({names})", aside=True))

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from sr.config import EvaluateConfig
 from sr.data.degradation import upscale_bicubic
-from sr.data.sources import load_pairs
+from sr.data.manifest import Manifest
+from sr.data.sources import load_set
 from sr.measure.quality import Quality, mean, qualities
 from sr.progress import Message, Report, no_report
 from sr.upscaling import load_upscaler, place_line, target_of_file
@@ -24,6 +25,7 @@ class Evaluation:
         per_picture: The network's on each picture, by the picture's name.
         engine: What ran the network.
         precision: What it really ran in.
+        pictures: Which files that was, and which were left out.
     """
 
     network: Quality
@@ -31,6 +33,7 @@ class Evaluation:
     per_picture: Mapping[str, Quality]
     engine: str
     precision: str
+    pictures: Manifest
 
 
 def evaluate_file(config: EvaluateConfig, *, report: Report = no_report) -> Evaluation:
@@ -38,7 +41,7 @@ def evaluate_file(config: EvaluateConfig, *, report: Report = no_report) -> Eval
 
     Args:
         config: Which network, on which pictures.
-        report: Is told in what the network runs, and of pictures that are skipped.
+        report: Is told in what the network runs, and of pictures that are left out.
 
     Returns:
         Its quality and bicubic interpolation's.
@@ -49,8 +52,9 @@ def evaluate_file(config: EvaluateConfig, *, report: Report = no_report) -> Eval
     target = target_of_file(config.network, config.device, config.engine, config.dtype)
     network = load_upscaler(config.network, target)
     report(Message(place_line(config.network, target, network)))
-    pairs = load_pairs(config.val, "val", minimum_lr_side=_MINIMUM_LR_SIDE, report=report)
+    found = load_set(config.val, "val", minimum_lr_side=_MINIMUM_LR_SIDE, report=report)
+    pairs = found.pairs
     ours = list(qualities(network, pairs, target.device))
     bicubic = list(qualities(upscale_bicubic, pairs, target.device))
     each = dict(zip(pairs.names, ours, strict=True))
-    return Evaluation(mean(ours), mean(bicubic), each, target.engine, network.precision)
+    return Evaluation(mean(ours), mean(bicubic), each, target.engine, network.precision, found.manifest)

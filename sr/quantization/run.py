@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from sr.checkpoint import load_network, provenance
-from sr.data.pairs import Pairs
+from sr.data.pairs import Pairs, fitting_patch
 from sr.data.sources import load_pairs
 from sr.deployment import deploy
 from sr.files import make_folder, write_bytes, write_json
@@ -168,7 +168,7 @@ def quantize(
     if config.fine_tune_steps:
         recipe = recipe_of(
             config.fine_tune_steps, learning_rate=config.learning_rate, distillation=config.distillation,
-            seed=config.seed, patch=min(_PATCH, train.smallest_side()),
+            seed=config.seed, patch=fitting_patch(train, _PATCH),
         )  # fmt: skip
         networks[True] = fine_tuned(
             copy.deepcopy(network), recipe, train, pictures, target.device, weight_bits=weight_bits, report=report

@@ -3,10 +3,12 @@
 import json
 import math
 
+import numpy as np
 import pytest
 from torch import nn
 
 from sr.command import BAD_INPUT, DONE, run
+from sr.data.images import Picture, read_picture, write_picture
 from sr.data.sources import load_pairs
 from sr.evaluate import as_json, main
 from sr.exporting import export_onnx
@@ -35,9 +37,10 @@ def test_command_prints_a_table_and_writes_json(enlarge, folder, tmp_path, capsy
     argv = [str(enlarge), "--val", str(folder), "--device", "cpu", "--per-picture", "--json", str(report)]
     assert run(main, argv) == DONE
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == [str(enlarge), "PSNR", "large", "small", "tiny", "network", "bicubic"]
+    assert [line.split()[0] for line in lines[2:]] == ["PSNR", "large", "small", "tiny", "network", "bicubic"]
     assert lines[0] == f"{enlarge} in onnxruntime on cpu, float32"
-    assert len({len(line) for line in lines[1:]}) == 1, "the columns are aligned"
+    assert lines[1] == "3 pictures, LR 3 made by MATLAB's bicubic"
+    assert len({len(line) for line in lines[2:]}) == 1, "the columns are aligned"
     written = json.loads(report.read_text())
     ours = evaluate(ENLARGE, load_pairs(folder, "val", report=pytest.fail))
     assert written["network"]["psnr"] == pytest.approx(ours.psnr)
@@ -57,3 +60,39 @@ def test_command_refuses_an_engine_that_does_not_run_the_file(enlarge, capsys):
 def test_command_names_a_missing_folder(enlarge, tmp_path, capsys):
     assert run(main, [str(enlarge), "--val", str(tmp_path / "nowhere")]) == BAD_INPUT
     assert "nowhere" in capsys.readouterr().err
+
+
+def test_lr_that_is_given_is_what_is_scored_and_all_pictures_are_listed(enlarge, folder, tmp_path, capsys):
+    """EDSR's layout, with LR that nobody would make: all black."""
+    val = tmp_path / "val"
+    for path in folder.iterdir():
+        picture = read_picture(path)
+        height, width = picture.rgb.shape[:2]
+        write_picture(val / "HR" / path.name, picture)
+        black = Picture(np.zeros((height // 4, width // 4, 3), np.uint8))
+        write_picture(val / "LR_bicubic" / "X4" / f"{path.stem}x4.png", black)
+    (val / "HR" / "notes.txt").touch()
+    report = tmp_path / "quality.json"
+    assert run(main, [str(enlarge), "--val", str(val), "--device", "cpu", "--json", str(report)]) == DONE
+    captured = capsys.readouterr()
+    assert "3 pictures, LR 3 given" in captured.out
+    assert "left out 1: 1 no picture (notes.txt)" in captured.err
+    written = json.loads(report.read_text())
+    hr = read_picture(folder / "large.png").rgb / 255
+    assert written["per_picture"]["large"]["psnr"] == pytest.approx(-10 * math.log10((hr[4:-4, 4:-4] ** 2).mean()))
+    pictures = written["pictures"]
+    assert [each["lr"] for each in pictures["used"]] == [
+        str(val / "LR_bicubic" / "X4" / f"{name}x4.png") for name in ("large", "small", "tiny")
+    ]
+    assert [each["reason"] for each in pictures["left_out"]] == ["no picture"]
+
+
+def test_several_folders_and_those_below_are_scored_together(enlarge, folder, tmp_path, capsys):
+    other = tmp_path / "other" / "deep"
+    write_picture(other / "tiny.png", read_picture(folder / "tiny.png"))
+    argv = [str(enlarge), "--device", "cpu", "--val", str(folder), "--val", str(other.parent), "--per-picture"]
+    assert run(main, argv) == BAD_INPUT
+    assert "--recursive" in capsys.readouterr().err
+    assert run(main, [*argv, "--recursive"]) == DONE
+    names = [line.split()[0] for line in capsys.readouterr().out.splitlines()[3:]]
+    assert names == ["large", "small", "pictures/tiny", "other/deep/tiny", "network", "bicubic"]

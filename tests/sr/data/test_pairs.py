@@ -3,7 +3,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sr.data.pairs import Packed, Pairs, pack, packed, patch_pixels, same_pictures
+from sr.data.pairs import Packed, Pairs, fitting_patch, pack, packed, patch_pixels, same_pictures
+from sr.progress import Event
 
 SYMMETRIES = range(8)
 
@@ -164,3 +165,21 @@ def test_the_same_bytes_in_another_shape_are_another_picture() -> None:
     wide = Pairs(("wide",), pack([lr]), pack([hr]))
     tall = Pairs(("tall",), pack([lr.view(3, 2, 3)]), pack([hr.view(12, 8, 3)]))
     assert same_pictures(wide, tall) == []
+
+
+def test_one_small_picture_is_left_out_and_the_patch_stays() -> None:
+    pairs = pairs_of((9, 12), (3, 9), (8, 8))
+    events: list[Event] = []
+    assert fitting_patch(pairs, 8, events.append) == 8
+    assert [str(event) for event in events] == ["left out 1: 1 too small for patches of 8 (p1)"]
+    assert set(pairs.draw(64, 8, generator()).picture.tolist()) == {0, 2}
+
+
+def test_patches_that_every_picture_gives_say_nothing() -> None:
+    assert fitting_patch(pairs_of((9, 12), (3, 9)), 3, pytest.fail) == 3
+
+
+def test_patches_larger_than_all_pictures_become_what_the_largest_gives() -> None:
+    events: list[Event] = []
+    assert fitting_patch(pairs_of((5, 12), (7, 9)), 8, events.append) == 7
+    assert [str(event) for event in events] == ["patches of 7 instead of 8: no LR picture has longer sides"]

@@ -1,3 +1,4 @@
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -8,8 +9,9 @@ import torch
 from PIL import Image
 
 from sr.data.degradation import downscale
+from sr.data.manifest import write_manifests
 from sr.data.pairs import same_pictures
-from sr.data.sources import EMBEDDED, load_pairs
+from sr.data.sources import EMBEDDED, holds_validation, load_pairs, load_set, sources
 from sr.errors import InputError
 from sr.progress import Event, Message
 
@@ -78,28 +80,59 @@ def test_div2k_is_known_by_its_layout(tmp_path: Path) -> None:
         load_pairs(tmp_path, "val", report=silent)
 
 
-def test_what_cannot_be_used_is_named_and_skipped(tmp_path: Path) -> None:
+def test_everything_left_out_is_counted_and_named_in_one_line(tmp_path: Path) -> None:
     for name, lr_height in (("broken", 4), ("fits", 4), ("misfit", 5)):
         save(tmp_path / "HR" / f"{name}.png", 16, 24)
         save(tmp_path / "LRx4" / f"{name}.png", lr_height, 6)
     save(tmp_path / "HR" / "alone.png", 16, 24)
     save(tmp_path / "HR" / "small.png", 12, 12)
     save(tmp_path / "LRx4" / "small.png", 3, 3)
+    save(tmp_path / "LRx4" / "other.png", 4, 6)
+    save(tmp_path / "LRx2" / "fits.png", 8, 12)
+    save(tmp_path / "HR" / "fits.gif", 16, 24)
+    save(tmp_path / "preview.png", 16, 24)
+    (tmp_path / "HR" / "notes.txt").touch()
+    (tmp_path / "HR" / "._fits.png").touch()
     broken = tmp_path / "HR" / "broken.png"
     broken.write_bytes(broken.read_bytes()[:300])
     events: list[Event] = []
-    pairs = load_pairs(tmp_path, "train", minimum_lr_side=4, report=events.append)
-    assert pairs.names == ("fits",)
-    for name, why in (
-        ("alone", "holds no alone"),
-        ("broken", "cannot read the picture"),
-        ("misfit", "exactly a quarter of HR, got 6x5"),
-        ("small", "at least 16 pixels, got 12x12"),
+    found = load_set(tmp_path, "train", minimum_lr_side=4, report=events.append)
+    assert found.pairs.names == ("fits",)
+    (line,) = asides(events)
+    assert line.startswith("left out 10: ")
+    for part in (
+        "1 without LR (alone.png)",
+        "1 LR without HR (other.png)",
+        "1 whose LR is not a quarter of HR (misfit.png: 6x5 for 24x16)",
+        "1 too small for patches of 4 (small.png: 12x12)",
+        "1 unreadable (broken.png: ",
+        "1 of an extension that is read only where a file is named (fits.gif)",
+        "1 no picture (notes.txt)",
+        "1 hidden (._fits.png)",
+        "1 of another scale than x4 (LRx2)",
+        "1 outside the folders of the layout (preview.png)",
     ):
-        (line,) = [line for line in asides(events) if f"{name}.png" in line.split(":")[0]]
-        assert why in line
-        assert "\n" not in line
-    assert len(events) == 4
+        assert part in line
+    assert "\n" not in line
+    assert sum(each.count for each in found.manifest.left_out) == 10
+
+
+def test_nothing_usable_is_an_error_that_says_why(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no pictures in"):
+        load_pairs(tmp_path, "train", report=silent)
+    with pytest.raises(InputError, match="no folder at"):
+        load_pairs(tmp_path / "absent", "train", report=silent)
+    save(tmp_path / "a.png", 8, 8)
+    (tmp_path / "b.png").write_text("not a picture")
+    why = (
+        r"no usable picture to train on in .*: left out 2: 1 too small for patches of 10 \(a\.png: 8x8\), 1 unreadable"
+    )
+    with pytest.raises(InputError, match=why):
+        load_pairs(tmp_path, "train", minimum_lr_side=10, report=silent)
+    save(tmp_path / "pairs" / "HR" / "a.png", 16, 16)
+    save(tmp_path / "pairs" / "LRx4" / "b.png", 4, 4)
+    with pytest.raises(InputError, match=r"1 without LR \(a\.png\), 1 LR without HR \(b\.png\)"):
+        load_pairs(tmp_path / "pairs", "val", report=silent)
 
 
 def test_a_broken_header_is_named_too(tmp_path: Path) -> None:
@@ -107,20 +140,114 @@ def test_a_broken_header_is_named_too(tmp_path: Path) -> None:
     (tmp_path / "b.png").write_text("not a picture")
     events: list[Event] = []
     assert load_pairs(tmp_path, "train", report=events.append).names == ("a",)
-    (line,) = asides(events)
-    assert "b.png" in line
+    assert asides(events) == ["left out 1: 1 unreadable (b.png: it is in no picture format known here)"]
 
 
-def test_nothing_usable_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no pictures in"):
-        load_pairs(tmp_path, "train", report=silent)
-    with pytest.raises(InputError, match="no folder at"):
-        load_pairs(tmp_path / "absent", "train", report=silent)
-    save(tmp_path / "a.png", 8, 8)
+def test_hr_beyond_4_times_lr_is_cropped_and_said_once(tmp_path: Path) -> None:
+    """Of 19x25, LR is 4x6 of the cropped picture, or MATLAB's 5x7 of the whole one."""
+    given, hr = {}, {}
+    for name, height, width in (("cropped", 4, 6), ("rounded", 5, 7), ("exact", 4, 6)):
+        hr[name] = save(tmp_path / "HR" / f"{name}.png", *((16, 24) if name == "exact" else (19, 25)))
+        given[name] = save(tmp_path / "LR_bicubic" / "X4" / f"{name}x4.png", height, width, seed=1)
     events: list[Event] = []
-    with pytest.raises(InputError, match="sides of 40 pixels"):
-        load_pairs(tmp_path, "train", minimum_lr_side=10, report=events.append)
-    assert len(events) == 1
+    found = load_set(tmp_path, "val", report=events.append)
+    assert asides(events) == ["cropped 2 HR to 4 times their LR (cropped 25x19 to 24x16, rounded 25x19 to 24x16)"]
+    for index, name in enumerate(found.pairs.names):
+        assert np.array_equal(found.pairs.lr.picture(index).numpy(), given[name][:4, :6])
+        assert np.array_equal(found.pairs.hr.picture(index).numpy(), hr[name][:16, :24])
+
+
+@pytest.mark.parametrize(("height", "usable"), [(13, True), (12, False), (20, False)])
+def test_hr_is_cropped_by_fewer_than_4_pixels_only(tmp_path: Path, height: int, usable: bool) -> None:
+    """LR of 4 is of 16: 20 is 4 too many, 12 is 4 too few, 13 fits MATLAB's rounding."""
+    save(tmp_path / "HR" / "a.png", 16, 16)
+    save(tmp_path / "LRx4" / "a.png", 4, 4)
+    save(tmp_path / "HR" / "b.png", height, 16)
+    save(tmp_path / "LRx4" / "b.png", 4, 4)
+    events: list[Event] = []
+    assert load_pairs(tmp_path, "val", report=events.append).names == (("a", "b") if usable else ("a",))
+    assert ("b 16x13 to 16x12" if usable else f"b.png: 4x4 for 16x{height}") in asides(events)[0]
+
+
+def test_originals_of_basicsr_are_cropped_to_multiples_of_12(tmp_path: Path) -> None:
+    hr = save(tmp_path / "original" / "a.png", 35, 47)
+    save(tmp_path / "LRbicx4" / "a.png", 6, 9)
+    events: list[Event] = []
+    pairs = load_pairs(tmp_path, "val", report=events.append)
+    assert np.array_equal(pairs.hr.picture(0).numpy(), hr[:24, :36])
+    assert asides(events) == ["cropped 1 HR to 4 times their LR (a 47x35 to 36x24)"]
+
+
+def test_several_folders_are_one_set_of_names_of_their_own(tmp_path: Path) -> None:
+    save(tmp_path / "DIV2K" / "DIV2K_train_HR" / "0001.png", 16, 16, seed=1)
+    save(tmp_path / "Flickr2K" / "Flickr2K_HR" / "0001.png", 16, 16, seed=2)
+    save(tmp_path / "mine" / "x.png", 16, 16, seed=3)
+    folders = [tmp_path / name for name in ("DIV2K", "Flickr2K", "mine")]
+    expected = ("DIV2K/DIV2K_train_HR/0001", "Flickr2K/Flickr2K_HR/0001", "x")
+    for given in (folders, ",".join(map(str, folders)), Path(",".join(map(str, folders)))):
+        assert load_pairs(given, "train", report=silent).names == expected
+    assert load_pairs(tmp_path / "DIV2K", "train", report=silent).names == ("0001",)
+
+
+def test_the_same_file_given_twice_counts_once(tmp_path: Path) -> None:
+    save(tmp_path / "a" / "x.png", 16, 16)
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "y.png").symlink_to(tmp_path / "a" / "x.png")
+    events: list[Event] = []
+    pairs = load_pairs([tmp_path / "a", tmp_path / "b", tmp_path / "a"], "train", report=events.append)
+    assert pairs.names == ("x",)
+    assert asides(events) == ["left out 2: 2 given twice (y.png, x.png)"]
+
+
+def test_parts_are_taken_for_what_they_are(tmp_path: Path) -> None:
+    for name in ("train/a", "val/b", "test/c"):
+        save(tmp_path / f"{name}.png", 16, 16)
+    assert load_pairs(tmp_path, "train", report=silent).names == ("a",)
+    assert load_pairs(tmp_path, "val", report=silent).names == ("b",)
+    assert holds_validation(tmp_path)
+    shutil.rmtree(tmp_path / "val")
+    assert load_pairs(tmp_path, "val", report=silent).names == ("c",)
+    assert not holds_validation(tmp_path)
+    assert not holds_validation(tmp_path / "train")
+
+
+def test_a_place_without_the_part_is_named(tmp_path: Path) -> None:
+    save(tmp_path / "DIV2K" / "DIV2K_valid_HR" / "0801.png", 16, 16)
+    save(tmp_path / "Flickr2K" / "Flickr2K_HR" / "1.png", 16, 16)
+    events: list[Event] = []
+    assert load_pairs([tmp_path / "DIV2K", tmp_path / "Flickr2K"], "val", report=events.append).names == ("0801",)
+    assert asides(events) == [f"{tmp_path / 'Flickr2K'} holds nothing to validate on and is not used"]
+
+
+def test_a_list_of_basicsr_is_read_with_the_lr_beside(tmp_path: Path) -> None:
+    for name in ("0001_s001", "0001_s002", "0001_s003"):
+        save(tmp_path / "DIV2K_train_HR_sub" / f"{name}.png", 16, 16)
+        save(tmp_path / "DIV2K_train_LR_bicubic" / "X4_sub" / f"{name}.png", 4, 4, seed=5)
+    (tmp_path / "list.txt").write_text("DIV2K_train_HR_sub/0001_s003.png (16,16,3)\nDIV2K_train_HR_sub/0001_s001.png\n")
+    events: list[Event] = []
+    found = load_set(tmp_path / "list.txt", "train", report=events.append)
+    assert found.pairs.names == ("0001_s003", "0001_s001")
+    assert [each.lr and each.lr.parent.name for each in found.manifest.used] == ["X4_sub", "X4_sub"]
+    (line,) = asides(events)
+    assert "is read from" in line
+
+
+@pytest.mark.parametrize("suffix", ["gif", "jfif", "ppm", "avif", "tga", "png"])
+def test_a_picture_that_is_named_is_read_whatever_its_extension(tmp_path: Path, suffix: str) -> None:
+    save(tmp_path / f"a.{suffix}", 16, 24)
+    (tmp_path / "list.txt").write_text(f"a.{suffix}\n")
+    for given in (tmp_path / f"a.{suffix}", tmp_path / "list.txt"):
+        lr, _ = load_pairs(given, "val", report=silent).pair(0)
+        assert lr.shape == (1, 3, 4, 6)
+
+
+def test_sources_are_the_files_without_decoding(tmp_path: Path) -> None:
+    (tmp_path / "a.png").parent.mkdir(exist_ok=True)
+    for name in ("a.png", "b.png", "x.txt"):
+        (tmp_path / name).touch()
+    events: list[Event] = []
+    assert [each.hr.name for each in sources(tmp_path, "train", events.append)] == ["a.png", "b.png"]
+    assert asides(events) == ["left out 1: 1 no picture (x.txt)"]
 
 
 def test_over_the_memory_limit_the_pixels_are_mapped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,3 +266,16 @@ def test_over_the_memory_limit_the_pixels_are_mapped(tmp_path: Path, monkeypatch
     draws = [pairs.patches(8, 4, torch.Generator().manual_seed(3)) for pairs in (mapped, held)]
     assert torch.equal(draws[0][0], draws[1][0])
     assert torch.equal(draws[0][1], draws[1][1])
+
+
+def test_a_name_of_bytes_that_are_no_text_is_read_and_written_as_escapes(tmp_path: Path) -> None:
+    save(tmp_path / "HR" / "a.png", 16, 16)
+    save(tmp_path / "LRx4" / "a.png", 4, 4)
+    for side in ("HR", "LRx4"):
+        (tmp_path / side / "a.png").rename(os.fsdecode(os.fsencode(tmp_path / side) + b"/\xff.png"))
+    events: list[Event] = []
+    found = load_set(tmp_path / "HR", "val", report=events.append)
+    assert found.pairs.names == ("\\udcff",)
+    write_manifests(tmp_path / "pictures.json", val=found.manifest)
+    assert "udcff" in (tmp_path / "pictures.json").read_text()
+    assert all(line.isprintable() for line in asides(events))

@@ -1,0 +1,161 @@
+"""From the files of pairs to their pixels: decoded by threads, in order, and packed."""
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from sr.data.degradation import crop_to_multiple, downscale
+from sr.data.finding import Source
+from sr.data.images import picture_size, read_picture, to_8_bit
+from sr.data.left_out import LeftOut
+from sr.data.manifest import Manifest, Used, digest_of
+from sr.data.pairs import Pairs, packed
+from sr.errors import InputError
+from sr.lr_size import SCALE
+
+UNREADABLE = "unreadable"
+MISFIT = "whose LR is not a quarter of HR"
+_DECODING_THREADS = 4
+_DECODED_AT_ONCE = 32
+
+
+@dataclass(frozen=True, eq=False)
+class _Decoded:
+    """LR (h, w, 3) and HR (4h, 4w, 3), both uint8; cropped and digest as `sr.data.manifest.Used` has them."""
+
+    lr: NDArray[np.uint8]
+    hr: NDArray[np.uint8]
+    cropped: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class Minimum:
+    """How small LR may be.
+
+    Attributes:
+        lr_side: The shortest side, in pixels.
+        reason: Why smaller pictures are left out, in words that follow a number.
+    """
+
+    lr_side: int
+    reason: str
+
+
+def decode_all(
+    entries: Sequence[Source], names: Sequence[str], minimum: Minimum, memory_limit: int
+) -> tuple[Pairs | None, Manifest]:
+    """Decode pairs in their order.
+
+    Args:
+        entries: Their files.
+        names: What each is called.
+        minimum: How small they may be.
+        memory_limit: Over so many bytes the pixels lie in a temporary file that is mapped into memory.
+
+    Returns:
+        The pairs, None where none can be used, and what was used and what not.
+
+    Raises:
+        InputError: Where the temporary folder has no room.
+    """
+    hr_bytes = sum(_header_bytes(entry.hr) for entry in entries)
+    lr_bytes = sum(_header_bytes(entry.lr) if entry.lr else _header_bytes(entry.hr) // SCALE**2 for entry in entries)
+    mapped = lr_bytes + hr_bytes > memory_limit
+    lr, hr = _allocate(lr_bytes, mapped=mapped), _allocate(hr_bytes, mapped=mapped)
+    pictures: list[Used] = []
+    left_out: list[LeftOut] = []
+    filled = 0
+    for entry, name, result in zip(entries, names, _decoded(entries, minimum), strict=True):
+        if isinstance(result, LeftOut):
+            left_out.append(result)
+            continue
+        small, large = (torch.from_numpy(np.ascontiguousarray(side)).view(-1) for side in (result.lr, result.hr))
+        lr[filled : filled + len(small)] = small
+        hr[filled * SCALE**2 : filled * SCALE**2 + len(large)] = large
+        filled += len(small)
+        height, width = result.hr.shape[:2]
+        pictures.append(Used(name, entry.hr, entry.lr, width, height, result.cropped, result.digest))
+    manifest = Manifest(tuple(pictures), tuple(left_out))
+    if not pictures:
+        return None, manifest
+    sizes = [(each.height, each.width) for each in pictures]
+    small_sizes = [(height // SCALE, width // SCALE) for height, width in sizes]
+    sides = packed(lr[:filled], small_sizes), packed(hr[: filled * SCALE**2], sizes)
+    return Pairs(tuple(each.name for each in pictures), *sides), manifest
+
+
+def _decoded(entries: Sequence[Source], minimum: Minimum) -> Iterator[_Decoded | LeftOut]:
+    """Yield the pixels of every entry in order, or why it cannot be used.
+
+    Threads decode a few pictures ahead, not all: decoded pictures wait in memory.
+    """
+    with ThreadPoolExecutor(_DECODING_THREADS) as pool:
+        for start in range(0, len(entries), _DECODED_AT_ONCE):
+            yield from pool.map(lambda entry: _decode(entry, minimum), entries[start : start + _DECODED_AT_ONCE])
+
+
+def _decode(entry: Source, minimum: Minimum) -> _Decoded | LeftOut:
+    """Return the pixels of a pair, or why it is left out: broken, too small, or of sizes that do not fit."""
+    try:
+        hr = to_8_bit(read_picture(entry.hr))
+        lr = to_8_bit(read_picture(entry.lr)) if entry.lr else None
+        digest = digest_of([entry.hr, *([entry.lr] if entry.lr else [])])
+    except (InputError, OSError) as error:
+        why = str(error).removeprefix(f"cannot read the picture {entry.hr}: ")
+        return LeftOut(entry.hr, UNREADABLE, why.removesuffix("; replace it or leave it out"))
+    height, width = hr.shape[:2]
+    cropped = ""
+    if lr is not None:
+        lr_height, lr_width = lr.shape[:2]
+        # MATLAB's LR of a side that is no multiple of 4 is rounded up: LR may exceed HR as well.
+        if not all(-SCALE < over < entry.slack for over in (height - SCALE * lr_height, width - SCALE * lr_width)):
+            return LeftOut(entry.hr, MISFIT, f"{lr_width}x{lr_height} for {width}x{height}")
+        if (height, width) != (SCALE * lr_height, SCALE * lr_width):
+            cropped = f"{width}x{height}"
+            lr = lr[: height // SCALE, : width // SCALE]
+            hr = hr[: SCALE * lr.shape[0], : SCALE * lr.shape[1]]
+    if min(hr.shape[:2]) < SCALE * minimum.lr_side:
+        return LeftOut(entry.hr, minimum.reason, f"{width}x{height}")
+    if lr is None:
+        return _Decoded(downscale(hr), crop_to_multiple(hr), "", digest)
+    return _Decoded(lr, hr, cropped, digest)
+
+
+def _header_bytes(path: Path) -> int:
+    """Return the bytes of the picture as 8-bit RGB; 0 where the header is broken, which decoding then reports."""
+    try:
+        height, width = picture_size(path)
+    except InputError:
+        return 0
+    return 3 * height * width
+
+
+def _allocate(count: int, *, mapped: bool) -> Tensor:
+    """Return (count,) uint8, not initialised; `mapped`: in a temporary file that vanishes with the tensor."""
+    if not mapped or count == 0:
+        return torch.empty(count, dtype=torch.uint8)
+    folder = Path(tempfile.gettempdir())
+    free = shutil.disk_usage(folder).free
+    if free < count:
+        raise InputError(
+            f"the pictures need {count / 2**30:.1f} GiB in {folder}, which has {free / 2**30:.1f} free; "
+            f"name a roomier folder in TMPDIR"
+        )
+    handle, name = tempfile.mkstemp(prefix="paretosr-", suffix=".pixels", dir=folder)
+    os.close(handle)
+    values = torch.from_file(name, shared=True, size=count, dtype=torch.uint8)
+    # The mapping outlives the name. Windows refuses to remove a mapped file and leaves that to its own clean-up.
+    with contextlib.suppress(PermissionError):
+        Path(name).unlink()
+    return values
