@@ -88,10 +88,10 @@ def league_setup(config: Config, report: Report) -> Setup:
     """Return what all entries share: the search's recipe in one precision, and the pictures on the device."""
     first, *others = config.val_folders or (None,)
     train, judged_on = load_pictures(replace(config, val=first), report)
-    val = {"photographs" if first is None else first.name: judged_on}
+    val = {"photographs" if first is None else first.name: judged_on.pairs}
     for folder in others:
         val[folder.name] = load_pairs(folder, "val", minimum_lr_side=16, report=report)
-        if shared := same_pictures(train, val[folder.name]):
+        if shared := same_pictures(train.pairs, val[folder.name]):
             raise InputError(f"training and validation must not share a picture, but {folder} has {shared[0]} too")
     searching = make_setup(config, config.steps, train, judged_on, report)
     return Setup(

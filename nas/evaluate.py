@@ -1,7 +1,8 @@
 """What a candidate costs: counted, and measured alone on the device."""
 
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import torch
 
@@ -32,6 +33,7 @@ class Setup:
         train: Pairs to train on, on the target's device where they fit.
         val: What the short trainings are judged on, on the target's device.
         reference: Timed in the same rounds as each candidate.
+        pictures: What `train` and `val` were made from, in words that only the same pictures share.
     """
 
     budget_ms: float
@@ -40,6 +42,7 @@ class Setup:
     train: Pairs
     val: Pairs
     reference: Architecture
+    pictures: Mapping[str, str] = field(default_factory=dict)
 
 
 def cost_candidate(number: int, architecture: Architecture, setup: Setup, protocol: Protocol) -> Trial:

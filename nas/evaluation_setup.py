@@ -5,8 +5,8 @@ from pathlib import Path
 from nas.config.shared import SharedConfig
 from nas.evaluate import Setup
 from search_spaces.msrresnet import REFERENCE_NETWORK
-from sr.data.pairs import Pairs, on_device, same_pictures
-from sr.data.sources import load_pairs
+from sr.data.pairs import on_device, same_pictures
+from sr.data.sources import PictureSet, holds_validation, load_set
 from sr.errors import InputError
 from sr.measure.engine_choice import with_engine
 from sr.measure.target import Target, parse_device
@@ -19,7 +19,7 @@ CROP_SIDE, CROPS = 96, 20
 SMALL_STEPS, LARGE_STEPS = (8, 24), (32, 48)
 
 
-def load_pictures(config: SharedConfig, report: Report = no_report) -> tuple[Pairs, Pairs]:
+def load_pictures(config: SharedConfig, report: Report = no_report) -> tuple[PictureSet, PictureSet]:
     """Load training and validation pictures, in this order.
 
     Raises:
@@ -27,10 +27,11 @@ def load_pictures(config: SharedConfig, report: Report = no_report) -> tuple[Pai
     """
     _, patch = _batch_and_patch(config)
     data, val = (None if folder is None else Path(folder) for folder in (config.data, config.val))
-    is_div2k = data is not None and (data / "DIV2K_valid_HR").is_dir()
-    training = load_pairs(data, "train", minimum_lr_side=patch, report=report)
-    validation = load_pairs(val or (data if is_div2k else None), "val", minimum_lr_side=16, report=report)
-    if shared := same_pictures(training, validation):
+    training = load_set(data, "train", minimum_lr_side=patch, report=report)
+    if val is None and data is not None and holds_validation(data):
+        val = data
+    validation = load_set(val, "val", minimum_lr_side=16, report=report)
+    if shared := same_pictures(training.pairs, validation.pairs):
         raise InputError(
             f"training and validation must not share a picture, but both hold {', '.join(shared[:3])}; "
             f"give --val a folder of its own"
@@ -38,7 +39,9 @@ def load_pictures(config: SharedConfig, report: Report = no_report) -> tuple[Pai
     return training, validation
 
 
-def make_setup(config: SharedConfig, steps: int, train: Pairs, val: Pairs, report: Report = no_report) -> Setup:
+def make_setup(
+    config: SharedConfig, steps: int, train: PictureSet, val: PictureSet, report: Report = no_report
+) -> Setup:
     """Put together what all candidates share.
 
     Args:
@@ -57,9 +60,10 @@ def make_setup(config: SharedConfig, steps: int, train: Pairs, val: Pairs, repor
         budget_ms=config.budget_ms,
         target=target,
         recipe=Recipe(steps=steps, batch=batch, patch=patch, seed=config.seed, solve_output=True),
-        train=on_device(train, target.device),
-        val=val.centre_crops(CROP_SIDE, CROPS).to(target.device),
+        train=on_device(train.pairs, target.device),
+        val=val.pairs.centre_crops(CROP_SIDE, CROPS).to(target.device),
         reference=REFERENCE_NETWORK,
+        pictures={name: each.manifest.describe() for name, each in (("train", train), ("val", val))},
     )
 
 

@@ -1,6 +1,6 @@
 """A whole search: from a config to a trained and exported network, its page and its tables."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -32,6 +32,7 @@ from nas.verdict import calm_speed
 from search_spaces import SPACES
 from search_spaces.architecture import Architecture
 from search_spaces.space import SearchSpace
+from sr.data.manifest import PICTURES, Manifest, write_manifests
 from sr.data.pairs import Pairs
 from sr.files import write_text
 from sr.lr_size import size_text
@@ -72,11 +73,12 @@ def search(
     check_rivals(config)
     space, time_budget = SPACES[config.space], TimeBudget(config.seconds, config.trials)
     exists, teacher = is_begun(config), teacher_of(config)
-    setup, val = prepare(config, time_budget, report)
+    setup, val, manifests = prepare(config, time_budget, report)
     # The ladder's constraint, and that the results can be written, speak now and not after minutes or hours.
     fidelity_schedule(config.fidelity, setup, Path(config.out), fewest_first_steps=plan.fewest_first_steps)
     shown = f"paretosr.search({config!r})" if command is None else command
     write_text(Path(config.out) / "command.txt", shown + "\n")
+    write_manifests(Path(config.out) / PICTURES, **manifests)
     report(Phase("finding out how this device trains fastest"))
     study, setup = open_study(config, space, setup, teacher, exists=exists)
     try:
@@ -109,11 +111,14 @@ def search(
         raise
 
 
-def prepare(config: SearchConfig, time_budget: TimeBudget, report: Report) -> tuple[Setup, Pairs]:
+def prepare(
+    config: SearchConfig, time_budget: TimeBudget, report: Report
+) -> tuple[Setup, Pairs, Mapping[str, Manifest]]:
     """Load the pictures and put together what all candidates share; say what is about to be searched, on what.
 
     Returns:
-        The setup, its recipe open in precision and memory format, and all validation pictures on the target's device.
+        The setup, its recipe open in precision and memory format; all validation pictures on the target's device; and
+        which files the pictures are.
     """
     train, val = load_pictures(config, report)
     steps = config.trial_steps or time_budget.trial_steps(TRAINED_RUNGS[config.fidelity])
@@ -126,8 +131,10 @@ def prepare(config: SearchConfig, time_budget: TimeBudget, report: Report) -> tu
         f"budget {setup.budget_ms:g} ms for {size} LR, {place.dtype} in {place.engine}, {place.device}, "
         f"{place.threads} threads"
     ))  # fmt: skip
-    report(Message(f"pictures: {len(train)} to train on, {len(val)} to validate on; {steps} steps a candidate"))
-    return setup, val.to(setup.target.device)
+    report(
+        Message(f"pictures: {len(train.pairs)} to train on, {len(val.pairs)} to validate on; {steps} steps a candidate")
+    )
+    return setup, val.pairs.to(setup.target.device), {"train": train.manifest, "val": val.manifest}
 
 
 def _known_device(study: Study, setup: Setup, plan: MeasurementPlan) -> KnownDevice:

@@ -94,7 +94,7 @@ def _settings_of(config: SearchConfig, space: SearchSpace, setup: Setup) -> dict
         "budget_ms": setup.budget_ms,
         "conditions": place | {"lr_size": list(setup.target.lr_size)},
         "recipe": asdict(setup.recipe),
-        "pictures": [len(setup.train), *setup.val.names],
+        "pictures": dict(setup.pictures),
         "fidelity": config.fidelity,
         "init": "supernet" if config.starts_from_supernet else "scratch",
         "sampler": config.sampler,

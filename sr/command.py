@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from sr.data.flags import add_pictures, add_recursive
 from sr.errors import InputError
 from sr.terminal import say
 
@@ -39,10 +40,10 @@ class Parser(argparse.ArgumentParser):
         flags: dict[str, Callable[[], object]] = {
             "out": lambda: self.add_argument("--out", type=Path, metavar="DIR", default=out and Path(out),
                                              help="folder for the results" + (f" (default {out})" if out else "")),
-            "data": lambda: self.add_argument("--data", type=Path, metavar="DIR",
-                                              help="HR pictures to train on (default: those inside scikit-image)"),
-            "val": lambda: self.add_argument("--val", type=Path, metavar="DIR",
-                                             help="HR pictures to validate on, HR/ and LRx4/ pairs, or DIV2K"),
+            "data": lambda: add_pictures(self, "--data",
+                                         "HR pictures to train on (default: those inside scikit-image)"),
+            "val": lambda: add_pictures(self, "--val",
+                                        "HR pictures to validate on, HR and LR in a layout of the field, or DIV2K"),
             "device": lambda: self.add_argument("--device", default="auto", metavar="auto|cpu|cuda[:N]",
                                                 help="where networks run (default auto: the GPU where there is one)"),
             "seed": lambda: self.add_argument("--seed", type=int, default=0, metavar="N", help="default 0"),
@@ -50,6 +51,8 @@ class Parser(argparse.ArgumentParser):
         }  # fmt: skip
         for name in names:
             flags[name]()
+        if pictures := [name for name in names if name in ("data", "val")]:
+            add_recursive(self, *pictures)
 
 
 def parse_duration(text: str) -> float:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from sr.command import DONE, Parser, run
 from sr.config import FLOAT_DTYPES, EvaluateConfig
 from sr.constraints import AUTO, ENGINE_NAMES
-from sr.data.flags import add_pictures, add_recursive
 from sr.files import write_json
 from sr.terminal import Terminal, say
 
@@ -51,9 +50,7 @@ def _parse(argv: list[str] | None) -> tuple[EvaluateConfig, Path | None, bool]:
                         ".onnx, openvino for .xml)")  # fmt: skip
     parser.add_argument("--dtype", choices=FLOAT_DTYPES, default="float32", help="default float32")
     parser.add_argument("--per-picture", action="store_true", help="also one line per picture")
-    add_pictures(parser, "--val", "HR pictures to validate on, HR and LR in a layout of the field, or DIV2K")
-    add_recursive(parser, "val")
-    parser.add_shared("device", "json")
+    parser.add_shared("val", "device", "json")
     args = parser.parse_args(argv)
     config = EvaluateConfig(args.network, args.val, args.device, args.engine, args.dtype)
     return config, args.json, args.per_picture

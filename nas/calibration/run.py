@@ -31,6 +31,7 @@ from search_spaces.network import build
 from search_spaces.space import SearchSpace
 from search_spaces.supernet import Supernet
 from sr.checkpoint import provenance
+from sr.data.manifest import PICTURES, write_manifests
 from sr.errors import InputError
 from sr.executors.executor import in_order
 from sr.files import write_json, write_text
@@ -107,12 +108,11 @@ def calibrate(
             fails.
     """
     space, out = space or SPACES[config.space], Path(config.out)
-    setup, steps = (
-        make_setup(config, config.steps, *load_pictures(config, report), report),
-        ladder(config.steps, config.rungs),
-    )
+    train, val = load_pictures(config, report)
+    setup, steps = make_setup(config, config.steps, train, val, report), ladder(config.steps, config.rungs)
     settings = _settings_of(config, setup, steps)
     _check_settings(settings, out)
+    write_manifests(out / PICTURES, train=train.manifest, val=val.manifest)
     setup = _autotuned(setup, out)
     population = _population_near_budget(space, setup, out, protocol)
     chosen = _sample_networks(population, config.networks, config.seed)
@@ -151,7 +151,7 @@ def _settings_of(config: CalibrateConfig, setup: Setup, steps: Ladder) -> dict[s
         "conditions": {**asdict(setup.target.conditions), "lr_size": list(setup.target.lr_size)},
         "ladder": list(steps.steps),
         "recipe": asdict(setup.recipe),
-        "pictures": [len(setup.train), *setup.val.names],
+        "pictures": dict(setup.pictures),
     }
 
 

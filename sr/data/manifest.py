@@ -9,6 +9,9 @@ from typing import Any
 from sr.data.left_out import LeftOut
 from sr.files import StrPath, write_json
 
+# The file in a run's folder that lists what it was made with.
+PICTURES = "pictures.json"
+
 
 @dataclass(frozen=True)
 class Used:
@@ -47,6 +50,10 @@ class Manifest:
         for each in self.used:
             content.update(f"{len(each.name)} {each.name} {each.width}x{each.height} {each.digest}\n".encode())
         return content.hexdigest()
+
+    def describe(self) -> str:
+        """Return how many pictures are used, and by what their fingerprint begins."""
+        return f"{len(self.used)} pictures with the fingerprint {self.fingerprint[:16]}"
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as JSON holds it."""

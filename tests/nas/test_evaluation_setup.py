@@ -10,8 +10,8 @@ from PIL import Image
 
 from nas.config.shared import SharedConfig
 from nas.evaluation_setup import CROP_SIDE, CROPS, LARGE_STEPS, SMALL_STEPS, load_pictures, make_setup, target_of
-from sr.data.pairs import Pairs
-from sr.data.sources import load_pairs
+from sr.data.manifest import Manifest
+from sr.data.sources import PictureSet, load_pairs
 from sr.errors import InputError
 from sr.progress import Event
 from sr.terminal import Terminal
@@ -22,8 +22,10 @@ def config(**fields: Any) -> SharedConfig:
 
 
 @pytest.fixture(scope="module")
-def pictures() -> tuple[Pairs, Pairs]:
-    return load_pairs(None, "train").centre_crops(48, 2), load_pairs(None, "val")
+def pictures() -> tuple[PictureSet, PictureSet]:
+    nowhere = Manifest((), ())
+    train, val = load_pairs(None, "train").centre_crops(48, 2), load_pairs(None, "val")
+    return PictureSet(train, nowhere), PictureSet(val, nowhere)
 
 
 def test_setup_judges_on_crops_of_validation_pictures() -> None:
@@ -32,12 +34,14 @@ def test_setup_judges_on_crops_of_validation_pictures() -> None:
     setup = make_setup(given, 7, train, val)
     assert (setup.recipe.steps, setup.recipe.batch, setup.recipe.patch, setup.recipe.seed) == (7, 2, 8, 5)
     assert (setup.budget_ms, setup.target) == (40.0, target_of(given))
-    assert len(setup.train) == len(train)
-    assert len(setup.val) == min(CROPS, len(val))
+    assert len(setup.train) == len(train.pairs)
+    assert len(setup.val) == min(CROPS, len(val.pairs))
+    assert setup.pictures["train"] == f"6 pictures with the fingerprint {train.manifest.fingerprint[:16]}"
+    assert setup.pictures["val"] == f"3 pictures with the fingerprint {val.manifest.fingerprint[:16]}"
     assert max(int(setup.val.lr.heights.max()), int(setup.val.lr.widths.max())) <= CROP_SIDE
 
 
-def test_batch_and_patch_of_a_cpu_are_small_where_none_are_given(pictures: tuple[Pairs, Pairs]) -> None:
+def test_batch_and_patch_of_a_cpu_are_small_where_none_are_given(pictures: tuple[PictureSet, PictureSet]) -> None:
     def steps(**fields: Any) -> tuple[int, int]:
         recipe = make_setup(config(**fields), 7, *pictures).recipe
         return recipe.batch, recipe.patch
