@@ -14,7 +14,7 @@ SIZE = (16, 24)
 
 def device(channel_step: int, networks: int = 1) -> LatencyPredictor:
     """Return what predicts for a device whose convolutions alone take time."""
-    model = LatencyModel(channel_step, (10.0, 10.0, 10.0, *[0.0] * 6), networks)
+    model = LatencyModel(channel_step, (10.0, 10.0, 10.0, *[0.0] * 7), networks)
     return LatencyPredictor(SIZE, model, model)
 
 

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.numeric
 SIZE = (16, 24)
 FRESH = LatencyPredictor(SIZE)
 # Of other costs than what is usual.
-DEVICE = LatencyModel(4, (30.0, 20.0, 50.0, 4.0, 2.0, 3.0, 9.0, 3.0, 5.0))
+DEVICE = LatencyModel(4, (30.0, 20.0, 50.0, 4.0, 2.0, 3.0, 9.0, 3.0, 5.0, 10.0))
 
 
 def drawn(count: int, seed: int = 0) -> list[Architecture]:
