@@ -127,7 +127,7 @@ class LatencyPredictor:
 
     @cached_property
     def _residuals(self) -> tuple[Floats, Floats, Floats]:
-        """What the model says of measured networks (n, 10), its sums (n,), and how far those were off, in logarithms."""
+        """Return what the model says of measured networks (n, 10), its sums (n,), and how far off, in logarithms."""
         costs = np.stack([self.model.costs_of(work) for work, _ in self.measured])
         totals = costs.sum(axis=1)
         return costs, totals, np.log(np.array([ms for _, ms in self.measured]) / totals)
