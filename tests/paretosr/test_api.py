@@ -1,7 +1,6 @@
 """What a line of Python reaches, and the examples that say so."""
 
 import doctest
-import os
 import re
 import subprocess
 import sys
@@ -66,23 +65,6 @@ def test_the_example_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.Monk
     assert len(result.trials) == 2
     assert (result.folder / "pareto.html").is_file()
     assert found["network"](torch.rand(1, 3, 8, 8)).shape == (1, 3, 32, 32)
-
-
-def test_script_without_a_guard_is_not_run_again_by_its_workers(tmp_path: Path) -> None:
-    script = tmp_path / "script.py"
-    script.write_text(
-        "import nas.ending, paretosr\n"
-        "nas.ending.scalable_families = lambda: ('ecbsr',)\n"
-        "print('begun', flush=True)\n"
-        "few = paretosr.Protocol(seconds=0.0, minimum_runs=3, early_stop_runs=3, idle_seconds=0.0)\n"
-        "plan = paretosr.MeasurementPlan(few, few, few, 2, 1)\n"
-        f"config = paretosr.SearchConfig({TINY}, workers=2, out={str(tmp_path / 'out')!r})\n"
-        "print(paretosr.search(config, plan=plan).meets_budget)\n",
-        encoding="utf-8",
-    )
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)}
-    done = subprocess.run([sys.executable, str(script)], env=environment, capture_output=True, text=True, check=True)
-    assert done.stdout == "begun\nTrue\n"
 
 
 @pytest.mark.parametrize("path", [None, 5, b"x", ["x"]])

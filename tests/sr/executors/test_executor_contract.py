@@ -3,6 +3,8 @@
 import contextlib
 import multiprocessing
 import os
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -19,6 +21,7 @@ from sr.executors.processes import Processes
 from sr.measure.device_lock import measuring_on
 
 CPU = torch.device("cpu")
+ROOT = Path(__file__).resolve().parents[3]
 # No test waits so long: it is there for a machine that does much else.
 PATIENCE_SECONDS = 120.0
 State = list[int]
@@ -146,6 +149,23 @@ def test_a_process_that_starts_waits_while_somebody_measures() -> None:
             with pytest.raises(TimeoutError):
                 future.result(timeout=0.5)
         assert future.result(PATIENCE_SECONDS) != os.getpid()
+
+
+SCRIPT = """
+import operator, torch
+from sr.executors.processes import Processes
+print("begun", flush=True)
+with Processes(2, int, "7", torch.device("cpu")) as made:
+    print(made.submit(operator.add, 1).result())
+"""
+
+
+def test_a_script_without_a_guard_is_not_run_again_by_the_processes_that_it_starts(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT, encoding="utf-8")
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, str(script)], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == "begun\n8\n"
 
 
 def test_a_killed_process_loses_its_own_work_alone(pair: Processes[State], before: set[int], tmp_path: Path) -> None:
