@@ -34,7 +34,10 @@ def _own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         # Test files run side by side: the CPU is idle for none of them.
         for module in ("latency", "timing_cache"):
             patch.setattr(f"sr.measure.{module}.wait_until_idle", lambda _: True)
-        patch.setattr("tempfile.tempdir", str(tmp_path_factory.getbasetemp()))
+        temporary = str(tmp_path_factory.getbasetemp())
+        patch.setattr("tempfile.tempdir", temporary)
+        # So that the processes that a test starts wait for it, and for nobody else.
+        patch.setenv("TMPDIR", temporary)
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield
 

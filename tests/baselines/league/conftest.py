@@ -1,7 +1,5 @@
 """A league of two tiny networks, trained for a few steps, and what came of one that was never held."""
 
-import tempfile
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,14 +21,6 @@ from sr.measure.target import Conditions, Target
 from sr.training.recipe import Recipe
 
 _PLACE = Conditions("a device", "a driver", "versions", 2, (256, 256), "float32")
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _same_locks_everywhere(_own_folders: None) -> Iterator[None]:
-    """Have the processes that a test starts wait for it, and for nobody else."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TMPDIR", tempfile.gettempdir())
-        yield
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,5 @@
 """What trainings in this process and in others share."""
 
-import tempfile
-from collections.abc import Iterator
-
 import pytest
 import torch
 
@@ -11,14 +8,6 @@ from search_spaces.msrresnet import REFERENCE_NETWORK
 from sr.data.sources import load_pairs
 from sr.measure.target import Target
 from sr.training.recipe import Recipe
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _same_locks_everywhere(_own_folders: None) -> Iterator[None]:
-    """Have the processes that a test starts wait for it, and for nobody else."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TMPDIR", tempfile.gettempdir())
-        yield
 
 
 @pytest.fixture(scope="session")

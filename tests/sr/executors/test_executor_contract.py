@@ -5,7 +5,6 @@ import multiprocessing
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, wait
@@ -72,14 +71,6 @@ def wait_until(happened: Callable[[], bool]) -> None:
     while not happened():
         assert time.monotonic() < deadline, "it did not happen"
         time.sleep(0.01)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _same_locks_everywhere(_own_folders: None) -> Iterator[None]:
-    """Have the processes that a test starts wait for it, and for nobody else."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TMPDIR", tempfile.gettempdir())
-        yield
 
 
 @pytest.fixture(scope="module", params=EXECUTORS)
