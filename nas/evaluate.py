@@ -3,8 +3,6 @@
 import time
 from dataclasses import dataclass, replace
 
-import torch
-
 from nas.trial import State, Trial
 from search_spaces.architecture import Architecture
 from search_spaces.network import build
@@ -14,7 +12,7 @@ from sr.measure.complexity import count
 from sr.measure.latency import Protocol
 from sr.measure.measurement import Measurement, measure
 from sr.measure.target import Target
-from sr.memory import fits
+from sr.memory import fits, is_out_of_memory
 from sr.training.recipe import Recipe
 
 # The name of the network that is timed in the same rounds as every candidate.
@@ -50,15 +48,17 @@ def cost_candidate(number: int, architecture: Architecture, setup: Setup, protoc
         return Trial(number, architecture, state, measurement, reason, time.monotonic() - began)
 
     complexity = count(build(architecture), setup.target.lr_size)
-    if not fits(complexity.memory, setup.target.device):
+    if not fits(complexity.memory, setup.target.device, setup.target.dtype):
         return ended("failed", None, f"a forward needs {complexity.memory / 1e9:.1f} GB, more than the device has left")
     try:
         measurement = measure_candidate(architecture, setup, protocol)
-    except torch.OutOfMemoryError:
-        return ended("failed", None, "the device has too little memory for this network")
     except InputError as error:
         # The engine lacks an operator.
         return ended("failed", None, str(error))
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        return ended("failed", None, "the device has too little memory for this network")
     return ended("measured", measurement)
 
 

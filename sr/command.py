@@ -77,6 +77,14 @@ def run(main: Callable[[list[str] | None], int], argv: list[str] | None = None) 
         # A full disk or a vanished folder, wherever it strikes.
         say(f"error: {error.filename or 'the system'}: {error.strerror or error}", to_stderr=True)
         return BAD_INPUT
+    except (MemoryError, RuntimeError) as error:
+        # Here, as no command loads torch to answer --help: where this strikes it is loaded.
+        from sr.memory import is_out_of_memory
+
+        if not is_out_of_memory(error):
+            raise
+        say("error: the device has too little memory for this; use smaller sizes, or --device cpu", to_stderr=True)
+        return BAD_INPUT
     except KeyboardInterrupt:
         say("interrupted", to_stderr=True)
         return INTERRUPTED

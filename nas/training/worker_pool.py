@@ -172,13 +172,9 @@ def _begin(setup: Setup, threads: int, lifeline: Connection) -> None:
 
 
 def _work_here(work: Callable[..., object], *args: object, **kwargs: object) -> object:
-    """Do a piece of work with the state of this worker process, and leave the device's memory to the others."""
+    """Do a piece of work with the state of this worker process."""
     (state,) = _STATES
-    try:
-        return work(state, *args, **kwargs)
-    finally:
-        if state.setup.target.device.type == "cuda":
-            torch.cuda.empty_cache()
+    return work(state, *args, **kwargs)
 
 
 @contextlib.contextmanager

@@ -22,6 +22,7 @@ from sr.files import StrPath, write_json
 from sr.measure.device_lock import measuring_on, wait_until_idle
 from sr.measure.target import Target
 from sr.measure.timing import best_ms, counts_own_time
+from sr.memory import is_out_of_memory
 from sr.memory_format import MEMORY_FORMATS
 from sr.progress import Message, Report, no_report
 
@@ -36,8 +37,9 @@ _SAVE_SECONDS, IDLE_SECONDS = 5.0, 1.0
 # What the clock of a shared machine explains; where the anchor is slower by more, other processes are at work.
 MOST_DRIFT = 1.6
 ATTEMPTS = 5
-# A 3x3 convolution between so many channels of a square picture with this side.
-_ANCHOR_CHANNELS, _ANCHOR_SIDE = 16, 128
+# A 3x3 convolution between so many channels of a square picture with this side. On a GPU one that takes about a
+# millisecond: the CPU's is over before its launch is, so that its drift would be the launch's.
+_ANCHORS = {"cpu": (16, 128), "cuda": (64, 1024), "mps": (64, 512)}
 
 
 @dataclass(frozen=True)
@@ -140,9 +142,28 @@ class TimingCache:
         unknown = [key for key in works if not self.knows(key)]
         for first in range(0, len(unknown), BURST):
             burst = unknown[first : first + BURST]
-            times = self.beside_anchor([works[key] for key in burst])
+            times = self._in_memory([works[key] for key in burst])
             self._doubtful.update(burst if self.disturbed else ())
             self.remember(replace(self.timings, ms={**self.timings.ms, **dict(zip(burst, times, strict=True))}))
+
+    def _in_memory(self, prepare: Sequence[Prepare]) -> list[float]:
+        """Time works beside the anchor, in halves where a GPU has no room for the tensors of all at once.
+
+        Raises:
+            InputError: Where not even one has room alone.
+        """
+        try:
+            return self.beside_anchor(prepare)
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            if len(prepare) == 1:
+                raise InputError(
+                    f"{self.device} has too little memory to time {self.subject} at this size; use a smaller --lr-size"
+                ) from error
+        # Outside the handler, whose traceback holds the tensors.
+        half = len(prepare) // 2
+        return [*self._in_memory(prepare[:half]), *self._in_memory(prepare[half:])]
 
     def remember(self, timings: Timings) -> None:
         """Take grown timings in; save where the last time is some seconds ago, so that no more than those are lost."""
@@ -214,8 +235,9 @@ class TimingCache:
 
     def anchor(self) -> Callable[[], Tensor]:
         """Return a run of the call that all others are timed beside."""
-        picture = self.random(1, _ANCHOR_CHANNELS, _ANCHOR_SIDE, _ANCHOR_SIDE)
-        weight, bias = self.random(_ANCHOR_CHANNELS, _ANCHOR_CHANNELS, 3, 3), self.random(_ANCHOR_CHANNELS)
+        channels, side = _ANCHORS.get(self.device.type, _ANCHORS["cpu"])
+        picture = self.random(1, channels, side, side)
+        weight, bias = self.random(channels, channels, 3, 3), self.random(channels)
         return lambda: F.conv2d(picture, weight, bias, padding=1)
 
     def random(self, *shape: int) -> Tensor:

@@ -46,7 +46,7 @@ def test_devices_that_are_there() -> None:
     assert parse_device("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
 
 
-@pytest.mark.parametrize("text", ["gpu", "", "tpu:0", "cuda:x", "mps", "meta"])
+@pytest.mark.parametrize("text", ["gpu", "", "tpu:0", "cuda:x", "meta"])
 def test_what_is_no_device_of_ours_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="--device must be auto, cpu, cuda or cuda:N"):
         parse_device(text)

@@ -13,9 +13,10 @@ from torch import Tensor, nn
 from sr.data.pairs import Pairs
 from sr.seeds import generator
 from sr.training.autotune import autotune, seconds_per_step
+from sr.training.average import WeightAverage
 from sr.training.fit import fit
 from sr.training.recipe import Recipe
-from sr.training.trainer import Trainer, TrainingFailedError, averaging, failures
+from sr.training.trainer import Trainer, TrainingFailedError, failures
 
 pytestmark = pytest.mark.numeric
 
@@ -55,11 +56,27 @@ def test_the_average_is_what_is_used_and_follows_by_its_decay(trainer: Train) ->
     assert list(average) == list(second)
 
 
-def test_too_little_memory_is_a_failed_training() -> None:
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    ],
+)
+def test_too_little_memory_is_a_failed_training(error: RuntimeError) -> None:
     def fail() -> None:
-        raise torch.OutOfMemoryError("CUDA out of memory")
+        raise error
 
     with pytest.raises(TrainingFailedError, match="too little memory for this network, batch and patch"), failures():
+        fail()
+
+
+def test_other_error_of_a_training_is_left_as_it_is() -> None:
+    def fail() -> None:
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    with pytest.raises(RuntimeError, match="illegal memory access"), failures():
         fail()
 
 
@@ -71,9 +88,10 @@ def test_a_trainer_takes_autotuned_recipes_alone(trainer: Train) -> None:
 def test_the_average_takes_counts_and_indices_as_they_are(equal: Equal) -> None:
     network = nn.Module()
     network.register_buffer("kept", torch.arange(64))
-    average = copy.deepcopy(network)
-    averaging(0.9)(list(average.buffers()), list(network.buffers()), 5)
-    assert equal(average.state_dict(), network.state_dict())
+    average = WeightAverage(network, 0.9)
+    for _ in range(5):
+        average.update(network)
+    assert equal(average.module.state_dict(), network.state_dict())
 
 
 def test_a_penalty_trains_and_is_not_in_the_loss(pairs: Pairs, gated: Make) -> None:

@@ -6,7 +6,8 @@ import torch
 from torch import nn
 
 from sr.errors import InputError
-from sr.measure.engines.tensor_rt import TensorRt, typed
+from sr.measure.engines.tensor_rt import TensorRt
+from sr.measure.engines.typed import typed
 from sr.measure.target import Target
 from sr.onnx_graph import onnx_graph, part_graph
 
