@@ -67,7 +67,9 @@ class _GatedConv(nn.Module):
         gate: nn.Parameter | None = getattr(self, f"{side}_gate")
         if gate is None:
             return mask
-        scale: Tensor = mask * torch.cat([gate, gate.new_ones(1)])[self.get_buffer(f"{side}_unit")]
+        # Not by an index in brackets: its backward sorts on a GPU.
+        gates = torch.cat([gate, gate.new_ones(1)])
+        scale: Tensor = mask * gates.index_select(0, self.get_buffer(f"{side}_unit"))
         return scale
 
     def _scaled(self) -> tuple[Tensor, Tensor | None]:

@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 import torch
@@ -70,7 +71,7 @@ class GpuWatch:
     """
 
     def __init__(
-        self, monitor: GpuMonitor, processors: int | None = None, others: type[OthersAtWork] = OthersAtWork
+        self, monitor: GpuMonitor, processors: int | None = None, others: Callable[[], OthersAtWork] = OthersAtWork
     ) -> None:
         self._monitor, self._make_others = monitor, others
         self._processors = processors or len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else "1")
