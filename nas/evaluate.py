@@ -3,6 +3,8 @@
 import time
 from dataclasses import dataclass, replace
 
+import torch
+
 from nas.trial import State, Trial
 from search_spaces.architecture import Architecture
 from search_spaces.network import build
@@ -30,6 +32,7 @@ class Setup:
         train: Pairs to train on, on the target's device where they fit.
         val: What the short trainings are judged on, on the target's device.
         reference: Timed in the same rounds as each candidate.
+        devices: Those that networks train on, the target's first; empty for that alone.
     """
 
     budget_ms: float
@@ -38,6 +41,7 @@ class Setup:
     train: Pairs
     val: Pairs
     reference: Architecture
+    devices: tuple[torch.device, ...] = ()
 
 
 def cost_candidate(number: int, architecture: Architecture, setup: Setup, protocol: Protocol) -> Trial:

@@ -113,7 +113,7 @@ def prepare(config: SearchConfig, time_budget: TimeBudget, report: Report) -> tu
     """Load the pictures and put together what all candidates share; say what is about to be searched, on what.
 
     Returns:
-        The setup, its recipe open in precision and memory format, and all validation pictures on the target's device.
+        The setup, its recipe open in precision and memory format, and all validation pictures on the CPU.
     """
     train, val = load_pictures(config, report)
     steps = config.trial_steps or time_budget.trial_steps(TRAINED_RUNGS[config.fidelity])
@@ -127,7 +127,8 @@ def prepare(config: SearchConfig, time_budget: TimeBudget, report: Report) -> tu
         f"{place.threads} threads"
     ))  # fmt: skip
     report(Message(f"pictures: {len(train)} to train on, {len(val)} to validate on; {steps} steps a candidate"))
-    return setup, val.to(setup.target.device)
+    # They go to the device one at a time: all of DIV2K's would take what a GPU has left after hours of training.
+    return setup, val
 
 
 def _known_device(study: Study, setup: Setup, plan: MeasurementPlan) -> KnownDevice:

@@ -34,6 +34,9 @@ def begin(checkpoint: Path, config: PruneConfig) -> dict[str, str]:
     names = [field.name for field in fields(config) if field.name not in _LEFT_OUT]
     asked = {"checkpoint": str(checkpoint)} | {name: str(getattr(config, name)) for name in names}
     # It may be another on another day.
+    if config.execution == AUTO:
+        # Folders of earlier versions do not know the choice.
+        del asked["execution"]
     asked["device"] = _device_in_words(config.device)
     path = config.folder / _FILE
     if path.exists():

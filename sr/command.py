@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from sr.constraints import AUTO, EXECUTIONS
 from sr.errors import InputError
 from sr.terminal import say
 
@@ -35,7 +36,7 @@ class Parser(argparse.ArgumentParser):
         raise InputError(f"{message}; see {self.prog} --help")
 
     def add_shared(self, *names: str, out: str | None = None) -> None:
-        """Add those of the flags that commands share: out, data, val, device, seed, json."""
+        """Add those of the flags that commands share: out, data, val, device, execution, seed, json."""
         flags: dict[str, Callable[[], object]] = {
             "out": lambda: self.add_argument("--out", type=Path, metavar="DIR", default=out and Path(out),
                                              help="folder for the results" + (f" (default {out})" if out else "")),
@@ -43,8 +44,12 @@ class Parser(argparse.ArgumentParser):
                                               help="HR pictures to train on (default: those inside scikit-image)"),
             "val": lambda: self.add_argument("--val", type=Path, metavar="DIR",
                                              help="HR pictures to validate on, HR/ and LRx4/ pairs, or DIV2K"),
-            "device": lambda: self.add_argument("--device", default="auto", metavar="auto|cpu|cuda[:N]",
-                                                help="where networks run (default auto: the GPU where there is one)"),
+            "device": lambda: self.add_argument("--device", default="auto", metavar="auto|cpu|cuda[:N]|mps",
+                                                help="where networks run (default auto: the GPU where there is one, "
+                                                "of several the one with the most free memory)"),
+            "execution": lambda: self.add_argument("--execution", choices=EXECUTIONS, default=AUTO,
+                                                   help="how torch launches a network on a CUDA device: in one graph "
+                                                   "or kernel by kernel (default auto: in a graph where it can be)"),
             "seed": lambda: self.add_argument("--seed", type=int, default=0, metavar="N", help="default 0"),
             "json": lambda: self.add_argument("--json", type=Path, metavar="FILE", help="also write the figures here"),
         }  # fmt: skip

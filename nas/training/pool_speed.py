@@ -56,7 +56,8 @@ class PoolSpeeds:
 def measure_pool_speeds(setup: Setup, architecture: Architecture, most: int = MOST_WORKERS) -> PoolSpeeds:
     """Measure how fast pools of 1, 2, 4, ... up to `most` workers train an architecture, until one is not worth it.
 
-    On a CPU no pool has more workers than this process has threads. Start-up is not counted.
+    On a CPU no pool has more workers than this process has threads; of several devices each may have `most`. Start-up
+    is not counted.
 
     Raises:
         InputError: Where `most` is less than 1.
@@ -72,7 +73,8 @@ def measure_pool_speeds(setup: Setup, architecture: Architecture, most: int = MO
         recipe = autotune(network, replace(setup.recipe, distillation=0.0), setup.train, device)
         seconds = seconds_per_step(network, recipe, setup.train, device)
     steps = max(_FEWEST_STEPS, min(_MOST_STEPS, round(_ROUND_SECONDS / seconds)))
-    for size in _sizes(most if device.type != "cpu" else min(most, torch.get_num_threads())):
+    most_here = min(most, torch.get_num_threads()) if device.type == "cpu" else most * max(1, len(setup.devices))
+    for size in _sizes(most_here):
         try:
             # Within: where a container's shared memory has no room for the pictures, there is none for so many.
             speeds[size] = _speed_of(size, setup, architecture, recipe, steps)

@@ -1,6 +1,7 @@
 """Several small candidates trained at once, each in a process of its own."""
 
 import contextlib
+import itertools
 import multiprocessing
 import os
 import signal
@@ -45,7 +46,7 @@ def executor(workers: int, setup: Setup) -> Executor:
 
 
 class WorkerPool:
-    """So many processes that share the device, on a CPU its threads in equal parts; see `Executor`.
+    """So many processes that share the setup's devices in turn, on a CPU its threads in equal parts; see `Executor`.
 
     A process that dies fails its task alone, and is started again for the next one. Raises InputError where the
     pictures do not fit in the memory that processes share.
@@ -57,7 +58,10 @@ class WorkerPool:
         # The lifeline closes with this process, however that ends, and each worker reads the other end.
         self._worker_end, self._lifeline = multiprocessing.Pipe(duplex=False)
         threads = max(1, torch.get_num_threads() // workers)
-        self._processes = [_Worker(shared, threads, self._worker_end) for _ in range(workers)]
+        self._processes = [
+            _Worker(_on(device, shared), threads, self._worker_end)
+            for device in itertools.islice(itertools.cycle(setup.devices or (setup.target.device,)), workers)
+        ]
         self._idle: SimpleQueue[_Worker] = SimpleQueue()
         for worker in self._processes:
             self._idle.put(worker)
@@ -114,6 +118,11 @@ class WorkerPool:
             return worker.call(work, *args, **kwargs)
         finally:
             self._idle.put(worker)
+
+
+def _on(device: torch.device, setup: Setup) -> Setup:
+    """Return the setup of a worker that trains on another device than networks are measured on."""
+    return setup if device == setup.target.device else replace(setup, target=replace(setup.target, device=device))
 
 
 class _Worker:

@@ -10,16 +10,12 @@ from pathlib import Path
 
 import torch
 
-from sr.constraints import AUTO, DTYPE_NAMES, ENGINE_NAMES
+from sr.constraints import AUTO, DTYPE_NAMES, ENGINE_NAMES, EXECUTIONS
 from sr.errors import InputError
 from sr.lr_size import LrSize, check_size
 from sr.measure.allocator import keep_freed_memory
 from sr.measure.gpu import describe, roomiest
 from sr.progress import Message, Report, no_report
-
-# How torch runs a network on a CUDA device: a graph of all kernels that is launched at once, as a deployment does, or
-# one kernel after the other; auto is the graph where the network can be captured in one.
-EXECUTIONS = (AUTO, "eager", "graph")
 
 
 @dataclass(frozen=True)

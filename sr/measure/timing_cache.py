@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from sr.checkpoint import provenance
-from sr.constraints import DTYPE_NAMES
+from sr.constraints import AUTO, DTYPE_NAMES
 from sr.deployment import DTYPES
 from sr.errors import InputError
 from sr.files import StrPath, write_json
@@ -89,6 +89,7 @@ class TimingCache:
             threads, ...) or of another layout is replaced, and `report` gets a line that says so.
         memory_format: A key of `sr.memory_format.MEMORY_FORMATS`; None where the works choose their own.
         engine: One of `ENGINE_NAMES`: what runs the works.
+        execution: One of `EXECUTIONS`: how torch launches them on a CUDA device.
         report: Is told of what is replaced and of a device that is busy.
         time_works: Returns the milliseconds of each of some works, run on a device.
 
@@ -105,6 +106,7 @@ class TimingCache:
         *,
         memory_format: str | None = None,
         engine: str = "torch",
+        execution: str = AUTO,
         report: Report = no_report,
         time_works: TimeWorks = best_ms,
     ) -> None:
@@ -114,7 +116,7 @@ class TimingCache:
         self.subject, self.device, self.dtype, self.engine = subject, device, dtype, engine
         self.path = None if path is None else Path(path)
         self.memory_format = memory_format or "contiguous"
-        self.place = place(device, dtype, memory_format, engine)
+        self.place = place(device, dtype, memory_format, engine, execution)
         self.timings = Timings() if self.path is None else _remembered(self.path, self.place, subject, report)
         self._report, self._time_works, self.saved_at = report, time_works, time.monotonic()
         self.disturbed, self._doubtful = False, set[str]()
@@ -201,7 +203,7 @@ class TimingCache:
         Raises:
             InputError: Where the number of threads is not the one that the table was opened with.
         """
-        if torch.get_num_threads() != self.place["threads"]:
+        if self.device.type == "cpu" and torch.get_num_threads() != self.place["threads"]:
             threads = f"{self.place['threads']} when it was opened and {torch.get_num_threads()} now"
             raise InputError(f"a table of {self.subject} has one number of threads, but {threads}; open another table")
         with measuring_on(self.device), torch.inference_mode():
@@ -254,11 +256,15 @@ class TimingCache:
         return laid_out.copy_(values)
 
 
-def place(device: torch.device, dtype: str, memory_format: str | None = None, engine: str = "torch") -> dict[str, Any]:
+def place(
+    device: torch.device, dtype: str, memory_format: str | None = None, engine: str = "torch", execution: str = AUTO
+) -> dict[str, Any]:
     """Return what the timings of one table share, as JSON gives it back."""
     # Each work has a size of its own.
-    shared = asdict(Target(device, dtype=dtype, engine=engine).conditions)
+    shared = asdict(Target(device, dtype=dtype, engine=engine, execution=execution).conditions)
     del shared["lr_size"]
+    if device.type == "cuda" and execution != AUTO:
+        shared["execution"] = execution
     return shared if memory_format is None else {**shared, "memory_format": memory_format}
 
 
@@ -290,6 +296,7 @@ def cache_path(name: str, here: Mapping[str, Any]) -> Path:
         here["engine"],
         here["dtype"],
         here.get("memory_format", ""),
+        here.get("execution", ""),
     ]
     text = " ".join(words).strip().lower()
     return Path(cache) / "paretosr" / f"{name}-{re.sub(r'[^a-z0-9_]+', '-', text)}.json"

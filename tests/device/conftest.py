@@ -23,6 +23,8 @@ from sr.measure.device_lock import lock_file
 META = torch.device("meta")
 # These bring tensors from one device to another.
 _COPIES = {torch.ops.aten._to_copy.default, torch.ops.aten.copy_.default}
+# These ask and name, and launch nothing.
+_NO_WORK = {torch.ops.aten.detach.default, torch.ops.aten._has_compatible_shallow_copy_type.default}
 # Their indices may lie on the CPU, as CUDA has it.
 _INDEXED = {
     torch.ops.aten.index.Tensor,
@@ -53,6 +55,8 @@ class OneDevice(TorchDispatchMode):
         if func in _INDEXED:
             found = {args[0].device.type}
         made_there = torch.device(kwargs.get("device") or "cpu").type == "meta"
+        if func in _NO_WORK:
+            return func(*args, **kwargs)
         if func not in _COPIES and len(found) > 1:
             raise AssertionError(f"{func} has tensors on {sorted(found)}: CUDA would refuse it")
         if self._strict and any(each.device.type == "cpu" for each in tensors):

@@ -76,6 +76,7 @@ def test_batches_cut_ahead_go_to_the_device_in_bytes(gpu: torch.device, pairs: P
     assert (lr.dtype, hr.shape[-1]) == (torch.float32, 20)
 
 
+@pytest.mark.filterwarnings("ignore:for .*copying from a non-meta parameter:UserWarning")
 @pytest.mark.parametrize("option", [{}, {"ema_decay": 0.9}, {"distillation": 0.5}, {"solve_output": True}], ids=str)
 def test_fit_and_its_state(gpu: torch.device, pairs: Pairs, tmp_path: Path, option: dict[str, Any]) -> None:
     recipe, state = replace(RECIPE, **option), tmp_path / "state"
