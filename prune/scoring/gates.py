@@ -172,7 +172,7 @@ class Gated(nn.Module):
         """Return per site the scores of its units since the last reset."""
         convs = self.convs()
         return [
-            convs[conv].get_buffer(f"{side}_score")[place].double().cpu().numpy() for conv, side, place in self.places
+            convs[conv].get_buffer(f"{side}_score")[place].cpu().double().numpy() for conv, side, place in self.places
         ]
 
     def alive(self) -> list[NDArray[np.bool_]]:

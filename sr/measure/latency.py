@@ -188,6 +188,8 @@ def _half(protocol: Protocol) -> Protocol:
 
 def _take_set(entrants: Sequence["_Entrant"], protocol: Protocol) -> None:
     """Time every network in turn until each has enough runs."""
+    for entrant in entrants[:1]:
+        entrant.raise_clocks()
     for entrant in entrants:
         entrant.begin_set()
     while unfinished := [entrant for entrant in entrants if not entrant.has_enough(protocol)]:
@@ -244,14 +246,17 @@ class _Entrant:
             return True
         return taken >= _SETS and self._pair()[1]
 
+    def raise_clocks(self) -> None:
+        """Keep a CUDA device at work until its clocks are up; nothing on any other."""
+        until = time.monotonic() + _CLOCKS_UP_SECONDS
+        while self._device.type == "cuda" and time.monotonic() < until:
+            next(iter(self._runners.values())).run_ms()
+
     def begin_set(self, longest_seconds: float = 2.0) -> None:
         """Warm up: run until two medians of three runs are within 5 %, or `longest_seconds` are over."""
         self._sets.append({memory_format: [] for memory_format in self._runners})
         for runner in [] if self.too_slow else self._runners.values():
             began = time.monotonic()
-            if self._device.type == "cuda":
-                while time.monotonic() - began < _CLOCKS_UP_SECONDS:
-                    runner.run_ms()
             before = statistics.median(_timed_runs(runner, 1))
             while time.monotonic() - began < longest_seconds:
                 now = statistics.median(_timed_runs(runner))
