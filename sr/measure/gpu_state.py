@@ -128,9 +128,8 @@ def _handle(uuid: str) -> object | None:
     except nvml.NVMLError:
         return None
     # A partition of a GPU has a number of its own.
-    return _asked(nvml.nvmlDeviceGetHandleByUUID, f"GPU-{uuid}") or _asked(
-        nvml.nvmlDeviceGetHandleByUUID, f"MIG-{uuid}"
-    )
+    found = (_asked(nvml.nvmlDeviceGetHandleByUUID, f"{kind}-{uuid}") for kind in ("GPU", "MIG"))
+    return next((each for each in found if each is not None), None)
 
 
 def _asked(question: Any, *about: object) -> Any:  # noqa: ANN401 - as above
