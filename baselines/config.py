@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sr.constraints import AUTO, DTYPE_NAMES, ENGINE_NAMES, as_paths, flag, one_of
+from sr.constraints import AUTO, DTYPE_NAMES, ENGINE_NAMES, EXECUTIONS, as_paths, flag, one_of
 from sr.errors import InputError
 from sr.lr_size import LrSize
 
@@ -23,6 +23,7 @@ class TableConfig:
         device: auto, cpu, cuda or cuda:N.
         lr_size: Height and width of the LR picture that runtimes are for.
         dtype: One of `DTYPE_NAMES`.
+        execution: One of `EXECUTIONS`: how torch launches them on a CUDA device.
         engine: What runs the networks: names of `ENGINE_NAMES`, which are timed in the same rounds and compared; or
             `AUTO` or `ALL` alone.
         challenge: Whether the challenge's own protocol is gone through too.
@@ -40,6 +41,7 @@ class TableConfig:
     device: str = "auto"
     lr_size: LrSize = (256, 256)
     dtype: str = "float32"
+    execution: str = AUTO
     engine: tuple[str, ...] = (AUTO,)
     challenge: bool = False
     frames: Path | None = None
@@ -50,6 +52,7 @@ class TableConfig:
     def __post_init__(self) -> None:
         as_paths(self, "frames", "out", "html", "json")
         one_of(self, "dtype", DTYPE_NAMES)
+        one_of(self, "execution", EXECUTIONS)
         named = set(self.engine) <= set(ENGINE_NAMES) and len(self.engine) == len(set(self.engine))
         if not self.engine or not (named or self.engine in ((AUTO,), (ALL,))):
             raise InputError(

@@ -61,6 +61,7 @@ def parse(argv: list[str] | None) -> TableConfig:
                         help="steady: the median at --lr-size; challenge: also the best of three passes over the "
                         "frames (default steady)")  # fmt: skip
     parser.add_argument("--dtype", choices=DTYPE_NAMES, default="float32", help="default float32")
+    parser.add_shared("execution")
     parser.add_argument("--engine", default=AUTO, metavar="A,B",
                         help=f"what runs the networks: of {', '.join(ENGINE_NAMES)}, several with commas between, "
                         f"which are compared; {ALL}: every one that is installed; {AUTO} (default): the fastest of "
@@ -76,6 +77,7 @@ def parse(argv: list[str] | None) -> TableConfig:
         device=args.device,
         lr_size=parse_size(args.lr_size),
         dtype=args.dtype,
+        execution=args.execution,
         engine=tuple(name.strip() for name in args.engine.split(",")),
         challenge=args.protocol == "challenge" or args.lr_sizes is not None,
         frames=args.lr_sizes,

@@ -105,6 +105,8 @@ class Config:
                 raise InputError(f"--{name} must be at least 1, got {getattr(self, name)}")
         if self.patch < SMALLEST_SIDE:
             raise InputError(f"--patch must be at least {SMALLEST_SIDE}, got {self.patch}")
+        if self.device.type not in RATIO:
+            raise InputError(f"--device must be one with a goal, {', '.join(RATIO)}, got {self.device}")
         if self.steps < 2 * WARM_UP_STEPS:
             raise InputError(f"--steps must be at least {2 * WARM_UP_STEPS}, got {self.steps}")
 

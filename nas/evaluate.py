@@ -15,7 +15,7 @@ from sr.measure.complexity import count
 from sr.measure.latency import Protocol
 from sr.measure.measurement import Measurement, measure
 from sr.measure.target import Target
-from sr.memory import fits
+from sr.memory import fits, is_out_of_memory
 from sr.training.recipe import Recipe
 
 # The name of the network that is timed in the same rounds as every candidate.
@@ -34,6 +34,7 @@ class Setup:
         val: What the short trainings are judged on, on the target's device.
         reference: Timed in the same rounds as each candidate.
         pictures: What `train` and `val` were made from, in words that only the same pictures share.
+        devices: Those that networks train on, the target's first; empty for that alone.
     """
 
     budget_ms: float
@@ -43,6 +44,7 @@ class Setup:
     val: Pairs
     reference: Architecture
     pictures: Mapping[str, str] = field(default_factory=dict)
+    devices: tuple[torch.device, ...] = ()
 
 
 def cost_candidate(number: int, architecture: Architecture, setup: Setup, protocol: Protocol) -> Trial:
@@ -53,15 +55,17 @@ def cost_candidate(number: int, architecture: Architecture, setup: Setup, protoc
         return Trial(number, architecture, state, measurement, reason, time.monotonic() - began)
 
     complexity = count(build(architecture), setup.target.lr_size)
-    if not fits(complexity.memory, setup.target.device):
+    if not fits(complexity.memory, setup.target.device, setup.target.dtype):
         return ended("failed", None, f"a forward needs {complexity.memory / 1e9:.1f} GB, more than the device has left")
     try:
         measurement = measure_candidate(architecture, setup, protocol)
-    except torch.OutOfMemoryError:
-        return ended("failed", None, "the device has too little memory for this network")
     except InputError as error:
         # The engine lacks an operator.
         return ended("failed", None, str(error))
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        return ended("failed", None, "the device has too little memory for this network")
     return ended("measured", measurement)
 
 

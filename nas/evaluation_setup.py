@@ -9,7 +9,7 @@ from sr.data.pairs import on_device, same_pictures
 from sr.data.sources import PictureSet, holds_validation, load_set
 from sr.errors import InputError
 from sr.measure.engine_choice import with_engine
-from sr.measure.target import Target, parse_device
+from sr.measure.target import Target, parse_device, parse_devices
 from sr.progress import Report, no_report
 from sr.training.recipe import Recipe
 
@@ -64,14 +64,16 @@ def make_setup(
         val=val.pairs.centre_crops(CROP_SIDE, CROPS).to(target.device),
         reference=REFERENCE_NETWORK,
         pictures={name: each.manifest.describe() for name, each in (("train", train), ("val", val))},
+        devices=(target.device,) if config.devices is None else parse_devices(config.devices),
     )
 
 
 def target_of(config: SharedConfig, report: Report = no_report) -> Target:
     """Return what networks are to be fast on; raises InputError where that device or engine is not there."""
-    return with_engine(Target.of(config.device, config.lr_size, config.dtype), config.engine, report=report)
+    target = Target.of(config.measured_on, config.lr_size, config.dtype, execution=config.execution, report=report)
+    return with_engine(target, config.engine, report=report)
 
 
 def _batch_and_patch(config: SharedConfig) -> tuple[int, int]:
-    batch, patch = SMALL_STEPS if parse_device(config.device).type == "cpu" else LARGE_STEPS
+    batch, patch = SMALL_STEPS if parse_device(config.measured_on).type == "cpu" else LARGE_STEPS
     return batch if config.batch is None else config.batch, patch if config.patch is None else config.patch

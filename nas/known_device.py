@@ -57,9 +57,14 @@ class KnownDevice:
         return cls(LatencyModel.from_json(values["model"]), probes, dict(values["reference_ms"]))
 
 
+def _place_of(target: Target) -> dict[str, Any]:
+    """Return what runtimes of a target share, whatever the size of the picture."""
+    return place(target.device, target.dtype, engine=target.engine, execution=target.execution)
+
+
 def path_of(target: Target) -> Path:
     """Return the file in which a device is remembered with its engine and precision."""
-    return cache_path("known", place(target.device, target.dtype, engine=target.engine))
+    return cache_path("known", _place_of(target))
 
 
 def recall(target: Target) -> KnownDevice:
@@ -68,7 +73,7 @@ def recall(target: Target) -> KnownDevice:
     Raises:
         InputError: Where the file holds something else.
     """
-    path, here = path_of(target), place(target.device, target.dtype, engine=target.engine)
+    path, here = path_of(target), _place_of(target)
     if not path.is_file():
         return KnownDevice()
     try:
@@ -81,4 +86,4 @@ def recall(target: Target) -> KnownDevice:
 
 def remember(target: Target, known: KnownDevice) -> None:
     """Keep what is known of a target's device; raises InputError where the file cannot be written."""
-    write_json(path_of(target), place(target.device, target.dtype, engine=target.engine) | known.to_json())
+    write_json(path_of(target), _place_of(target) | known.to_json())

@@ -9,6 +9,7 @@ from prune.config import PruneConfig
 from sr.constraints import AUTO, flag
 from sr.errors import InputError
 from sr.files import make_folder, write_json
+from sr.measure.gpu import describe
 from sr.measure.target import parse_device
 
 _FILE = "asked.json"
@@ -33,7 +34,10 @@ def begin(checkpoint: Path, config: PruneConfig) -> dict[str, str]:
     names = [field.name for field in fields(config) if field.name not in _LEFT_OUT]
     asked = {"checkpoint": str(checkpoint)} | {name: str(getattr(config, name)) for name in names}
     # It may be another on another day.
-    asked["device"] = str(parse_device(config.device))
+    if config.execution == AUTO:
+        # Folders of earlier versions do not know the choice.
+        del asked["execution"]
+    asked["device"] = _device_in_words(config.device)
     path = config.folder / _FILE
     if path.exists():
         if not config.resume:
@@ -49,6 +53,12 @@ def begin(checkpoint: Path, config: PruneConfig) -> dict[str, str]:
         raise InputError(f"there is no pruning in {config.folder}; leave --resume out to start one")
     make_folder(config.folder)
     return asked
+
+
+def _device_in_words(name: str) -> str:
+    """Return what a device is: of equal GPUs a pruning may go on with any."""
+    device = parse_device(name)
+    return describe(device) if device.type == "cuda" else str(device)
 
 
 def check_is_there(checkpoint: Path) -> None:

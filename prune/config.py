@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from prune.planning.time_plan import DEFAULT_SECONDS
-from sr.constraints import DTYPE_NAMES, ENGINE_NAMES, as_paths, at_least, flag, of_declared_types, one_of
+from sr.constraints import DTYPE_NAMES, ENGINE_NAMES, EXECUTIONS, as_paths, at_least, flag, of_declared_types, one_of
 from sr.errors import InputError
 from sr.files import StrPath
 from sr.lr_size import LrSize, check_size
@@ -52,7 +52,8 @@ class PruneConfig:
         data: The folder of HR pictures to train on; None for those inside scikit-image.
         val: The folder of pictures to validate on; None for those inside scikit-image.
         out: The folder for the results.
-        device: Where networks run: auto, cpu, cuda or cuda:N.
+        device: Where networks run: auto, cpu, cuda, cuda:N or mps.
+        execution: How torch launches them on a CUDA device: one of `EXECUTIONS`.
         seed: All that is drawn depends on it.
         resume: Go on with what lies in `out`.
 
@@ -83,6 +84,7 @@ class PruneConfig:
     val: StrPath | None = None
     out: StrPath = Path("runs/pruned")
     device: str = "auto"
+    execution: str = "auto"
     seed: int = 0
     resume: bool = False
 
@@ -95,6 +97,7 @@ class PruneConfig:
         _check_names("--methods", self.methods, METHODS)
         one_of(self, "dtype", DTYPE_NAMES)
         one_of(self, "engine", ("auto", *ENGINE_NAMES))
+        one_of(self, "execution", EXECUTIONS)
         if sum(each is not None for each in (self.ratio, self.budget, self.psnr_floor)) > 1:
             raise InputError("--ratio, --budget and --psnr-floor exclude each other; give one")
         if self.psnr_floor is not None and not math.isfinite(self.psnr_floor):

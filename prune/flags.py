@@ -38,7 +38,8 @@ def parse(argv: Sequence[str] | None) -> Asked:
         budget = (args.budget_ms,)
     shared = (
         "psnr_floor", "subpixels", "rounds", "tick_steps", "tock_steps", "fine_tune_steps", "distillation", "batch",
-        "patch", "learning_rate", "dtype", "engine", "data", "val", "out", "device", "seed", "resume",
+        "patch", "learning_rate", "dtype", "engine", "data", "val", "out", "device", "execution", "seed",
+        "resume",
     )  # fmt: skip
     config = PruneConfig(
         targets=_words(args.target), ratio=_numbers("ratio", args.ratio), budget=budget,
@@ -91,7 +92,7 @@ def _parser() -> Parser:
                         help="what runs networks (default auto: the fastest that is installed)")  # fmt: skip
     parser.add_argument("--dry-run", action="store_true", help="say what would be done and how long it takes, and end")
     parser.add_argument("--resume", action="store_true", help="go on with what lies in --out")
-    parser.add_shared("out", "data", "val", "device", "seed", "json", out="runs/pruned")
+    parser.add_shared("out", "data", "val", "device", "execution", "seed", "json", out="runs/pruned")
     return parser
 
 

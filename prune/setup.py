@@ -149,7 +149,8 @@ def set_up(
     Raises:
         InputError: Where a file is not as it should be, or the network is within its limits already.
     """
-    target = with_engine(Target.of(config.device, config.lr_size, config.dtype), config.engine, report=report)
+    target = Target.of(config.device, config.lr_size, config.dtype, execution=config.execution, report=report)
+    target = with_engine(target, config.engine, report=report)
     loaded = load(checkpoint)
     try:
         description, graph, kept = opened(loaded)

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from sr.constraints import AUTO, EXECUTIONS
 from sr.data.flags import add_pictures, add_recursive
 from sr.errors import InputError
 from sr.terminal import say
@@ -36,7 +37,7 @@ class Parser(argparse.ArgumentParser):
         raise InputError(f"{message}; see {self.prog} --help")
 
     def add_shared(self, *names: str, out: str | None = None) -> None:
-        """Add those of the flags that commands share: out, data, val, device, seed, json."""
+        """Add those of the flags that commands share: out, data, val, device, execution, seed, json."""
         flags: dict[str, Callable[[], object]] = {
             "out": lambda: self.add_argument("--out", type=Path, metavar="DIR", default=out and Path(out),
                                              help="folder for the results" + (f" (default {out})" if out else "")),
@@ -44,8 +45,12 @@ class Parser(argparse.ArgumentParser):
                                          "HR pictures to train on (default: those inside scikit-image)"),
             "val": lambda: add_pictures(self, "--val",
                                         "HR pictures to validate on, HR and LR in a layout of the field, or DIV2K"),
-            "device": lambda: self.add_argument("--device", default="auto", metavar="auto|cpu|cuda[:N]",
-                                                help="where networks run (default auto: the GPU where there is one)"),
+            "device": lambda: self.add_argument("--device", default="auto", metavar="auto|cpu|cuda[:N]|mps",
+                                                help="where networks run (default auto: the GPU where there is one, "
+                                                "of several the one with the most free memory)"),
+            "execution": lambda: self.add_argument("--execution", choices=EXECUTIONS, default=AUTO,
+                                                   help="how torch launches a network on a CUDA device: in one graph "
+                                                   "or kernel by kernel (default auto: in a graph where it can be)"),
             "seed": lambda: self.add_argument("--seed", type=int, default=0, metavar="N", help="default 0"),
             "json": lambda: self.add_argument("--json", type=Path, metavar="FILE", help="also write the figures here"),
         }  # fmt: skip
@@ -79,6 +84,14 @@ def run(main: Callable[[list[str] | None], int], argv: list[str] | None = None) 
     except OSError as error:
         # A full disk or a vanished folder, wherever it strikes.
         say(f"error: {error.filename or 'the system'}: {error.strerror or error}", to_stderr=True)
+        return BAD_INPUT
+    except (MemoryError, RuntimeError) as error:
+        # Here, as no command loads torch to answer --help: where this strikes it is loaded.
+        from sr.memory import is_out_of_memory
+
+        if not is_out_of_memory(error):
+            raise
+        say("error: the device has too little memory for this; use smaller sizes, or --device cpu", to_stderr=True)
         return BAD_INPUT
     except KeyboardInterrupt:
         say("interrupted", to_stderr=True)

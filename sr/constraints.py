@@ -15,6 +15,9 @@ DTYPE_NAMES = ("bfloat16", "float16", "float32", "int8")
 # What runs networks: the keys of `sr.measure.engines.registry.ENGINES`.
 AUTO = "auto"
 ENGINE_NAMES = ("onnxruntime", "openvino", "tensorrt", "torch", "torch-compile")
+# How torch launches a network on a CUDA device: one graph of all kernels, as a deployment does, or one kernel after the
+# other; auto is the graph where the network can be captured in one.
+EXECUTIONS = (AUTO, "eager", "graph")
 
 
 def of_declared_types(config: "DataclassInstance") -> None:

@@ -4,6 +4,7 @@ import io
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from sr.files import StrPath, write_bytes
 
@@ -31,3 +32,8 @@ def read_tensors(path: StrPath) -> Any:  # noqa: ANN401 - as written
         Exception: Whatever torch.load raises for anything else, nothing of which is run.
     """
     return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def in_float64(values: Tensor) -> Tensor:
+    """Return values in float64, where they are; on the CPU where their device, such as Apple's GPU, has no float64."""
+    return (values.cpu() if values.device.type == "mps" else values).double()

@@ -2,14 +2,54 @@
 
 from collections.abc import Callable, Iterator
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from sr.errors import InputError
 from sr.lr_size import SCALE, SMALLEST_SIDE
+from sr.memory import is_out_of_memory
+
+# In LR pixels: with its overlaps a picture of 96 pixels, which has room anywhere.
+_SMALLEST_TILE = 32
 
 
-def upscale(network: Callable[[Tensor], Tensor], lr: Tensor, *, tile: int | None, overlap: int = 32) -> Tensor:
+def upscale_in_memory(
+    network: Callable[[Tensor], Tensor],
+    lr: Tensor,
+    *,
+    tile: int | None,
+    overlap: int = 32,
+    device: torch.device | None = None,
+) -> Tensor:
+    """Upscale LR pictures as `upscale` does, in ever smaller tiles where the memory does not suffice for these.
+
+    Raises:
+        torch.OutOfMemoryError: Or what else says so, where it does not suffice for the smallest either.
+        InputError: Where the network is not x4.
+    """
+    while True:
+        try:
+            return upscale(network, lr, tile=tile, overlap=overlap, device=device)
+        except Exception as error:
+            # The last that was tried, in LR pixels: a picture may be smaller than its tile.
+            side = max(lr.shape[2:]) if tile is None else min(tile, max(lr.shape[2:]))
+            if not is_out_of_memory(error) or side <= _SMALLEST_TILE:
+                raise
+        # Out of the handler, whose traceback holds tensors. Overlaps are seen too.
+        tile = max(_SMALLEST_TILE, side // 2)
+        if lr.device.type == "cuda" or (device is not None and device.type == "cuda"):
+            torch.cuda.empty_cache()
+
+
+def upscale(
+    network: Callable[[Tensor], Tensor],
+    lr: Tensor,
+    *,
+    tile: int | None,
+    overlap: int = 32,
+    device: torch.device | None = None,
+) -> Tensor:
     """Upscale LR pictures, as the network gives them, not clamped.
 
     Tiles change nothing where the overlap covers the network's receptive field; attention over the whole picture sees
@@ -21,9 +61,10 @@ def upscale(network: Callable[[Tensor], Tensor], lr: Tensor, *, tile: int | None
         tile: The side of a tile in LR pixels, for pictures of more pixels than one with its overlaps; None: always
             whole.
         overlap: With how many LR pixels around it each tile is seen.
+        device: Where the network is, to which tiles go one at a time; None for where `lr` is.
 
     Returns:
-        (n, 3, 4h, 4w).
+        (n, 3, 4h, 4w) where `lr` is, which for a large picture is better not a GPU.
 
     Raises:
         InputError: Where the network is not x4.
@@ -31,10 +72,11 @@ def upscale(network: Callable[[Tensor], Tensor], lr: Tensor, *, tile: int | None
     height, width = lr.shape[2:]
     if min(height, width) < SMALLEST_SIDE:
         padding = (0, max(0, SMALLEST_SIDE - width), 0, max(0, SMALLEST_SIDE - height))
-        padded = upscale(network, F.pad(lr, padding, mode="replicate"), tile=tile, overlap=overlap)
+        padded = upscale(network, F.pad(lr, padding, mode="replicate"), tile=tile, overlap=overlap, device=device)
         return padded[..., : SCALE * height, : SCALE * width]
+    there = lr.device if device is None else device
     if tile is None or height * width <= (tile + 2 * overlap) ** 2:
-        return _checked(network, lr)
+        return _checked(network, lr.to(there)).to(lr.device)
     sr = lr.new_empty(lr.shape[0], 3, SCALE * height, SCALE * width)
     for top, bottom in spans(height, tile):
         for left, right in spans(width, tile):
@@ -44,7 +86,7 @@ def upscale(network: Callable[[Tensor], Tensor], lr: Tensor, *, tile: int | None
             rows = slice(SCALE * (top - above), SCALE * (bottom - above))
             columns = slice(SCALE * (left - before), SCALE * (right - before))
             whole = sr[..., SCALE * top : SCALE * bottom, SCALE * left : SCALE * right]
-            whole.copy_(_checked(network, seen)[..., rows, columns])
+            whole.copy_(_checked(network, seen.to(there))[..., rows, columns])
     return sr
 
 

@@ -24,8 +24,9 @@ from sr.measure.allocator import keep_freed_memory
 from sr.measure.engines.network import EngineNetwork, of_any_size, open_network
 from sr.measure.engines.registry import engine_of, usable
 from sr.measure.target import Target
+from sr.memory import is_out_of_memory
 from sr.progress import Message, Report, no_report
-from sr.tiling import upscale
+from sr.tiling import upscale_in_memory
 
 
 @dataclass(frozen=True)
@@ -182,7 +183,8 @@ def upscale_picture(
         InputError: Where the network is not x4.
     """
     with torch.inference_mode():
-        sr = upscale(network, _to_tensor(picture.rgb).to(device), tile=tile)
+        # Put together on the CPU: SR has 16 times the pixels, and its floats would fill a GPU.
+        sr = upscale_in_memory(network, _to_tensor(picture.rgb), tile=tile, device=torch.device(device))
         rgb = _to_pixels(sr, picture.rgb.dtype)
         if picture.alpha is None:
             return Picture(rgb)
@@ -208,7 +210,9 @@ def _upscale_file(
     picture = read_picture(source)
     try:
         write_picture(target, upscale_picture(network, picture, device=device, tile=tile))
-    except (MemoryError, torch.OutOfMemoryError) as error:
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
         height, width = picture.rgb.shape[:2]
         raise InputError(f"{source}: {width}x{height} does not fit into memory; use a smaller --tile") from error
 

@@ -30,13 +30,16 @@ def _end_with(lifeline: Connection) -> None:
 def in_shared_memory(pairs: Pairs) -> Pairs:
     """Return pairs where all processes read them; those on a CPU are moved there themselves.
 
+    What lies on a CUDA device stays there, one copy for all: a process that is started is given its address.
+
     Raises:
         InputError: Where the system's shared memory has no room for them.
     """
-    there = pairs.to("cpu")
+    there = pairs if pairs.lr.values.device.type == "cuda" else pairs.to("cpu")
     try:
         for side in (there.lr, there.hr):
             for tensor in (side.values, side.offsets, side.heights, side.widths):
+                # On a CUDA device this does nothing.
                 tensor.share_memory_()
     except RuntimeError as error:
         size = pairs.lr.values.nbytes + pairs.hr.values.nbytes

@@ -1,8 +1,10 @@
 """Fixtures that every test may use."""
 
+import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -45,3 +47,96 @@ def _own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _fixed_seed() -> None:
     torch.manual_seed(0)
+
+
+class Cuda:
+    """What stands for `torch.cuda` where there is no GPU: two devices that note what is asked of them.
+
+    Attributes:
+        current: The index of the current device.
+        now_ms: The time by its events; work that is timed moves it on.
+        recorded: The streams that events were recorded on, as `stream of N`.
+        synchronized: The devices that were waited for.
+        capability: Of each device.
+        free: Bytes that each device has left.
+        reserved: Bytes that the allocator of this process keeps on any device.
+        allocated: Those of them that are in use.
+        compiled: What torch was compiled for.
+    """
+
+    def __init__(self) -> None:
+        self.current, self.now_ms = 0, 0.0
+        self.recorded: list[str] = []
+        self.synchronized: list[torch.device] = []
+        self.capability = [(8, 0), (8, 0)]
+        self.free = [8 * 2**30, 8 * 2**30]
+        self.reserved, self.allocated = 0, 0
+        self.compiled = ["sm_80", "sm_90"]
+
+    @contextlib.contextmanager
+    def device(self, device: torch.device) -> Iterator[None]:
+        before, self.current = self.current, self._index(device)
+        try:
+            yield
+        finally:
+            self.current = before
+
+    def current_stream(self, device: torch.device | None = None) -> str:
+        return f"stream of {self.current if device is None else self._index(device)}"
+
+    def event(self, *, enable_timing: bool) -> "CudaEvent":
+        assert enable_timing
+        return CudaEvent(self)
+
+    def properties(self, device: torch.device) -> SimpleNamespace:
+        return SimpleNamespace(
+            name="a GPU", uuid=f"uuid-{self._index(device)}", total_memory=16 * 2**30, multi_processor_count=64
+        )
+
+    def replacements(self) -> dict[str, Callable[..., object]]:
+        """Return what takes the place of the functions of `torch.cuda`, by name."""
+        return {
+            "device": self.device,
+            "current_stream": self.current_stream,
+            "Event": self.event,
+            "synchronize": lambda device=None: self.synchronized.append(device),
+            "get_device_properties": self.properties,
+            "get_device_capability": lambda device=None: self.capability[self._index(device)],
+            "mem_get_info": lambda device=None: (self.free[self._index(device)], 16 * 2**30),
+            "memory_reserved": lambda _device=None: self.reserved,
+            "memory_allocated": lambda _device=None: self.allocated,
+            "get_arch_list": lambda: self.compiled,
+            "device_count": lambda: len(self.capability),
+            "is_available": lambda: True,
+            "empty_cache": lambda: None,
+        }
+
+    def _index(self, device: torch.device | None) -> int:
+        return self.current if device is None or device.index is None else device.index
+
+
+class CudaEvent:
+    """An event of a recorder."""
+
+    def __init__(self, cuda: Cuda) -> None:
+        self.cuda, self.at_ms = cuda, 0.0
+
+    def record(self, stream: str | None = None) -> None:
+        self.cuda.recorded.append(stream or self.cuda.current_stream())
+        self.at_ms = self.cuda.now_ms
+
+    def synchronize(self) -> None:
+        """Nothing is under way."""
+
+    def elapsed_time(self, end: "CudaEvent") -> float:
+        return end.at_ms - self.at_ms
+
+
+@pytest.fixture
+def cuda(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Cuda:
+    """Put a recorder in the place of `torch.cuda`, with lock files of its own."""
+    recorder = Cuda()
+    for name, function in recorder.replacements().items():
+        monkeypatch.setattr(torch.cuda, name, function)
+    monkeypatch.setattr("sr.measure.device_lock._COMMON", tmp_path)
+    return recorder

@@ -69,7 +69,7 @@ def make_tables(config: TableConfig, *, protocol: Protocol = PROTOCOL, report: R
     Raises:
         InputError: Where a system, a size, a device or an engine is none, or a record is of other conditions.
     """
-    target = Target.of(config.device, config.lr_size, config.dtype)
+    target = Target.of(config.device, config.lr_size, config.dtype, execution=config.execution, report=report)
     frames = read_sizes(config.frames or DIV2K_TEST) if config.challenge else ()
     # First, as counting takes seconds.
     targets = [] if config.counts_only else _in_engines(target, config, report)

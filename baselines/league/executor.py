@@ -45,7 +45,8 @@ def executor(workers: int, setup: Setup) -> Executor[Setup]:
     if workers == 1:
         return InThisProcess(setup)
     val = {name: in_shared_memory(each) for name, each in setup.val.items()}
-    return Processes(workers, _same, replace(setup, train=in_shared_memory(setup.train), val=val), setup.target.device)
+    shared = replace(setup, train=in_shared_memory(setup.train), val=val)
+    return Processes(_same, [shared] * workers, setup.target.device)
 
 
 def done_in_order(work: Work[T], tasks: Sequence[Task], by: Executor[Setup]) -> Iterator[T]:

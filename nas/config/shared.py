@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from search_spaces import SPACES
-from sr.constraints import AUTO, DTYPE_NAMES, ENGINE_NAMES, as_paths, at_least, of_declared_types, one_of
+from sr.constraints import AUTO, DTYPE_NAMES, ENGINE_NAMES, EXECUTIONS, as_paths, at_least, of_declared_types, one_of
 from sr.errors import InputError
 from sr.files import StrPath
 from sr.lr_size import LrSize, check_size
@@ -26,7 +26,10 @@ class SharedConfig:
         data: Folder of HR pictures to train on; None for those inside scikit-image. Held as a `Path`.
         val: Folder of pictures to validate on; None for those inside scikit-image, or DIV2K's own where `data` is
             DIV2K. Held as a `Path`.
-        device: auto, cpu, cuda or cuda:N.
+        device: auto, cpu, cuda, cuda:N or mps.
+        devices: CUDA devices with commas between: networks train on all of them and are measured on the first; None
+            for `device` alone.
+        execution: How torch launches a network on a CUDA device: one of `EXECUTIONS`.
         seed: What everything that is drawn depends on.
 
     Raises:
@@ -42,7 +45,9 @@ class SharedConfig:
     patch: int | None = None
     data: StrPath | None = None
     val: StrPath | None = None
-    device: str = "auto"
+    device: str = AUTO
+    devices: str | None = None
+    execution: str = AUTO
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -53,5 +58,13 @@ class SharedConfig:
         one_of(self, "space", tuple(sorted(SPACES)))
         one_of(self, "dtype", DTYPE_NAMES)
         one_of(self, "engine", (AUTO, *ENGINE_NAMES))
+        one_of(self, "execution", EXECUTIONS)
+        if self.devices is not None and self.device != AUTO:
+            raise InputError(f"--device and --devices exclude each other, got {self.device} and {self.devices}")
         check_size(self.lr_size)
         at_least(1, self, "batch", "patch")
+
+    @property
+    def measured_on(self) -> str:
+        """The device that networks are measured on, by its name."""
+        return self.device if self.devices is None else self.devices.partition(",")[0].strip()

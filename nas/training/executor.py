@@ -1,7 +1,10 @@
 """Where the trainings of a search are done: in this process, or in processes beside it."""
 
+import itertools
 from concurrent.futures import Future
 from dataclasses import replace
+
+import torch
 
 from nas.evaluate import Setup
 from nas.training.task import TrainingResult
@@ -14,7 +17,7 @@ from sr.worker_process import in_shared_memory
 
 
 def executor(workers: int, setup: Setup) -> Executor[WorkerState]:
-    """Return what trains so many at once: this process for one, else processes beside it.
+    """Return what trains so many at once: this process for one, else processes beside it, over the devices in turn.
 
     Equal tasks give equal results in both as far as the recipe's precision and memory format are autotuned; another
     number of threads may change the last bits.
@@ -27,7 +30,13 @@ def executor(workers: int, setup: Setup) -> Executor[WorkerState]:
     if workers == 1:
         return InThisProcess(WorkerState(setup))
     shared = replace(setup, train=in_shared_memory(setup.train), val=in_shared_memory(setup.val))
-    return Processes(workers, WorkerState, shared, setup.target.device)
+    devices = itertools.islice(itertools.cycle(setup.devices or (setup.target.device,)), workers)
+    return Processes(WorkerState, [_on(device, shared) for device in devices], setup.target.device)
+
+
+def _on(device: torch.device, setup: Setup) -> Setup:
+    """Return the setup of a worker that trains on another device than networks are measured on."""
+    return setup if device == setup.target.device else replace(setup, target=replace(setup.target, device=device))
 
 
 def outcome(training: Future[TrainingResult]) -> TrainingResult:

@@ -12,8 +12,8 @@ from nas.training.worker_state import WorkerState
 from search_spaces.architecture import Architecture
 from search_spaces.network import build
 from sr.errors import InputError
-from sr.executors.executor import Executor, WorkerDiedError
-from sr.measure.device_lock import measuring_on, training_on
+from sr.executors.executor import Executor
+from sr.measure.device_lock import measuring_on
 from sr.training.autotune import autotune, seconds_per_step
 from sr.training.recipe import Recipe
 from sr.training.trainer import TrainingFailedError, failures
@@ -55,7 +55,8 @@ class PoolSpeeds:
 def measure_pool_speeds(setup: Setup, architecture: Architecture, most: int = MOST_WORKERS) -> PoolSpeeds:
     """Measure how fast pools of 1, 2, 4, ... up to `most` workers train an architecture, until one is not worth it.
 
-    On a CPU no pool has more workers than this process has threads. Start-up is not counted.
+    On a CPU no pool has more workers than this process has threads; of several devices each may have `most`. Start-up
+    is not counted.
 
     Raises:
         InputError: Where `most` is less than 1.
@@ -69,21 +70,32 @@ def measure_pool_speeds(setup: Setup, architecture: Architecture, most: int = MO
         network = build(architecture)
         # A teacher slows pools of all sizes alike.
         recipe = autotune(network, replace(setup.recipe, distillation=0.0), setup.train, device)
-        with training_on(device):
-            seconds = seconds_per_step(network, recipe, setup.train, device)
+        seconds = seconds_per_step(network, recipe, setup.train, device)
     steps = max(_FEWEST_STEPS, min(_MOST_STEPS, round(_ROUND_SECONDS / seconds)))
-    for size in _sizes(most if device.type != "cpu" else min(most, torch.get_num_threads())):
-        with executor(size, setup) as pool:
-            try:
-                pool.start()
-                speeds[size] = _speed(pool, architecture, recipe, steps, device)
-            except (TrainingFailedError, WorkerDiedError):
-                if size == 1:
-                    raise
-                speeds[size] = 0.0
+    most_here = min(most, torch.get_num_threads()) if device.type == "cpu" else most * max(1, len(setup.devices))
+    for size in _sizes(most_here):
+        try:
+            # Within: where a container's shared memory has no room for the pictures, there is none for so many.
+            speeds[size] = _speed_of(size, setup, architecture, recipe, steps)
+        except InputError:
+            if size == 1:
+                raise
+            speeds[size] = 0.0
         if PoolSpeeds(speeds).best != size:
             break
     return PoolSpeeds(speeds)
+
+
+def _speed_of(size: int, setup: Setup, architecture: Architecture, recipe: Recipe, steps: int) -> float:
+    """Return the steps a second of a pool of so many; 0 where they fail together and not one alone."""
+    with executor(size, setup) as pool:
+        try:
+            pool.start()
+            return _speed(pool, architecture, recipe, steps, setup.target.device)
+        except (TrainingFailedError, WorkerDiedError):
+            if size == 1:
+                raise
+            return 0.0
 
 
 def _sizes(most: int) -> list[int]:

@@ -13,8 +13,9 @@ from search_spaces.network import untrained
 from sr.checkpoint import Checkpoint, Description, load, load_network, one_line, save
 from sr.data.pairs import Pairs
 from sr.errors import InputError
+from sr.measure.device_lock import training_on
 from sr.progress import Report, no_report
-from sr.training.fit import Fitted, fit
+from sr.training.fit import Fitted, fit, state_on_cpu
 from sr.training.recipe import Recipe
 
 # Between the seeds of two rungs, so that no rung sees the patches of another; a prime, far from a user's 0, 1, 2.
@@ -72,11 +73,12 @@ def train_to_rung(
         own = replace(rung_recipe(recipe, ladder, index), **autotuned)
         fitted = fit(network, own, pairs, device, teacher=teacher, state=state, label=label, report=report)
         seconds += fitted.seconds
-        found = _as_checkpoint(architecture, fitted, ladder.steps[: index + 1], seconds)
+        found = _as_checkpoint(architecture, fitted, ladder.steps[: index + 1], seconds, device)
         save(path, found)
         state.unlink(missing_ok=True)
     assert found is not None
-    network = load_network(path).to(device)
+    with training_on(device):
+        network = load_network(path).to(device)
     return Fitted(network, Recipe(**found.recipe), found.provenance["loss"], found.provenance["seconds"])
 
 
@@ -145,11 +147,13 @@ def _rung_of(checkpoint: Checkpoint) -> int:
     return len(checkpoint.provenance["ladder"]) - 1
 
 
-def _as_checkpoint(architecture: Architecture, fitted: Fitted, steps: tuple[int, ...], seconds: float) -> Checkpoint:
+def _as_checkpoint(
+    architecture: Architecture, fitted: Fitted, steps: tuple[int, ...], seconds: float, device: torch.device
+) -> Checkpoint:
     """Describe what a rung leaves: its weights, and the steps trained in all after each rung up to it."""
     return Checkpoint(
         Description("searched", architecture.to_json()),
-        fitted.network.state_dict(),
+        state_on_cpu(fitted.network.state_dict(), device),
         recipe=asdict(fitted.recipe),
         provenance={"ladder": list(steps), "loss": fitted.loss, "seconds": seconds},
     )

@@ -14,6 +14,7 @@ from sr.data.pairs import on_device
 from sr.measure.device_lock import training_on
 from sr.measure.engines.network import as_judged
 from sr.measure.quality import evaluate
+from sr.memory import is_out_of_memory
 from sr.training.fit import Fitted, fit
 from sr.training.recipe import Recipe
 from sr.training.trainer import Trainer, TrainingFailedError, failures
@@ -53,9 +54,20 @@ class WorkerState:
                 quality = evaluate(network, setup.val, device, with_ssim=False)
         except TrainingFailedError as error:
             return TrainingResult(None, time.monotonic() - began, str(error))
-        except torch.OutOfMemoryError:
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
             return TrainingResult(None, time.monotonic() - began, "the device has too little memory for this network")
+        finally:
+            self._release()
         return TrainingResult(quality, fitted.seconds)
+
+    def _release(self) -> None:
+        """Leave the memory that a GPU's allocator keeps to the others who train on it; freeing it stops the GPU."""
+        device = self.setup.target.device
+        if device.type == "cuda":
+            with training_on(device):
+                torch.cuda.empty_cache()
 
     def warm_up(self, architecture: Architecture, recipe: Recipe) -> None:
         """Take the first steps of a training that `take_steps` goes on with; raises TrainingFailedError."""

@@ -67,7 +67,9 @@ class _GatedConv(nn.Module):
         gate: nn.Parameter | None = getattr(self, f"{side}_gate")
         if gate is None:
             return mask
-        scale: Tensor = mask * torch.cat([gate, gate.new_ones(1)])[self.get_buffer(f"{side}_unit")]
+        # Not by an index in brackets: its backward sorts on a GPU.
+        gates = torch.cat([gate, gate.new_ones(1)])
+        scale: Tensor = mask * gates.index_select(0, self.get_buffer(f"{side}_unit"))
         return scale
 
     def _scaled(self) -> tuple[Tensor, Tensor | None]:
@@ -170,7 +172,7 @@ class Gated(nn.Module):
         """Return per site the scores of its units since the last reset."""
         convs = self.convs()
         return [
-            convs[conv].get_buffer(f"{side}_score")[place].double().cpu().numpy() for conv, side, place in self.places
+            convs[conv].get_buffer(f"{side}_score")[place].cpu().double().numpy() for conv, side, place in self.places
         ]
 
     def alive(self) -> list[NDArray[np.bool_]]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from torch import nn
 
@@ -193,7 +194,7 @@ class CostTable:
         self.target, self._report = target, report
         self.table = TimingCache(
             "latency steps", target.device, target.dtype, path, memory_format=memory_format, engine=target.engine,
-            report=report, time_works=time_works,
+            execution=target.execution, report=report, time_works=time_works,
         )  # fmt: skip
 
     @property
@@ -262,6 +263,11 @@ def worth_having(costs: Mapping[int, float]) -> tuple[int, ...]:
     return tuple(reversed(kept))
 
 
+def _place_of(target: Target, memory_format: str) -> dict[str, Any]:
+    """Return what the costs of one table share."""
+    return place(target.device, target.dtype, memory_format, target.engine, target.execution)
+
+
 def default_path(target: Target, memory_format: str) -> Path:
     """Return where the costs on this processor are remembered: a file in the user's cache folder."""
-    return cache_path("latency-steps", place(target.device, target.dtype, memory_format, target.engine))
+    return cache_path("latency-steps", _place_of(target, memory_format))

@@ -177,7 +177,12 @@ class Pairs:
 
 
 def on_device(pairs: Pairs, device: torch.device) -> Pairs:
-    """Return the pairs on `device` where they fill at most half of its free memory, else as they are."""
+    """Return the pairs on `device` where they fill at most half of its free memory, else as they are.
+
+    They are bytes there, and floats only as patches. What lies there already is not copied.
+    """
+    if pairs.lr.values.device == device:
+        return pairs
     if device.type != "cpu" and pairs.lr.values.nbytes + pairs.hr.values.nbytes > free_bytes(device) // 2:
         return pairs
     return pairs.to(device)

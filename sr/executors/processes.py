@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import Connection
@@ -30,28 +30,26 @@ _NOT_BEGUN = "a process to train in must start, but it died at once; train one a
 
 
 class Processes(Generic[S]):
-    """So many processes that share a device, on a CPU its threads in equal parts; see `Executor`.
+    """Processes that share a device, on a CPU its threads in equal parts; see `Executor`.
 
     A process that dies loses its piece of work alone, and is started again for the next one.
 
     Args:
-        workers: How many.
         make: Returns a worker's state; of a module's own, so that the process finds it.
-        value: What `make` is given, pictures in shared memory (`sr.worker_process.in_shared_memory`).
-        device: That all of them work on; whoever measures there waits while one starts.
+        values: What `make` is given, for each worker, pictures in shared memory (`sr.worker_process.in_shared_memory`).
+        device: That networks are measured on; whoever measures there waits while a process starts.
     """
 
-    def __init__(self, workers: int, make: Callable[[V], S], value: V, device: torch.device) -> None:
-        self.workers = workers
+    def __init__(self, make: Callable[[V], S], values: Sequence[V], device: torch.device) -> None:
+        self.workers = len(values)
         # The lifeline closes with this process, however that ends, and each worker reads the other end.
         self._worker_end, self._lifeline = multiprocessing.Pipe(duplex=False)
-        threads = max(1, torch.get_num_threads() // workers)
-        beginning = (make, value, threads, self._worker_end)
-        self._processes = [_Worker[S](beginning, device) for _ in range(workers)]
+        threads = max(1, torch.get_num_threads() // self.workers)
+        self._processes = [_Worker[S]((make, value, threads, self._worker_end), device) for value in values]
         self._idle: SimpleQueue[_Worker[S]] = SimpleQueue()
         for worker in self._processes:
             self._idle.put(worker)
-        self._threads = ThreadPoolExecutor(workers)
+        self._threads = ThreadPoolExecutor(self.workers)
 
     def __enter__(self) -> Self:
         return self
@@ -148,13 +146,9 @@ def _begin(make: Callable[[V], object], value: V, threads: int, lifeline: Connec
 
 
 def _work_here(work: Callable[..., object], *args: object, **kwargs: object) -> object:
-    """Do a piece of work with the state of this worker process, and leave the device's memory to the others."""
+    """Do a piece of work with the state of this worker process."""
     (state,) = _STATES
-    try:
-        return work(state, *args, **kwargs)
-    finally:
-        if torch.cuda.is_initialized():
-            torch.cuda.empty_cache()
+    return work(state, *args, **kwargs)
 
 
 @contextlib.contextmanager

@@ -1,7 +1,8 @@
 """Who may use a device now: many may train, one alone may measure.
 
 A runtime taken beside another busy process is wrong by a factor, not by a share. Each device has a lock file that every
-process of this machine shares: training holds it together with others, measuring holds it alone.
+process of this machine shares: training holds it together with others, measuring holds it alone. A GPU is held against
+the processes of other users too, and is the current one meanwhile.
 """
 
 import contextlib
@@ -16,8 +17,12 @@ from typing import IO
 import portalocker
 import torch
 
+from sr.measure.gpu import current, uuid_of
+
 # Of one processor; and what the system's own counting in ticks may be off by, in seconds.
 _NOTICEABLE, _TICKS = 0.15, 0.05
+# Where the lock files of devices that users share lie; not TMPDIR, which may be a user's own.
+_COMMON = Path("/tmp")  # noqa: S108 - on purpose the one folder that all users of a machine can write into
 
 
 @contextlib.contextmanager
@@ -28,7 +33,8 @@ def training_on(device: torch.device) -> Iterator[None]:
         hold = _locked(device, "use", portalocker.LockFlags.SHARED)
         hold.__enter__()
     try:
-        yield
+        with current(device):
+            yield
     finally:
         hold.__exit__(None, None, None)
 
@@ -39,6 +45,7 @@ def measuring_on(device: torch.device) -> Iterator[None]:
     with (
         _locked(device, "gate", portalocker.LockFlags.EXCLUSIVE),
         _locked(device, "use", portalocker.LockFlags.EXCLUSIVE),
+        current(device),
     ):
         yield
 
@@ -56,6 +63,8 @@ def _locked(device: torch.device, name: str, flags: portalocker.LockFlags) -> It
 
 def lock_file(device: torch.device, name: str) -> IO[str]:
     """Open the lock file `name` of `device`, making it where needed."""
+    if device.type == "cuda":
+        return _common_file(f"{device_key(device)}.{name}")
     # The number where there is one: in a container it may have no name.
     user = os.getuid() if hasattr(os, "getuid") else getpass.getuser()
     folder = Path(tempfile.gettempdir()) / f"paretosr-{user}"
@@ -63,10 +72,28 @@ def lock_file(device: torch.device, name: str) -> IO[str]:
     return (folder / f"{device_key(device)}.{name}").open("a")
 
 
+def _common_file(name: str) -> IO[str]:
+    """Open a lock file that all users of this machine share, making it where needed.
+
+    A server's users have temporary folders of their own, but one GPU.
+    """
+    folder = (_COMMON if _COMMON.is_dir() else Path(tempfile.gettempdir())) / "paretosr-devices"
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir()
+        # As of /tmp: anybody may add a file, and remove none of another's.
+        folder.chmod(0o1777)
+    path = folder / name
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666))
+        path.chmod(0o666)
+    # Never made by this: in such a folder Linux lets nobody open a file of another's in order to make it.
+    return os.fdopen(os.open(path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0)), "r+")
+
+
 def device_key(device: torch.device) -> str:
     """Return what names the physical device on this machine, whatever index it has in this process."""
     if device.type == "cuda":
-        return str(torch.cuda.get_device_properties(device).uuid)
+        return uuid_of(device)
     return device.type
 
 
@@ -99,12 +126,21 @@ class OthersAtWork:
 
     def disturb(self) -> bool:
         """Return whether they took a noticeable share of one processor since then; False where nobody knows."""
+        seconds, passed = self._taken()
+        return seconds > _NOTICEABLE * passed + _TICKS
+
+    def share(self) -> float:
+        """Return how many processors they kept busy since then, 0 where nobody knows."""
+        seconds, passed = self._taken()
+        return max(0.0, seconds - _TICKS) / passed if passed > 0 else 0.0
+
+    def _taken(self) -> tuple[float, float]:
+        """Return the seconds that they worked since then, of all processors, and those that passed."""
         before, own, began = self._began
         now = self._busy()
         if before is None or now is None:
-            return False
-        others = (now - before) - (self._own() - own)
-        return others > _NOTICEABLE * (self._clock() - began) + _TICKS
+            return 0.0, 0.0
+        return (now - before) - (self._own() - own), self._clock() - began
 
 
 def wait_until_idle(

@@ -1,5 +1,6 @@
 """How long a network takes on this device, with its spread, alone on it."""
 
+import contextlib
 import itertools
 import math
 import statistics
@@ -13,18 +14,24 @@ from torch import nn
 
 from sr.deployment import deploy
 from sr.measure.allocator import keep_freed_memory
-from sr.measure.device_lock import OthersAtWork, measuring_on, wait_until_idle
+from sr.measure.device_lock import measuring_on
 from sr.measure.engines.engine import Runner
 from sr.measure.engines.registry import engine_of
 from sr.measure.target import Target
+from sr.measure.watch import watch_of
 
 # (p90 - p10) / median above which a measurement is unreliable.
 WIDE_SPREAD = 0.25
 # Separate sets of rounds whose medians lie this near confirm each other; further ones are taken until two do.
 CONFIRMED = 0.05
 _SETS, _MOST_SETS = 2, 5
+_NO_CAP = 10**9
 # A first run pays for setting up, but not this much.
 _COLD = 4
+# On a GPU it may pay anything: for libraries, plans, kernels that are loaded when first called. None of these counts.
+_UNTIMED = {"cuda": 3, "mps": 3}
+# A GPU's clocks go up with continuous work of this length, and come down within a second without.
+_CLOCKS_UP_SECONDS = 0.5
 _RUNS_PER_ROUND = 3
 # A memory format whose fastest run is slower than another's by this is out.
 _OUT = 1.15
@@ -46,7 +53,11 @@ class Runtime:
         memory_format: The faster one of those that the engine takes.
         memory: Bytes at the peak of a run where the device tells (CUDA), else 0.
         precision: What its convolutions really ran in, as the engine says.
-        disturbed: Whether other processes kept the CPU busy before it or meanwhile.
+        disturbed: Whether other processes kept the CPU or the GPU busy before it or meanwhile, or the GPU slowed itself
+            down.
+        execution: How it was launched where the engine has a choice (torch on CUDA): eager or graph; else empty.
+        clock_mhz: Of the GPU's multiprocessors at its end where NVML tells, else 0.
+        power_state: Of the GPU then, P0 the highest; empty where nobody tells.
     """
 
     median_ms: float
@@ -58,6 +69,9 @@ class Runtime:
     memory: int = 0
     precision: str = "float32"
     disturbed: bool = False
+    execution: str = ""
+    clock_mhz: int = 0
+    power_state: str = ""
 
     @property
     def spread(self) -> float:
@@ -72,13 +86,13 @@ class Protocol:
     Attributes:
         seconds: Of timed runs, for each network at least.
         minimum_runs: For each network at least.
-        maximum_runs: After which the rest is left.
+        maximum_runs: After which the rest is left; on a GPU, where so many may take some milliseconds, none.
         early_stop_ms: A network slower than this gets `early_stop_runs` and no more: nothing will make it pass. Where
             its first, cold run is four times as slow no other follows.
         early_stop_runs: See there; with one that cold sample is the runtime.
         memory_format: A key of `sr.memory_format.MEMORY_FORMATS`, or `fastest`: all that the engine takes stay in the
             rounds until one is clearly ahead.
-        idle_seconds: How long the measurer waits at most, on the CPU, for other processes to let go of it.
+        idle_seconds: How long the measurer waits at most for other processes to let go of the CPU or the GPU.
     """
 
     seconds: float = 1.0
@@ -137,18 +151,28 @@ def measure_subjects(subjects: Mapping[str, Subject], protocol: Protocol = Proto
         raise ValueError(f"networks in the same rounds run on one device, got {devices}")
     (device,) = devices
     keep_freed_memory()
+    protocol = protocol if device.type == "cpu" else replace(protocol, maximum_runs=_NO_CAP)
     with measuring_on(device):
-        disturbed = device.type == "cpu" and not wait_until_idle(protocol.idle_seconds)
+        watch = watch_of(device)
+        disturbed = not watch.wait_until_idle(protocol.idle_seconds)
         entrants = {name: _Entrant(subject, protocol) for name, subject in subjects.items()}
-        half, others = _half(protocol), OthersAtWork()
+        half = _half(protocol)
+        watch.begin()
         for number in range(_MOST_SETS):
             unconfirmed = [each for each in entrants.values() if not each.needs_no_set(half, number)]
             if not unconfirmed:
                 break
             _take_set(unconfirmed, half)
         # What the rounds themselves say is not enough: two threads of ours can be slowed by half, and steadily so.
-        disturbed = disturbed or (device.type == "cpu" and others.disturb())
-    runtimes = {name: entrant.runtime() for name, entrant in entrants.items()}
+        disturbed = watch.disturbed() or disturbed
+        state = watch.state()
+    # On a GPU one more run shows the memory that it takes.
+    with contextlib.nullcontext() if device.type == "cpu" else measuring_on(device):
+        runtimes = {name: entrant.runtime() for name, entrant in entrants.items()}
+    runtimes = {
+        name: replace(runtime, clock_mhz=state.clock_mhz, power_state=state.power_state)
+        for name, runtime in runtimes.items()
+    }
     if not disturbed:
         return runtimes
     return {name: replace(runtime, reliable=False, disturbed=True) for name, runtime in runtimes.items()}
@@ -164,6 +188,8 @@ def _half(protocol: Protocol) -> Protocol:
 
 def _take_set(entrants: Sequence["_Entrant"], protocol: Protocol) -> None:
     """Time every network in turn until each has enough runs."""
+    for entrant in entrants[:1]:
+        entrant.raise_clocks()
     for entrant in entrants:
         entrant.begin_set()
     while unfinished := [entrant for entrant in entrants if not entrant.has_enough(protocol)]:
@@ -193,6 +219,7 @@ class _Entrant:
         self._runners: dict[str, Runner] = {}
         self._sets: list[dict[str, list[float]]] = []
         network, target = subject.network, subject.target
+        self._device = target.device
         engine = engine_of(target)
         if isinstance(network, Path):
             self._runners = {"contiguous": engine.open(network, target)}
@@ -201,6 +228,8 @@ class _Entrant:
         chosen = engine.memory_formats if protocol.memory_format == "fastest" else (protocol.memory_format,)
         for memory_format in chosen:
             runner = engine.prepare(deployed, target, memory_format=memory_format, any_weights=True)
+            for _ in range(_UNTIMED.get(target.device.type, 0)):
+                runner.run_ms()
             cold_ms = runner.run_ms()
             self._runners[memory_format] = runner
             if cold_ms > _COLD * protocol.early_stop_ms:
@@ -216,6 +245,12 @@ class _Entrant:
         if self.too_slow or any(min(times) > protocol.early_stop_ms for times in self._sets[-1].values() if times):
             return True
         return taken >= _SETS and self._pair()[1]
+
+    def raise_clocks(self) -> None:
+        """Keep a CUDA device at work until its clocks are up; nothing on any other."""
+        until = time.monotonic() + _CLOCKS_UP_SECONDS
+        while self._device.type == "cuda" and time.monotonic() < until:
+            next(iter(self._runners.values())).run_ms()
 
     def begin_set(self, longest_seconds: float = 2.0) -> None:
         """Warm up: run until two medians of three runs are within 5 %, or `longest_seconds` are over."""
@@ -248,7 +283,11 @@ class _Entrant:
         times, confirmed = self._pair()
         runner, found = self._runners[memory_format], summary(times, memory_format)
         return replace(
-            found, reliable=found.reliable and confirmed, memory=runner.peak_memory(), precision=runner.precision
+            found,
+            reliable=found.reliable and confirmed,
+            memory=runner.peak_memory(),
+            precision=runner.precision,
+            execution=runner.execution,
         )
 
     def _faster_format(self) -> str:

@@ -10,6 +10,8 @@ import torch
 from skimage.metrics import structural_similarity
 from torch import Tensor
 
+from sr.tensors import in_float64
+
 BORDER = 4
 _PEAK = 255.0
 # BT.601 as MATLAB's rgb2ycbcr has it, for RGB of 0..255.
@@ -81,8 +83,8 @@ def _comparable(sr: Tensor, hr: Tensor, *, luma: bool, border: int) -> tuple[Ten
 def _eight_bit(values: Tensor) -> Tensor:
     """Return uint8, or floating point in [0, 1] clipped and rounded, as float64 whole numbers of 0..255."""
     if values.dtype == torch.uint8:
-        return values.double()
-    return (values.float().clamp(0, 1) * _PEAK).round().double()
+        return in_float64(values)
+    return in_float64((values.float().clamp(0, 1) * _PEAK).round())
 
 
 def _luma_of(rgb: Tensor) -> Tensor:

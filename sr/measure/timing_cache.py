@@ -15,13 +15,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from sr.checkpoint import provenance
-from sr.constraints import DTYPE_NAMES
+from sr.constraints import AUTO, DTYPE_NAMES
 from sr.deployment import DTYPES
 from sr.errors import InputError
 from sr.files import StrPath, write_json
 from sr.measure.device_lock import measuring_on, wait_until_idle
 from sr.measure.target import Target
 from sr.measure.timing import best_ms, counts_own_time
+from sr.memory import is_out_of_memory
 from sr.memory_format import MEMORY_FORMATS
 from sr.progress import Message, Report, no_report
 
@@ -36,8 +37,9 @@ _SAVE_SECONDS, IDLE_SECONDS = 5.0, 1.0
 # What the clock of a shared machine explains; where the anchor is slower by more, other processes are at work.
 MOST_DRIFT = 1.6
 ATTEMPTS = 5
-# A 3x3 convolution between so many channels of a square picture with this side.
-_ANCHOR_CHANNELS, _ANCHOR_SIDE = 16, 128
+# A 3x3 convolution between so many channels of a square picture with this side. On a GPU one that takes about a
+# millisecond: the CPU's is over before its launch is, so that its drift would be the launch's.
+_ANCHORS = {"cpu": (16, 128), "cuda": (64, 1024), "mps": (64, 512)}
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,7 @@ class TimingCache:
             threads, ...) or of another layout is replaced, and `report` gets a line that says so.
         memory_format: A key of `sr.memory_format.MEMORY_FORMATS`; None where the works choose their own.
         engine: One of `ENGINE_NAMES`: what runs the works.
+        execution: One of `EXECUTIONS`: how torch launches them on a CUDA device.
         report: Is told of what is replaced and of a device that is busy.
         time_works: Returns the milliseconds of each of some works, run on a device.
 
@@ -103,6 +106,7 @@ class TimingCache:
         *,
         memory_format: str | None = None,
         engine: str = "torch",
+        execution: str = AUTO,
         report: Report = no_report,
         time_works: TimeWorks = best_ms,
     ) -> None:
@@ -112,7 +116,7 @@ class TimingCache:
         self.subject, self.device, self.dtype, self.engine = subject, device, dtype, engine
         self.path = None if path is None else Path(path)
         self.memory_format = memory_format or "contiguous"
-        self.place = place(device, dtype, memory_format, engine)
+        self.place = place(device, dtype, memory_format, engine, execution)
         self.timings = Timings() if self.path is None else _remembered(self.path, self.place, subject, report)
         self._report, self._time_works, self.saved_at = report, time_works, time.monotonic()
         self.disturbed, self._doubtful = False, set[str]()
@@ -140,9 +144,28 @@ class TimingCache:
         unknown = [key for key in works if not self.knows(key)]
         for first in range(0, len(unknown), BURST):
             burst = unknown[first : first + BURST]
-            times = self.beside_anchor([works[key] for key in burst])
+            times = self._in_memory([works[key] for key in burst])
             self._doubtful.update(burst if self.disturbed else ())
             self.remember(replace(self.timings, ms={**self.timings.ms, **dict(zip(burst, times, strict=True))}))
+
+    def _in_memory(self, prepare: Sequence[Prepare]) -> list[float]:
+        """Time works beside the anchor, in halves where a GPU has no room for the tensors of all at once.
+
+        Raises:
+            InputError: Where not even one has room alone.
+        """
+        try:
+            return self.beside_anchor(prepare)
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            if len(prepare) == 1:
+                raise InputError(
+                    f"{self.device} has too little memory to time {self.subject} at this size; use a smaller --lr-size"
+                ) from error
+        # Outside the handler, whose traceback holds the tensors.
+        half = len(prepare) // 2
+        return [*self._in_memory(prepare[:half]), *self._in_memory(prepare[half:])]
 
     def remember(self, timings: Timings) -> None:
         """Take grown timings in; save where the last time is some seconds ago, so that no more than those are lost."""
@@ -180,7 +203,7 @@ class TimingCache:
         Raises:
             InputError: Where the number of threads is not the one that the table was opened with.
         """
-        if torch.get_num_threads() != self.place["threads"]:
+        if self.device.type == "cpu" and torch.get_num_threads() != self.place["threads"]:
             threads = f"{self.place['threads']} when it was opened and {torch.get_num_threads()} now"
             raise InputError(f"a table of {self.subject} has one number of threads, but {threads}; open another table")
         with measuring_on(self.device), torch.inference_mode():
@@ -214,8 +237,9 @@ class TimingCache:
 
     def anchor(self) -> Callable[[], Tensor]:
         """Return a run of the call that all others are timed beside."""
-        picture = self.random(1, _ANCHOR_CHANNELS, _ANCHOR_SIDE, _ANCHOR_SIDE)
-        weight, bias = self.random(_ANCHOR_CHANNELS, _ANCHOR_CHANNELS, 3, 3), self.random(_ANCHOR_CHANNELS)
+        channels, side = _ANCHORS.get(self.device.type, _ANCHORS["cpu"])
+        picture = self.random(1, channels, side, side)
+        weight, bias = self.random(channels, channels, 3, 3), self.random(channels)
         return lambda: F.conv2d(picture, weight, bias, padding=1)
 
     def random(self, *shape: int) -> Tensor:
@@ -232,11 +256,15 @@ class TimingCache:
         return laid_out.copy_(values)
 
 
-def place(device: torch.device, dtype: str, memory_format: str | None = None, engine: str = "torch") -> dict[str, Any]:
+def place(
+    device: torch.device, dtype: str, memory_format: str | None = None, engine: str = "torch", execution: str = AUTO
+) -> dict[str, Any]:
     """Return what the timings of one table share, as JSON gives it back."""
     # Each work has a size of its own.
-    shared = asdict(Target(device, dtype=dtype, engine=engine).conditions)
+    shared = asdict(Target(device, dtype=dtype, engine=engine, execution=execution).conditions)
     del shared["lr_size"]
+    if device.type == "cuda" and execution != AUTO:
+        shared["execution"] = execution
     return shared if memory_format is None else {**shared, "memory_format": memory_format}
 
 
@@ -268,6 +296,7 @@ def cache_path(name: str, here: Mapping[str, Any]) -> Path:
         here["engine"],
         here["dtype"],
         here.get("memory_format", ""),
+        here.get("execution", ""),
     ]
     text = " ".join(words).strip().lower()
     return Path(cache) / "paretosr" / f"{name}-{re.sub(r'[^a-z0-9_]+', '-', text)}.json"

@@ -10,8 +10,10 @@ from torch import nn
 
 from sr.data.pairs import Pairs
 from sr.measure.device_lock import training_on
+from sr.measure.gpu import has_bfloat16
+from sr.memory import is_out_of_memory
 from sr.memory_format import MEMORY_FORMATS
-from sr.training.recipe import PRECISIONS, Recipe
+from sr.training.recipe import Recipe
 from sr.training.trainer import Trainer, check_teacher
 
 # Of each precision and memory format, after a first one that pays for setting up.
@@ -44,23 +46,53 @@ def autotune(
 
     Raises:
         ValueError: Where the recipe distils without a teacher or a teacher is given to one that does not.
+        torch.OutOfMemoryError: Where no combination has room; one that has none is none to take.
     """
-    precisions = [recipe.precision] if recipe.precision != "fastest" else available_precisions(device)
+    precisions = [recipe.precision] if recipe.precision != "fastest" else _precisions_for(network, device)
     formats = [recipe.memory_format] if recipe.memory_format != "fastest" else list(MEMORY_FORMATS)
     options = [replace(recipe, precision=p, memory_format=m) for p in precisions for m in formats]
     if len(options) == 1:
         check_teacher(recipe, teacher)
         return options[0]
     with training_on(device):
-        seconds = {option: _fastest_step(network, option, pairs, device, teacher, clock) for option in options}
-    return min(options, key=seconds.__getitem__)
+        if device.type == "cuda":
+            # Until its clocks are up, whichever comes first would seem slower than it is.
+            _seconds_or_none(network, options[0], pairs, device, teacher, clock)
+        timed = [(_seconds_or_none(network, each, pairs, device, teacher, clock), each) for each in options]
+    with_room = [(seconds, each) for seconds, each in timed if seconds is not None]
+    if not with_room:
+        raise torch.OutOfMemoryError(f"out of memory on {device} in each precision and memory format")
+    return min(with_room, key=lambda each: each[0])[1]
 
 
 def available_precisions(device: torch.device) -> list[str]:
-    """Return the precisions in which `device` can train without loss scaling."""
-    if device.type == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False):
-        return ["float32"]
-    return list(PRECISIONS)
+    """Return the precisions that `device` trains fast in; float16, which scales the loss, where it has no bfloat16."""
+    if device.type == "cuda":
+        return ["float32", "bfloat16" if has_bfloat16(device) else "float16"]
+    return ["float32"] if device.type == "mps" else ["float32", "bfloat16"]
+
+
+def _precisions_for(network: nn.Module, device: torch.device) -> list[str]:
+    """Return those of the device that suit a network: one that reads its own gradients takes them unscaled."""
+    reads = any(getattr(each, "_post_accumulate_grad_hooks", None) for each in network.parameters())
+    return [each for each in available_precisions(device) if not (reads and each == "float16")]
+
+
+def _seconds_or_none(
+    network: nn.Module,
+    recipe: Recipe,
+    pairs: Pairs,
+    device: torch.device,
+    teacher: nn.Module | None,
+    clock: Callable[[], float],
+) -> float | None:
+    """Return as `_fastest_step`; None where the device has no room for it."""
+    try:
+        return _fastest_step(network, recipe, pairs, device, teacher, clock)
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        return None
 
 
 def _fastest_step(
@@ -94,7 +126,7 @@ def seconds_per_step(
     *,
     teacher: nn.Module | None = None,
 ) -> float:
-    """Return the mean time of a step after a first one.
+    """Return the mean time of a step after a first one, holding the device with those who train on it.
 
     Args:
         network: What to train; left as it is.
@@ -107,8 +139,9 @@ def seconds_per_step(
     Raises:
         ValueError: Where the recipe is not autotuned, or teacher and distillation do not go together.
     """
-    trainer = Trainer(copy.deepcopy(network), recipe, pairs, device, teacher=teacher)
-    trainer.step().item()
-    began = time.perf_counter()
-    torch.stack([trainer.step() for _ in range(steps)]).sum().item()
-    return (time.perf_counter() - began) / steps
+    with training_on(device):
+        trainer = Trainer(copy.deepcopy(network), recipe, pairs, device, teacher=teacher)
+        trainer.step().item()
+        began = time.perf_counter()
+        torch.stack([trainer.step() for _ in range(steps)]).sum().item()
+        return (time.perf_counter() - began) / steps

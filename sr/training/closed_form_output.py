@@ -16,6 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from sr.tensors import in_float64
+
 # LR and HR patches by number, each (b, 3, p, p) and (b, 3, 4p, 4p) float32 in [0, 1] on the network's device.
 Patches = Callable[[int], tuple[Tensor, Tensor]]
 
@@ -104,7 +106,7 @@ def solve_output(network: nn.Module, patches: Patches, batches: int) -> bool:
 
 def normal(rows: Tensor, owed: Tensor) -> System:
     """Return the normal equations of rows (m, p) and what they owe (m, c)."""
-    return System((rows.T @ rows).double(), (rows.T @ owed).double(), len(rows))
+    return System(in_float64(rows.T @ rows), in_float64(rows.T @ owed), len(rows))
 
 
 def last_convolution(network: nn.Module, lr: Tensor) -> tuple[nn.Conv2d, int]:

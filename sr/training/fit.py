@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.utils._pytree import tree_map_only
 
 from sr.data.pairs import Pairs
 from sr.errors import InputError
@@ -74,9 +75,10 @@ def fit(
     saved = load_state(state, recipe) if state is not None else None
     with failures():
         tuned = Recipe(**saved["recipe"]) if saved else autotune(network, recipe, pairs, device, teacher=teacher)
-        trainer = Trainer(network, tuned, pairs, device, teacher=teacher)
-        if saved:
-            trainer.restore(saved)
+        with training_on(device):
+            trainer = Trainer(network, tuned, pairs, device, teacher=teacher)
+            if saved:
+                trainer.restore(saved)
         began = time.monotonic()
         loss = run(trainer, state, Progress(label, recipe.steps, start=trainer.steps_done, report=report))
         network = trainer.trained()
@@ -100,7 +102,8 @@ def solve_last(network: nn.Module, recipe: Recipe, pairs: Pairs, device: torch.d
     Raises:
         ValueError: Where its last convolution is not one to solve for; see `solve_output`.
     """
-    trainer = Trainer(network, replace(recipe, distillation=0.0), pairs, device)
+    with training_on(device):
+        trainer = Trainer(network, replace(recipe, distillation=0.0), pairs, device)
     # A trainer puts it into training mode, in which norms would follow the patches.
     network.eval()
     return _solve(network, trainer)
@@ -146,7 +149,19 @@ def run(trainer: Trainer, state: StrPath | None, progress: Progress, save_second
 
 def save_state(path: StrPath, trainer: Trainer) -> None:
     """Write the state of a training, complete or not at all."""
-    write_tensors(path, trainer.state())
+    write_tensors(path, state_on_cpu(trainer.state(), trainer.device))
+
+
+def state_on_cpu(state: dict[str, Any], device: torch.device) -> dict[str, Any]:
+    """Return a state with its tensors brought from `device` to the CPU: copying and checking them there is work.
+
+    Beside somebody's measurement it would be a disturbance, so that it waits for its turn.
+    """
+    if device.type == "cpu":
+        return state
+    with training_on(device):
+        copied: dict[str, Any] = tree_map_only(torch.Tensor, torch.Tensor.cpu, state)
+        return copied
 
 
 def load_state(path: StrPath, recipe: Recipe) -> dict[str, Any] | None:

@@ -12,7 +12,7 @@ from sr.training.losses import LOSSES
 
 _AT_LEAST_1 = ("steps", "batch", "patch")
 _AT_LEAST_0 = ("learning_rate", "minimum_learning_rate", "warmup_steps", "weight_decay", "ema_decay", "clip_norm")
-PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 OPTIMISERS: dict[str, type[torch.optim.Adam]] = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
 
 
@@ -36,7 +36,8 @@ class Recipe:
         ema_decay: Of the average of the weights, which is what is used then.
         clip_norm: The most that the gradient's norm may be.
         seed: What the patches are drawn from.
-        precision: A key of PRECISIONS, or `fastest`, which times them on the device before the first step.
+        precision: A key of PRECISIONS, or `fastest`, which times those that the device is for before the first step;
+            float16 scales the loss.
         memory_format: A key of `sr.measure.latency.MEMORY_FORMATS`, or `fastest`.
         distillation: How much of the loss, 0 to 1, is the L1 distance to a teacher's SR.
         solve_output: Whether the last convolution is solved for after the last step, see

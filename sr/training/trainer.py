@@ -2,18 +2,21 @@
 
 import contextlib
 import copy
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import functools
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from sr.data.pairs import Pairs
+from sr.data.pairs import Pairs, PatchPositions
 from sr.errors import InputError
+from sr.memory import is_out_of_memory
 from sr.memory_format import MEMORY_FORMATS, lay_out
 from sr.seeds import generator
+from sr.training.average import WeightAverage
+from sr.training.batches import PinnedBatches
 from sr.training.losses import LOSSES
 from sr.training.recipe import OPTIMISERS, PRECISIONS, Recipe
 
@@ -59,8 +62,16 @@ class Trainer:
         self.optimiser = optimiser(
             self.network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
         )
-        average = averaging(recipe.ema_decay)
-        self.average = AveragedModel(network, multi_avg_fn=average, use_buffers=True) if recipe.ema_decay else None
+        self.average = WeightAverage(network, recipe.ema_decay) if recipe.ema_decay else None
+        # Half precision has no range for small gradients: they are scaled up, and a step that overflows is left out.
+        self.scaler = torch.amp.GradScaler(device.type) if recipe.precision == "float16" else None
+        elsewhere = pairs.lr.values.device.type == "cpu" and device.type == "cuda"
+        self._batches = (
+            # Not a method: a trainer that held itself would keep its memory on the device for a while.
+            PinnedBatches(pairs, recipe.patch, functools.partial(_drawn, pairs, recipe), device, pin=True)
+            if elsewhere
+            else None
+        )
         self.steps_done = 0
 
     def step(self) -> Tensor:
@@ -76,21 +87,36 @@ class Trainer:
         loss = self.loss(lr, hr)
         penalty = getattr(self.network, "penalty", None)
         self.optimiser.zero_grad(set_to_none=True)
-        (loss if penalty is None else loss + penalty()).backward()
-        if recipe.clip_norm:
-            nn.utils.clip_grad_norm_(self.network.parameters(), recipe.clip_norm)
-        self.optimiser.step()
+        self._descend(loss if penalty is None else loss + penalty())
         if self.average is not None:
-            self.average.update_parameters(self.network)
+            self.average.update(self.network)
         self.steps_done += 1
         return loss.detach()
 
+    def _descend(self, total: Tensor) -> None:
+        """Take the optimiser's step from the gradients of what is to become small, clipped as the recipe says."""
+        if self.scaler is None:
+            total.backward()
+        else:
+            self.scaler.scale(total).backward()
+            # What is clipped is the gradient itself.
+            self.scaler.unscale_(self.optimiser)
+        if self.recipe.clip_norm:
+            nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip_norm)
+        if self.scaler is None:
+            self.optimiser.step()
+        else:
+            self.scaler.step(self.optimiser)
+            self.scaler.update()
+
     def patches(self, number: int) -> tuple[Tensor, Tensor]:
         """Return LR (b, 3, p, p) in the recipe's memory format and HR (b, 3, 4p, 4p), the same for the same number."""
-        recipe = self.recipe
-        drawn = self.pairs.patches(recipe.batch, recipe.patch, generator(recipe.seed, number))
-        lr, hr = (patches.to(self.device, non_blocking=True) for patches in drawn)
-        return lr.contiguous(memory_format=MEMORY_FORMATS[recipe.memory_format]), hr
+        if self._batches is not None:
+            lr, hr = self._batches.batch(number)
+        else:
+            cut = self.pairs.cut(_drawn(self.pairs, self.recipe, number), self.recipe.patch)
+            lr, hr = (patches.to(self.device, non_blocking=True) for patches in cut)
+        return lr.contiguous(memory_format=MEMORY_FORMATS[self.recipe.memory_format]), hr
 
     def loss(self, lr: Tensor, hr: Tensor) -> Tensor:
         """Return the recipe's loss, a scalar: the mean over the exits, each of which learns from the teacher's output.
@@ -126,6 +152,7 @@ class Trainer:
             "network": self.network.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "average": None if self.average is None else self.average.state_dict(),
+            **({} if self.scaler is None else {"scaler": self.scaler.state_dict()}),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -139,30 +166,22 @@ class Trainer:
             self.optimiser.load_state_dict(state["optimiser"])
             if self.average is not None:
                 self.average.load_state_dict(state["average"])
+            if self.scaler is not None:
+                self.scaler.load_state_dict(state["scaler"])
             self.steps_done = state["steps_done"]
         except (RuntimeError, ValueError, TypeError, KeyError) as error:
             raise InputError("the training state is of another network; remove it to start anew") from error
+
+
+def _drawn(pairs: Pairs, recipe: Recipe, number: int) -> PatchPositions:
+    """Return where the patches of a batch lie, by its number."""
+    return pairs.draw(recipe.batch, recipe.patch, generator(recipe.seed, number))
 
 
 def _exits_of(network: nn.Module, lr: Tensor) -> list[Tensor]:
     """Return what the loss is the mean over: all exits of a network that has several (`exits`), else its output."""
     exits = getattr(network, "exits", None)
     return exits(lr) if exits is not None else [network(lr)]
-
-
-def averaging(decay: float) -> Callable[[Sequence[Tensor], Sequence[Tensor], Tensor | int], None]:
-    """Return how an average follows a network: floating tensors by the decay, others (counts, indices) at once."""
-    follow = get_ema_multi_avg_fn(decay)
-
-    def update(averages: Sequence[Tensor], currents: Sequence[Tensor], count: Tensor | int) -> None:
-        if averages[0].is_floating_point():
-            follow(averages, currents, count)
-            return
-        # torch's own would truncate 0.9 * 3 + 0.1 * 3 to 2, and an index would point elsewhere.
-        for average, current in zip(averages, currents, strict=True):
-            average.copy_(current)
-
-    return update
 
 
 def _frozen(teacher: nn.Module, recipe: Recipe, device: torch.device) -> nn.Module:
@@ -185,8 +204,10 @@ def check_teacher(recipe: Recipe, teacher: nn.Module | None) -> None:
 
 @contextlib.contextmanager
 def failures() -> Iterator[None]:
-    """Turn CUDA's lack of memory into a failed training."""
+    """Turn a lack of memory into a failed training."""
     try:
         yield
-    except torch.OutOfMemoryError as error:
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
         raise TrainingFailedError("the device has too little memory for this network, batch and patch") from error

@@ -106,3 +106,20 @@ def test_durations_are_read(text: str, seconds: float) -> None:
 def test_what_is_no_duration_is_named(text: str) -> None:
     with pytest.raises(InputError, match=f"a duration over zero such as 90s, 10m or 1.5h, got '{text}'"):
         parse_duration(text)
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("CUDA error: out of memory")])
+def test_lack_of_memory_is_one_line(error: Exception, capsys: pytest.CaptureFixture[str]) -> None:
+    def main(_argv: list[str] | None) -> int:
+        raise error
+
+    assert run(main) == BAD_INPUT
+    assert capsys.readouterr().err.startswith("error: the device has too little memory for this; use smaller sizes")
+
+
+def test_other_error_of_the_runtime_is_no_line() -> None:
+    def main(_argv: list[str] | None) -> int:
+        raise RuntimeError("a bug")
+
+    with pytest.raises(RuntimeError, match="a bug"):
+        run(main)

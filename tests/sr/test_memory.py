@@ -1,9 +1,11 @@
 """How much memory is left."""
 
+from typing import Any
+
 import pytest
 import torch
 
-from sr.memory import ASSUMED_FREE_BYTES, free_bytes
+from sr.memory import ASSUMED_FREE_BYTES, fits, free_bytes, is_out_of_memory
 
 
 def test_the_cpu_has_some_memory_left_and_less_than_any_machine_has() -> None:
@@ -16,3 +18,34 @@ def test_the_cpu_has_some_memory_left_and_less_than_any_machine_has() -> None:
 def test_a_gpu_has_less_left_than_in_all() -> None:
     free, total = free_bytes("cuda:0"), torch.cuda.get_device_properties(0).total_memory
     assert 0 < free <= total
+
+
+def test_what_the_allocator_keeps_unused_is_free(cuda: Any) -> None:
+    cuda.free, cuda.reserved, cuda.allocated = [7, 100], 50, 20
+    assert free_bytes("cuda:1") == 100 + 30
+
+
+def test_half_precision_takes_half_of_the_memory_on_a_gpu(cuda: Any) -> None:
+    cuda.free = [100, 100]
+    device = torch.device("cuda", 0)
+    assert not fits(150, device)
+    assert fits(150, device, "float16")
+    assert not fits(150, device, "int8")
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"), True),
+        (MemoryError(), True),
+        # As torch.AcceleratorError says it, and cuDNN and cuBLAS.
+        (RuntimeError("CUDA error: out of memory"), True),
+        (RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"), True),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"), True),
+        (RuntimeError("[enforce fail at alloc_cpu.cpp:124] DefaultCPUAllocator: can't allocate memory"), True),
+        (RuntimeError("CUDA error: an illegal memory access was encountered"), False),
+        (ValueError("out of memory"), False),
+    ],
+)
+def test_lack_of_memory_is_known_by_what_each_library_says(error: Exception, expected: bool) -> None:
+    assert is_out_of_memory(error) is expected

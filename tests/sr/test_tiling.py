@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from sr.errors import InputError
 from sr.lr_size import SMALLEST_SIDE
-from sr.tiling import spans, upscale
+from sr.tiling import spans, upscale, upscale_in_memory
 
 pytestmark = pytest.mark.numeric
 
@@ -90,3 +90,59 @@ def test_tiny_pictures_are_padded_by_repetition_and_cropped(height, width):
 def test_a_network_that_is_not_x4_is_named():
     with pytest.raises(InputError, match=r"\(1, 3, 20, 20\) became \(1, 3, 20, 20\)"):
         upscale(nn.Identity(), torch.rand(1, 3, 20, 20), tile=None)
+
+
+class OfLittleMemory(nn.Module):
+    """Repeats pixels, and has no room for more of them than so many."""
+
+    def __init__(self, pixels: int, error: Exception) -> None:
+        super().__init__()
+        self.pixels, self.error = pixels, error
+        self.refused = 0
+
+    def forward(self, lr: Tensor) -> Tensor:
+        if lr.shape[2] * lr.shape[3] > self.pixels:
+            self.refused += 1
+            raise self.error
+        return lr.repeat_interleave(4, 2).repeat_interleave(4, 3)
+
+
+@pytest.mark.parametrize("tile", [None, 150])
+@pytest.mark.parametrize(
+    "error", [torch.OutOfMemoryError("CUDA out of memory"), RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED")]
+)
+def test_picture_that_has_no_room_is_upscaled_in_smaller_tiles(tile: int | None, error: Exception) -> None:
+    network, lr = OfLittleMemory(120 * 120, error), torch.rand(1, 3, 130, 260)
+    sr = upscale_in_memory(network, lr, tile=tile)
+    assert network.refused >= 1
+    assert torch.equal(sr, lr.repeat_interleave(4, 2).repeat_interleave(4, 3))
+
+
+def test_picture_that_has_room_in_no_tile_is_an_error_of_memory() -> None:
+    with pytest.raises(torch.OutOfMemoryError):
+        upscale_in_memory(
+            OfLittleMemory(16, torch.OutOfMemoryError("CUDA out of memory")), torch.rand(1, 3, 64, 64), tile=None
+        )
+
+
+def test_other_error_of_a_network_is_raised_at_once() -> None:
+    network = OfLittleMemory(16, RuntimeError("an illegal memory access"))
+    with pytest.raises(RuntimeError, match="illegal memory access"):
+        upscale_in_memory(network, torch.rand(1, 3, 64, 64), tile=None)
+    assert network.refused == 1
+
+
+@pytest.mark.parametrize("size", [(40, 300), (20, 20), (SMALLEST_SIDE - 1, 20)])
+def test_tiles_go_to_the_device_and_are_put_together_where_lr_is(size: tuple[int, int]) -> None:
+    """SR has 16 times the pixels: whole, with what is made of it, it would fill a GPU."""
+    seen = []
+
+    def network(lr: Tensor) -> Tensor:
+        seen.append((lr.device.type, lr.shape[2] * lr.shape[3]))
+        return torch.zeros(1, 3, 4 * lr.shape[2], 4 * lr.shape[3])
+
+    sr = upscale(network, torch.rand(1, 3, *size), tile=48, overlap=8, device=torch.device("meta"))
+    assert sr.device.type == "cpu"
+    assert sr.shape[2:] == (4 * size[0], 4 * size[1])
+    assert {device for device, _ in seen} == {"meta"}
+    assert max(pixels for _, pixels in seen) <= 64 * 64

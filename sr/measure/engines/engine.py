@@ -21,6 +21,11 @@ class Runner(Protocol):
         """The precision that its convolutions really run in, read back from the engine: a name of `DTYPE_NAMES`."""
         ...
 
+    @property
+    def execution(self) -> str:
+        """How it is launched where there is a choice (torch on a CUDA device), as of `EXECUTIONS`; else empty."""
+        ...
+
     def execute(self) -> object:
         """Run on the inputs that it was prepared with, and leave the output where and as the engine makes it."""
         ...

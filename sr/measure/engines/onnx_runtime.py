@@ -16,6 +16,7 @@ from sr.checkpoint import one_line
 from sr.errors import InputError
 from sr.files import replacing
 from sr.measure.engines.engine import picture_of
+from sr.measure.engines.typed import typed
 from sr.measure.target import Target
 from sr.measure.timing import wall_ms
 from sr.onnx_graph import onnx_graph, part_graph
@@ -50,7 +51,7 @@ class OnnxRuntime:
                 f"--engine onnxruntime: the onnxruntime that is installed runs on the CPU alone, asked for "
                 f'{target.device}; pip uninstall -y onnxruntime, then pip install "onnxruntime-gpu[cuda,cudnn]"'
             )
-        known = ("float32", "int8") if target.device.type == "cpu" else ("float32",)
+        known = ("float32", "int8") if target.device.type == "cpu" else ("float32", "float16")
         if target.dtype not in known:
             runs = " and ".join(known)
             raise InputError(f"--engine onnxruntime runs {runs} on {target.device}, got --dtype {target.dtype}")
@@ -66,7 +67,7 @@ class OnnxRuntime:
     ) -> "OnnxRunner":
         """Turn a network into ONNX at the sizes of its inputs, and make a session of it."""
         inputs = [picture_of(target)] if inputs is None else inputs
-        graph = part_graph(module, inputs, any_weights=any_weights)
+        graph = part_graph(_in_dtype(module, target), inputs, any_weights=any_weights)
         if target.dtype == "int8":
             graph = quantized_to_time(graph)
         return OnnxRunner(graph, target, inputs)
@@ -86,7 +87,7 @@ class OnnxRuntime:
             content = quantized(onnx_graph(network), pictures)
             content = content if free_size else at_size(content, target.lr_size)
         else:
-            content = onnx_graph(network, None if free_size else target.lr_size)
+            content = onnx_graph(_in_dtype(network, target), None if free_size else target.lr_size)
         with replacing(path) as temporary:
             temporary.write_bytes(content)
 
@@ -97,6 +98,11 @@ class OnnxRuntime:
         runner = OnnxRunner(path, target, [picture_of(target)])
         check_signature(path, runner.session)
         return runner
+
+
+def _in_dtype(module: nn.Module, target: Target) -> nn.Module:
+    """Return what the graph of a target's dtype is exported from; 8 bits are made of the graph in float32."""
+    return typed(module, "float32" if target.dtype == "int8" else target.dtype)
 
 
 def session(model: bytes | Path, target: Target, *, optimized: Path | None = None) -> onnxruntime.InferenceSession:
@@ -120,7 +126,8 @@ def session(model: bytes | Path, target: Target, *, optimized: Path | None = Non
         options.optimized_model_filepath = str(optimized)
     provider: Any = _PROVIDERS[target.device.type]
     if target.device.type == "cuda":
-        provider = (provider, {"device_id": target.device.index or 0})
+        # Its convolutions too would have 10 bits of float32's 23.
+        provider = (provider, {"device_id": target.device.index or 0, "use_tf32": 0})
         # CUDA's and cuDNN's libraries out of the wheels that torch brings.
         getattr(onnxruntime, "preload_dlls", lambda: None)()
     try:
@@ -164,12 +171,17 @@ class OnnxRunner:
         """What the weights of most of its convolutions are in the graph that onnxruntime made of it."""
         content = self._model if isinstance(self._model, bytes) else self._model.read_bytes()
         if b"QuantizeLinear" not in content and b"QLinear" not in content:
-            # Nothing in it is in 8 bits, and its kernels on a CPU compute in what the graph says.
-            return "float32"
+            # Nothing in it is in 8 bits, and its kernels compute in what the graph says.
+            return "float32" if self._target.device.type == "cpu" else precision_of(onnx.load_from_string(content))
         with tempfile.TemporaryDirectory() as folder:
             optimized = Path(folder) / "optimized.onnx"
             session(self._model, self._target, optimized=optimized)
             return precision_of(onnx.load(optimized))
+
+    @property
+    def execution(self) -> str:
+        """Nothing to choose."""
+        return ""
 
     def execute(self) -> object:
         """Run on the inputs that it was prepared with."""

@@ -161,6 +161,11 @@ class OpenVinoRunner:
         most = max(ran, key=ran.count) if ran else "f32"
         return _RAN.get(most, most)
 
+    @property
+    def execution(self) -> str:
+        """Nothing to choose."""
+        return ""
+
     def execute(self) -> object:
         """Run on the inputs that it was prepared with."""
         return self._request.infer(self._inputs)

@@ -9,12 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from sr.checkpoint import one_line
-from sr.deployment import DTYPES, portable
+from sr.deployment import DTYPES
 from sr.errors import InputError
 from sr.files import replacing
 from sr.measure.engines.engine import picture_of, require
+from sr.measure.engines.typed import typed
 from sr.measure.target import Target
-from sr.measure.timing import cuda_ms
+from sr.measure.timing import GpuClock, cuda_ms
 from sr.onnx_graph import onnx_graph, part_graph
 
 # Batch and sides that a plan of free size runs: least, what it is tuned for, most.
@@ -80,35 +81,6 @@ class TensorRt:
         return TensorRtRunner(path.read_bytes(), [picture_of(target)], target)
 
 
-class _Typed(nn.Module):
-    """A network that is exported in another dtype: float32 in and out, casts between.
-
-    An export turns every network into float32 first, through its `portable()`: the dtype comes after that.
-    """
-
-    def __init__(self, network: nn.Module, dtype: torch.dtype) -> None:
-        super().__init__()
-        self.network, self.dtype = network, dtype
-
-    def portable(self) -> nn.Module:
-        """Return the same with the network's portable form, in the dtype."""
-        return _Typed(portable(self.network).to(self.dtype), self.dtype)
-
-    def forward(self, lr: Tensor, *others: Tensor) -> Tensor:
-        """Map what the network maps."""
-        return self.network(*(each.to(self.dtype) for each in (lr, *others))).float()  # type: ignore[no-any-return]
-
-
-def typed(network: nn.Module, dtype: str) -> nn.Module:
-    """Return what a network's graph in a dtype is exported from: TensorRT computes in what the graph says.
-
-    Args:
-        network: Deployed; left as it is.
-        dtype: A key of `DTYPES`.
-    """
-    return network if dtype == "float32" else _Typed(network, DTYPES[dtype])
-
-
 @functools.cache
 def _logger() -> Any:  # noqa: ANN401 - the package may not be installed
     """Return the process's one logger, which prints nothing and keeps the last error."""
@@ -164,6 +136,7 @@ class TensorRtRunner:
         import tensorrt
 
         self._target, self._inputs, self._plan_bytes = target, inputs, len(plan)
+        self._clock = GpuClock(target.device)
         with torch.cuda.device(target.device):
             # On the default stream TensorRT waits for everything else at each run.
             self._stream = torch.cuda.Stream(target.device)
@@ -187,9 +160,18 @@ class TensorRtRunner:
         """The dtype asked for: the plan is strongly typed and without TF32, so that it has no choice."""
         return self._target.dtype
 
+    @property
+    def execution(self) -> str:
+        """Nothing to choose."""
+        return ""
+
     def execute(self) -> object:
         """Run on the inputs that it was prepared with."""
+        current = torch.cuda.current_stream(self._target.device)
+        # Who times it does so on the stream that is current, on which without these nothing would happen.
+        self._stream.wait_stream(current)
         self._execute(self._prepared)
+        current.wait_stream(self._stream)
         return self._prepared[-1]
 
     def run(self, *inputs: Tensor) -> Tensor:
@@ -205,7 +187,9 @@ class TensorRtRunner:
         """Return the milliseconds of one run, from a picture on the GPU to one there."""
         tensors = self._bound(inputs) if inputs else self._prepared
         with torch.cuda.stream(self._stream):
-            return cuda_ms(lambda: self._execute(tensors), self._target.device)
+            if inputs:
+                return cuda_ms(lambda: self._execute(tensors), self._target.device)
+            return self._clock.ms(lambda: self._execute(tensors))
 
     def peak_memory(self) -> int:
         """Return the bytes of the plan, which is mostly weights, of its workspace, and of input and output."""

@@ -25,6 +25,11 @@ def test_names_are_those_of_the_registries() -> None:
     assert set(DTYPE_NAMES) == {*DTYPES, "int8"}
 
 
+def test_networks_are_measured_on_the_first_of_several_devices() -> None:
+    assert SharedConfig(budget_ms=40, devices="cuda:1, cuda:0").measured_on == "cuda:1"
+    assert SharedConfig(budget_ms=40, device="cpu").measured_on == "cpu"
+
+
 def test_paths_may_be_texts_and_are_held_as_paths() -> None:
     config = SharedConfig(budget_ms=40, data="some/folder", val=Path("other"))
     assert (config.data, config.val) == (Path("some/folder"), Path("other"))
@@ -49,6 +54,8 @@ def test_shared_config_is_frozen() -> None:
         ({"seed": None}, "--seed must be a whole number, got None"),
         ({"batch": 1.5}, "--batch must be a whole number or None, got 1.5"),
         ({"batch": 0}, "--batch must be at least 1, got 0"),
+        ({"execution": "lazy"}, "--execution must be one of auto, eager, graph, got 'lazy'"),
+        ({"device": "cuda:1", "devices": "cuda:0,cuda:1"}, "--device and --devices exclude each other, got cuda:1"),
         ({"patch": -2}, "--patch must be at least 1, got -2"),
     ],
 )

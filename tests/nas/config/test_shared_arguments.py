@@ -22,14 +22,18 @@ def test_defaults_are_those_of_the_config() -> None:
     assert shared_config(parsed("--budget-ms", "40")) == SharedConfig(budget_ms=40.0)
 
 
+def test_several_devices_are_one_flag() -> None:
+    assert shared_config(parsed("--budget-ms", "40", "--devices", "cuda:0,cuda:1")).devices == "cuda:0,cuda:1"
+
+
 def test_every_field_has_its_flag() -> None:
     given = parsed(
         "--budget-ms", "40", "--space", "neptuneai", "--lr-size", "32x24", "--dtype", "float16", "--batch", "3",
-        "--patch", "5", "--data", "some", "--val", "others", "--device", "cpu", "--seed", "7",
+        "--patch", "5", "--data", "some", "--val", "others", "--device", "cpu", "--seed", "7", "--execution", "eager",
     )  # fmt: skip
     assert shared_config(given) == SharedConfig(
         budget_ms=40.0, space="neptuneai", lr_size=(24, 32), dtype="float16", batch=3, patch=5, data=Path("some"),
-        val=Path("others"), device="cpu", seed=7,
+        val=Path("others"), device="cpu", seed=7, execution="eager",
     )  # fmt: skip
     assert set(shared_values(given)) == {field.name for field in fields(SharedConfig)}
 

@@ -24,6 +24,21 @@ def test_on_a_cpu_no_more_workers_than_threads_are_tried(tiny: Setup) -> None:
     assert speeds.describe() == f"candidates train one at a time: {speeds.steps_per_second[1]:.1f} steps/s alone"
 
 
+def test_shared_memory_without_room_for_pictures_is_no_room_for_several(
+    tiny: Setup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a container with 64 MB of it."""
+
+    def refuse(_tensor: torch.Tensor) -> None:
+        raise RuntimeError("unable to write to file </torch_1_2>: No space left on device (28)")
+
+    monkeypatch.setattr(torch.Tensor, "share_memory_", refuse)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    speeds = measure_pool_speeds(tiny, TINY, 2)
+    assert speeds.steps_per_second[2] == 0
+    assert speeds.describe().endswith("no room for 2")
+
+
 def test_pool_of_no_worker_is_refused(tiny: Setup) -> None:
     with pytest.raises(InputError, match="at least 1 worker trains, got 0"):
         measure_pool_speeds(tiny, TINY, 0)

@@ -26,7 +26,7 @@ PATIENCE_SECONDS = 120.0
 State = list[int]
 EXECUTORS: Mapping[str, Callable[[], Executor[State]]] = {
     "in_this_process": lambda: InThisProcess(begun(7)),
-    "two_processes": lambda: Processes(2, begun, 7, CPU),
+    "two_processes": lambda: Processes(begun, [7, 7], CPU),
 }
 
 
@@ -123,7 +123,7 @@ def before() -> set[int]:
 @pytest.fixture(scope="module")
 def pair(before: set[int], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes[State]]:
     """Two processes, which a Ctrl-C in the midst of work ends, so that each is started once."""
-    with contextlib.suppress(KeyboardInterrupt), Processes(2, begun, 7, CPU) as made:
+    with contextlib.suppress(KeyboardInterrupt), Processes(begun, [7, 7], CPU) as made:
         made.start()
         yield made
         path = tmp_path_factory.mktemp("interrupted") / "begun"
@@ -134,7 +134,7 @@ def pair(before: set[int], tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 def test_a_process_that_starts_waits_while_somebody_measures() -> None:
-    with Processes(1, begun, 7, CPU) as made:
+    with Processes(begun, [7], CPU) as made:
         with measuring_on(CPU):
             future = made.submit(where)
             with pytest.raises(TimeoutError):
@@ -146,7 +146,7 @@ SCRIPT = """
 import operator, torch
 from sr.executors.processes import Processes
 print("begun", flush=True)
-with Processes(2, int, "7", torch.device("cpu")) as made:
+with Processes(int, ["7", "7"], torch.device("cpu")) as made:
     print(made.submit(operator.add, 1).result())
 """
 

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -176,6 +177,31 @@ def test_the_lock_files_are_private(own_locks: Path) -> None:
         assert folder.stat().st_mode & 0o077 == 0
 
 
+def test_users_of_a_gpu_share_its_lock_file(cuda: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert cuda.current == 0
+    files = []
+    for user in ("one", "other"):
+        own = tmp_path / user
+        own.mkdir()
+        monkeypatch.setattr("tempfile.tempdir", str(own))
+        with lock_file(torch.device("cuda", 1), "gate") as handle:
+            files.append(os.fstat(handle.fileno()))
+    assert os.path.samestat(*files)
+    # Anybody may hold it, and nobody may take another's away.
+    assert files[0].st_mode & 0o777 == 0o666
+    assert (tmp_path / "paretosr-devices").stat().st_mode & 0o7777 == 0o1777
+
+
+def test_lock_file_of_a_gpu_is_not_followed_elsewhere(cuda: Any, tmp_path: Path) -> None:
+    assert cuda.current == 0
+    with lock_file(torch.device("cuda", 1), "gate"):
+        (made,) = (tmp_path / "paretosr-devices").iterdir()
+    made.unlink()
+    made.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OSError, match=r"symbolic links|elsewhere"):
+        lock_file(torch.device("cuda", 1), "gate")
+
+
 def test_the_cpu_is_one_device_whatever_its_index() -> None:
     assert device_key(torch.device("cpu")) == device_key(torch.device("cpu", 0)) == "cpu"
 
@@ -239,3 +265,10 @@ def test_others_disturb_where_they_take_a_noticeable_share_of_a_processor(
     busies, owns, times = iter([0.0, busy]), iter([0.0, own]), iter([0.0, 10.0])
     others = OthersAtWork(lambda: next(busies), lambda: next(owns), lambda: next(times))
     assert others.disturb() is disturbed
+
+
+@pytest.mark.parametrize(("busy", "processors"), [(20.05, 2.0), (0.0, 0.0), (None, 0.0)])
+def test_share_of_others_is_how_many_processors_they_keep_busy(busy: float | None, processors: float) -> None:
+    busies, times = iter([0.0, busy]), iter([0.0, 10.0])
+    others = OthersAtWork(lambda: next(busies), lambda: 0.0, lambda: next(times))
+    assert others.share() == pytest.approx(processors)

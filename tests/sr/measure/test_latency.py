@@ -1,6 +1,7 @@
 import math
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from search_spaces.reparam import BranchedConv3x3
 from sr.deployment import DTYPES
 from sr.measure.engines.registry import FILE_ENGINES
+from sr.measure.gpu_state import GpuState, Unwatched
 from sr.measure.latency import (
     WIDE_SPREAD,
     Protocol,
@@ -189,3 +191,92 @@ def test_memory_on_cuda_is_that_of_the_network_alone() -> None:
     beside = measure_runtimes({"it": Tiny(), "big": nn.Conv2d(3, 512, 9)}, target, protocol)
     assert others.nbytes > beside["it"].memory >= 4 * 64 * 64 * 48
     assert beside["it"].memory == pytest.approx(alone.memory, rel=0.1)
+
+
+@dataclass
+class Scripted:
+    """A runner whose runs take what they are told to, the last time for ever."""
+
+    times_ms: list[float]
+    precision: str = "float32"
+    execution: str = "graph"
+    ran: int = 0
+
+    def run_ms(self, *_inputs: Tensor) -> float:
+        self.ran += 1
+        return self.times_ms.pop(0) if len(self.times_ms) > 1 else self.times_ms[0]
+
+    def execute(self) -> object:
+        return self.run_ms()
+
+    def run(self, *_inputs: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def peak_memory(self) -> int:
+        return 7
+
+
+@dataclass
+class ScriptedEngine:
+    """An engine of one memory format, whose networks take what they are told to on any device."""
+
+    times_ms: list[float]
+    memory_formats: tuple[str, ...] = ("contiguous",)
+    made: list[Scripted] = field(default_factory=list)
+
+    def prepare(self, *_subject: object, **_how: object) -> Scripted:
+        self.made.append(Scripted(list(self.times_ms)))
+        return self.made[-1]
+
+
+def on_gpu(monkeypatch: pytest.MonkeyPatch, engine: ScriptedEngine, protocol: Protocol) -> Runtime:
+    """Return the runtime of what an engine makes of a network on the second GPU."""
+    monkeypatch.setattr("sr.measure.latency.engine_of", lambda _target: engine)
+    monkeypatch.setattr("sr.measure.latency._CLOCKS_UP_SECONDS", 0.01)
+    target = Target(torch.device("cuda", 1), (16, 16))
+    return measure_runtimes({"it": Tiny()}, target, replace(protocol, idle_seconds=0.0))["it"]
+
+
+def test_first_run_on_a_gpu_is_not_believed(monkeypatch: pytest.MonkeyPatch, cuda: Any) -> None:
+    """Loading libraries takes seconds, and a network that takes a millisecond would be infeasible for good."""
+    engine = ScriptedEngine([4000.0, 300.0, 9.0, 1.0])
+    runtime = on_gpu(monkeypatch, engine, Protocol(seconds=0.02, early_stop_ms=6.0))
+    assert runtime.median_ms == 1.0
+    assert runtime.runs >= 12
+    assert runtime.execution == "graph"
+    assert cuda.current == 0
+
+
+@pytest.mark.usefixtures("cuda")
+def test_slow_network_on_a_gpu_is_still_stopped_early(monkeypatch: pytest.MonkeyPatch) -> None:
+    runtime = on_gpu(monkeypatch, ScriptedEngine([4000.0, 300.0]), Protocol(seconds=1.0, early_stop_ms=6.0))
+    assert (runtime.median_ms, runtime.runs) == (300.0, 1)
+
+
+@pytest.mark.usefixtures("cuda")
+def test_runs_of_a_small_network_on_a_gpu_have_no_cap(monkeypatch: pytest.MonkeyPatch) -> None:
+    runtime = on_gpu(monkeypatch, ScriptedEngine([0.3]), Protocol(seconds=0.5, maximum_runs=200))
+    assert runtime.runs * 0.3 >= 500 > 200 * 0.3
+
+
+@pytest.mark.usefixtures("cuda")
+def test_gpu_is_kept_at_work_before_it_is_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = ScriptedEngine([5.0])
+    runtime = on_gpu(monkeypatch, engine, Protocol(seconds=0.0, minimum_runs=2))
+    # Far more than what is counted, the untimed first ones and those that refill caches.
+    assert engine.made[0].ran > 10 * runtime.runs
+
+
+@pytest.mark.usefixtures("cuda")
+def test_others_on_the_gpu_make_a_runtime_unreliable(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Busy(Unwatched):
+        def others_since(self, microseconds: int) -> bool:  # noqa: ARG002
+            return True
+
+        def state(self) -> GpuState:
+            return GpuState(1980, "P0")
+
+    monkeypatch.setattr("sr.measure.watch.monitor_of", lambda _device: Busy())
+    runtime = on_gpu(monkeypatch, ScriptedEngine([1.0]), Protocol(seconds=0.02))
+    assert (runtime.reliable, runtime.disturbed) == (False, True)
+    assert (runtime.clock_mhz, runtime.power_state) == (1980, "P0")

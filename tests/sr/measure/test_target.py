@@ -1,13 +1,17 @@
 """Targets: what a network is measured for, and what tells two machines apart."""
 
+from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
 
 from sr.errors import InputError
 from sr.lr_size import SMALLEST_SIDE
-from sr.measure.target import Target, parse_device
+from sr.measure import target as module
+from sr.measure.target import Target, parse_device, parse_devices
+from sr.progress import Message
 
 CPU = torch.device("cpu")
 
@@ -46,7 +50,7 @@ def test_devices_that_are_there() -> None:
     assert parse_device("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
 
 
-@pytest.mark.parametrize("text", ["gpu", "", "tpu:0", "cuda:x", "mps", "meta"])
+@pytest.mark.parametrize("text", ["gpu", "", "tpu:0", "cuda:x", "meta"])
 def test_what_is_no_device_of_ours_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="--device must be auto, cpu, cuda or cuda:N"):
         parse_device(text)
@@ -75,3 +79,65 @@ def test_device_by_its_name_is_refused_with_what_takes_one() -> None:
         Target("cpu")  # type: ignore[arg-type]
     with pytest.raises(InputError, match="--device must be auto, cpu, cuda or cuda:N, got None"):
         Target.of(None)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def _anew() -> Iterator[None]:
+    """Forget which device auto was."""
+    module._once.cache_clear()
+    yield
+    module._once.cache_clear()
+
+
+@pytest.mark.usefixtures("_anew")
+def test_auto_is_the_roomiest_gpu_and_says_so_and_stays_it(cuda: Any) -> None:
+    cuda.free, told = [2**30, 3 * 2**30], list[object]()
+    assert parse_device("auto", told.append) == torch.device("cuda", 1)
+    assert [each.text for each in told if isinstance(each, Message)] == [
+        "device cuda:1: of 2 GPUs the one with the most free memory, 3.0 GiB"
+    ]
+    cuda.free = [2**30, 0]
+    assert parse_device("auto") == torch.device("cuda", 1)
+
+
+@pytest.mark.usefixtures("_anew")
+def test_auto_is_the_cpu_where_torch_has_no_kernels_for_the_gpus(cuda: Any) -> None:
+    cuda.compiled, told = ["sm_120"], list[object]()
+    assert parse_device("auto", told.append) == CPU
+    assert "no kernels for the 2 GPUs here" in str(told[0])
+
+
+def test_apple_gpu_that_is_not_there_is_refused() -> None:
+    if torch.backends.mps.is_available():
+        pytest.skip("it is there")
+    with pytest.raises(InputError, match="--device mps: this machine has no GPU of Apple's"):
+        parse_device("mps")
+
+
+@pytest.mark.usefixtures("cuda")
+def test_several_devices_are_different_gpus() -> None:
+    assert parse_devices("cuda:0, cuda:1") == (torch.device("cuda", 0), torch.device("cuda", 1))
+    assert parse_devices("cpu") == (CPU,)
+    with pytest.raises(InputError, match="--devices names each device once, got 'cuda,cuda:0'"):
+        parse_devices("cuda,cuda:0")
+    with pytest.raises(InputError, match="one device or several of cuda:N"):
+        parse_devices("cpu,cuda:0")
+
+
+@pytest.mark.usefixtures("cuda")
+def test_conditions_of_a_gpu_say_how_it_is_set_and_how_networks_are_launched() -> None:
+    target = Target(torch.device("cuda", 0))
+    here = target.conditions
+    assert here.device == "a GPU (16 GiB, 64 multiprocessors)"
+    assert "TF32 off" in here.driver
+    assert "in CUDA graphs where they can be captured" in here.driver
+    assert replace(target, execution="eager").conditions != here
+    # Equal models have equal conditions, and the processor only launches.
+    assert Target(torch.device("cuda", 1)).conditions == here
+    assert here.threads == 1
+
+
+def test_conditions_of_a_cpu_do_not_depend_on_the_execution() -> None:
+    assert Target(CPU, execution="eager").conditions == Target(CPU).conditions
+    with pytest.raises(InputError, match="the execution of a target is one of auto, eager, graph, got 'lazy'"):
+        Target(CPU, execution="lazy")

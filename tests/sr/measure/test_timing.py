@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import torch
 
-from sr.measure.timing import FEWEST_RUNS, best_ms, counts_own_time, cuda_ms, enough, run_ms
+from sr.measure.timing import FEWEST_RUNS, GpuClock, best_ms, counts_own_time, cuda_ms, enough, raise_clocks, run_ms
 
-CPU = torch.device("cpu")
+CPU, SECOND = torch.device("cpu"), torch.device("cuda", 1)
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA device")
 
 
@@ -91,3 +92,71 @@ def test_on_cuda_one_time_is_the_mean_of_many_runs() -> None:
     assert cuda_ms(work, device, 5) > 0
     assert len(ran) == 7 + 5
     assert best_ms([work], device)[0] > 0
+
+
+def test_events_are_recorded_on_the_stream_of_the_device_that_is_timed(cuda: Any) -> None:
+    seen = []
+
+    def work() -> None:
+        seen.append(cuda.current)
+        cuda.now_ms += 2.0
+
+    assert cuda_ms(work, SECOND, 3) == pytest.approx(2.0)
+    assert cuda.recorded == ["stream of 1"] * 2
+    assert seen == [1] * 3
+    assert cuda.current == 0
+
+
+def test_short_work_runs_often_between_two_events(cuda: Any) -> None:
+    ran = []
+
+    def work() -> None:
+        # The first run pays for setting up.
+        cuda.now_ms += 0.125 if ran else 3.0
+        ran.append(1)
+
+    clock = GpuClock(SECOND, interval_ms=5.0)
+    assert clock.ms(work) == 0.125
+    assert clock.queued == 40
+    before = len(ran)
+    assert clock.ms(work) == 0.125
+    assert len(ran) - before == 40
+
+
+def test_long_work_runs_once_between_two_events(cuda: Any) -> None:
+    def work() -> None:
+        cuda.now_ms += 7.0
+
+    clock = GpuClock(SECOND, interval_ms=5.0)
+    assert clock.ms(work) == pytest.approx(7.0)
+    assert clock.queued == 1
+
+
+def test_clocks_of_a_gpu_are_raised_by_work_of_some_length(cuda: Any) -> None:
+    ran = []
+
+    def work() -> None:
+        ran.append(1)
+        cuda.now_ms += 6.0
+
+    raise_clocks(work, CPU, 60.0)
+    assert not ran
+    raise_clocks(work, SECOND, 0.01)
+    assert len(ran) > 1
+
+
+def test_best_of_small_kernels_is_of_as_many_as_take_a_millisecond(cuda: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sr.measure.timing.raise_clocks", lambda *_: None)
+    ran = {"small": 0, "large": 0}
+
+    def small() -> None:
+        ran["small"] += 1
+        cuda.now_ms += 0.01
+
+    def large() -> None:
+        ran["large"] += 1
+        cuda.now_ms += 20.0
+
+    assert best_ms([small, large], SECOND) == [pytest.approx(0.01), pytest.approx(20.0)]
+    assert ran["small"] > 5 * 100
+    assert set(cuda.recorded) == {"stream of 1"}

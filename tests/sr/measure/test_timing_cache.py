@@ -1,6 +1,7 @@
 """Timings of one device: measured once, at one speed, remembered where nothing has changed."""
 
 import json
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -246,3 +247,39 @@ def test_the_file_lies_in_the_users_cache(tmp_path: Path, monkeypatch: pytest.Mo
     assert path.name.endswith("threads-torch-float32.json")
     assert path != cache_path("blocks", place(CPU, "bfloat16"))
     assert path != cache_path("blocks", place(CPU, "float32", engine="onnxruntime"))
+
+
+def with_room_for(most: int) -> TimeWorks:
+    """Return a clock of a device that has no room for the tensors of more works at once, the anchor's among them."""
+
+    def time_works(works: Sequence[Callable[[], Tensor]], _device: torch.device) -> list[float]:
+        if len(works) > most:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return [1.0, *(float(work().numel()) for work in works[1:])]
+
+    return time_works
+
+
+def test_burst_that_has_no_room_is_timed_in_parts() -> None:
+    made = TimingCache("timings", CPU, "float32", None, time_works=with_room_for(3))
+    made.measure({str(elements): exponential(elements) for elements in range(1, BURST + 1)})
+    assert [made.ms(str(elements)) for elements in range(1, BURST + 1)] == list(range(1, BURST + 1))
+
+
+def test_work_that_has_no_room_alone_is_an_input_error() -> None:
+    made = TimingCache("timings", CPU, "float32", None, time_works=with_room_for(1))
+    with pytest.raises(InputError, match="cpu has too little memory to time timings at this size"):
+        made.measure({"1": exponential(1), "2": exponential(2)})
+
+
+@pytest.mark.parametrize(("device", "least"), [("cpu", 30e6), ("cuda", 30e9), ("mps", 5e9)])
+def test_anchor_of_a_gpu_takes_longer_than_its_launch(
+    device: str, least: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, shapes = table(), list[tuple[int, ...]]()
+    monkeypatch.setattr(made, "device", torch.device(device))
+    monkeypatch.setattr(made, "random", lambda *shape: shapes.append(shape))
+    made.anchor()
+    picture, weight, _ = shapes
+    # Multiply-adds: a GPU of 60 teraflops takes half a microsecond for the CPU's.
+    assert picture[2] * picture[3] * math.prod(weight) >= least

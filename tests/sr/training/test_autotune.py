@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from sr.data.pairs import Pairs
 from sr.memory_format import MEMORY_FORMATS
-from sr.training.autotune import autotune, available_precisions, seconds_per_step
+from sr.training.autotune import _precisions_for, autotune, available_precisions, seconds_per_step
 from sr.training.recipe import PRECISIONS, Recipe
 
 pytestmark = pytest.mark.numeric
@@ -77,3 +77,35 @@ def test_a_step_that_was_held_up_does_not_decide_what_is_fastest(tiny: Make, pai
     network, recipe = HeldUp(clock, tiny()), replace(AUTOTUNED, precision="fastest")
     assert autotune(network, recipe, pairs, CPU, clock=clock).precision == "bfloat16"
     assert network.calls == 0
+
+
+class NoRoom(nn.Module):
+    """Has no room in some precision."""
+
+    def __init__(self, body: nn.Module, *, anywhere: bool) -> None:
+        super().__init__()
+        self.body, self.anywhere = body, anywhere
+
+    def forward(self, lr: Tensor) -> Tensor:
+        if self.anywhere or not torch.is_autocast_enabled("cpu"):
+            raise RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED")
+        return self.body(lr)
+
+
+def test_option_that_has_no_room_is_none_to_take(tiny: Make, pairs: Pairs) -> None:
+    recipe = replace(AUTOTUNED, precision="fastest")
+    assert autotune(NoRoom(tiny(), anywhere=False), recipe, pairs, CPU).precision == "bfloat16"
+    with pytest.raises(torch.OutOfMemoryError, match="out of memory on cpu in each precision"):
+        autotune(NoRoom(tiny(), anywhere=True), recipe, pairs, CPU)
+
+
+def test_gpu_without_bfloat16_trains_in_float16_whichever_is_current(cuda: Any) -> None:
+    cuda.capability = [(8, 0), (7, 5)]
+    assert available_precisions(torch.device("cuda", 1)) == ["float32", "float16"]
+    assert available_precisions(torch.device("cuda", 0)) == ["float32", "bfloat16"]
+
+
+def test_network_that_reads_its_gradients_is_not_trained_in_float16(cuda: Any, tiny: Make, gated: Make) -> None:
+    cuda.capability = [(7, 5), (7, 5)]
+    assert _precisions_for(tiny(), torch.device("cuda", 0)) == ["float32", "float16"]
+    assert _precisions_for(gated(), torch.device("cuda", 0)) == ["float32"]

@@ -10,12 +10,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sr.data.pairs import Pairs
+from sr.data.pairs import Pairs, PatchPositions
 from sr.seeds import generator
 from sr.training.autotune import autotune, seconds_per_step
+from sr.training.average import WeightAverage
+from sr.training.batches import PinnedBatches
 from sr.training.fit import fit
 from sr.training.recipe import Recipe
-from sr.training.trainer import Trainer, TrainingFailedError, averaging, failures
+from sr.training.trainer import Trainer, TrainingFailedError, failures
 
 pytestmark = pytest.mark.numeric
 
@@ -55,11 +57,27 @@ def test_the_average_is_what_is_used_and_follows_by_its_decay(trainer: Train) ->
     assert list(average) == list(second)
 
 
-def test_too_little_memory_is_a_failed_training() -> None:
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    ],
+)
+def test_too_little_memory_is_a_failed_training(error: RuntimeError) -> None:
     def fail() -> None:
-        raise torch.OutOfMemoryError("CUDA out of memory")
+        raise error
 
     with pytest.raises(TrainingFailedError, match="too little memory for this network, batch and patch"), failures():
+        fail()
+
+
+def test_other_error_of_a_training_is_left_as_it_is() -> None:
+    def fail() -> None:
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    with pytest.raises(RuntimeError, match="illegal memory access"), failures():
         fail()
 
 
@@ -71,9 +89,10 @@ def test_a_trainer_takes_autotuned_recipes_alone(trainer: Train) -> None:
 def test_the_average_takes_counts_and_indices_as_they_are(equal: Equal) -> None:
     network = nn.Module()
     network.register_buffer("kept", torch.arange(64))
-    average = copy.deepcopy(network)
-    averaging(0.9)(list(average.buffers()), list(network.buffers()), 5)
-    assert equal(average.state_dict(), network.state_dict())
+    average = WeightAverage(network, 0.9)
+    for _ in range(5):
+        average.update(network)
+    assert equal(average.module.state_dict(), network.state_dict())
 
 
 def test_a_penalty_trains_and_is_not_in_the_loss(pairs: Pairs, gated: Make) -> None:
@@ -127,3 +146,39 @@ def test_every_exit_learns_from_what_the_teacher_gives_last(tiny: Make, pairs: P
     expected = (F.l1_loss(sr, target) + F.l1_loss(2 * sr, target)) / 2
     made = Trainer(TwoExits(tiny()), recipe, pairs, CPU, teacher=TwoExits(tiny()))
     assert made.step().item() == pytest.approx(expected.item(), rel=ROUNDING)
+
+
+def test_step_that_overflows_in_half_precision_is_left_out(trainer: Train, equal: Equal) -> None:
+    made = trainer(replace(AUTOTUNED, precision="float16"))
+    assert made.scaler is not None
+    before = copy.deepcopy(made.network.state_dict())
+    made.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**127)
+    made.step()
+    weights = "0.weight"
+    assert equal(made.network.state_dict()[weights], before[weights])
+    assert made.scaler.get_scale() < 2.0**127
+    made.scaler = torch.amp.GradScaler("cpu", init_scale=1.0)
+    made.step()
+    assert not equal(made.network.state_dict()[weights], before[weights])
+
+
+def test_loss_scaling_leaves_the_step_as_it_is(trainer: Train) -> None:
+    """What is clipped and stepped by is the gradient itself: powers of two are exact."""
+    made = [trainer(replace(AUTOTUNED, precision="float16", clip_norm=1e-3)) for _ in range(2)]
+    for each, scale in zip(made, (1.0, 8.0), strict=True):
+        each.scaler = torch.amp.GradScaler("cpu", init_scale=scale)
+        each.step()
+    one, eight = (each.network.get_parameter("0.weight").grad for each in made)
+    assert torch.allclose(one, eight, rtol=1e-2, atol=1e-6)
+
+
+def test_batches_cut_ahead_in_bytes_are_those_that_are_cut_at_once(pairs: Pairs, equal: Equal) -> None:
+    def draw(number: int) -> PatchPositions:
+        return pairs.draw(3, 5, generator(4, number))
+
+    ahead = PinnedBatches(pairs, 5, draw, CPU, pin=False)
+    # In order, over again, and far on, as the solution of the last layer takes them.
+    for number in (0, 1, 2, 2, 40, 41):
+        for one, other in zip(ahead.batch(number), pairs.cut(draw(number), 5), strict=True):
+            assert equal(one, other)
+            assert one.stride() == other.stride()

@@ -1,12 +1,15 @@
 """What of TensorRT needs no GPU: the graph that it is given, and what it is asked in vain."""
 
+from typing import Any
+
 import onnx
 import pytest
 import torch
 from torch import nn
 
 from sr.errors import InputError
-from sr.measure.engines.tensor_rt import TensorRt, typed
+from sr.measure.engines.tensor_rt import TensorRt, TensorRtRunner
+from sr.measure.engines.typed import typed
 from sr.measure.target import Target
 from sr.onnx_graph import onnx_graph, part_graph
 
@@ -48,3 +51,30 @@ def test_a_cpu_is_refused_in_one_line_installed_or_not() -> None:
     with pytest.raises(InputError, match="--engine tensorrt runs on NVIDIA GPUs, got --device cpu") as caught:
         TensorRt().check(Target(torch.device("cpu"), engine="tensorrt"))
     assert "\n" not in str(caught.value)
+
+
+class Stream:
+    """A stream that notes what waits for what."""
+
+    def __init__(self, name: str, notes: list[str]) -> None:
+        self.name, self.notes = name, notes
+
+    def wait_stream(self, other: "Stream") -> None:
+        self.notes.append(f"{self.name} waits for {other.name}")
+
+
+def test_run_on_a_stream_of_its_own_is_part_of_what_is_timed_on_the_current_one(
+    cuda: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else two events of the current stream would have nothing but the launch between them."""
+    notes: list[str] = []
+    runner = TensorRtRunner.__new__(TensorRtRunner)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: Stream(f"stream of {device.index}", notes))
+    monkeypatch.setattr(TensorRtRunner, "_execute", lambda _runner, _tensors: notes.append("runs"))
+    vars(runner).update(
+        _target=Target(torch.device("cuda", 1), engine="tensorrt"), _stream=Stream("its own", notes),
+        _prepared=[torch.ones(1)],
+    )  # fmt: skip
+    runner.execute()
+    assert notes == ["its own waits for stream of 1", "runs", "stream of 1 waits for its own"]
+    assert cuda.current == 0
