@@ -12,7 +12,7 @@ from nas.training.worker_state import WorkerState
 from search_spaces.architecture import Architecture
 from search_spaces.network import build
 from sr.errors import InputError
-from sr.executors.executor import Executor
+from sr.executors.executor import Executor, WorkerDiedError
 from sr.measure.device_lock import measuring_on
 from sr.training.autotune import autotune, seconds_per_step
 from sr.training.recipe import Recipe

@@ -34,7 +34,7 @@ def moved(cuda: Any, monkeypatch: pytest.MonkeyPatch) -> list[tuple[Pairs, str]]
 
 
 def test_validation_pictures_go_to_the_gpu_as_the_centres_of_a_few_alone(moved: list[tuple[Pairs, str]]) -> None:
-    setup, val = prepare(CONFIG, TimeBudget(600.0, None), no_report)
+    setup, val, _ = prepare(CONFIG, TimeBudget(600.0, None), no_report)
     assert setup.target.device == torch.device("cuda", 1)
     assert {device for _, device in moved} == {"cuda:1"}
     assert not any(pairs.hr.values is val.hr.values for pairs, _ in moved)
