@@ -16,7 +16,6 @@ from sr.deployment import deploy
 from sr.errors import InputError
 from sr.file_engines import file_engine, is_checkpoint, lr_size_of
 from sr.files import StrPath, make_folder
-from sr.lr_size import SMALLEST_SIDE
 from sr.measure.allocator import keep_freed_memory
 from sr.measure.engines.network import EngineNetwork, of_any_size, open_network
 from sr.measure.engines.registry import engine_of, usable

@@ -116,6 +116,8 @@ class Enlarger:
     def _shrunk(self, sides: LrSize, reason: str) -> LrSize:
         """Return half the sides that memory did not suffice for; InputError where they are the least already."""
         if max(sides) <= SMALLEST_SIDE:
+            # The next picture may have more luck.
+            self._most = None
             raise InputError(f"memory does not suffice for a tile of {sides[1]}x{sides[0]}: {reason}")
         height, width = (max(-(-side // 2), SMALLEST_SIDE) for side in sides)
         tried = f"memory does not suffice for {sides[1]}x{sides[0]}"
