@@ -127,7 +127,7 @@ class Enlarger:
     def _enlarge(self, pixels: Pixels, rows: _Span, columns: _Span, *, grey: bool) -> Pixels:
         """Run the network on a part with its overlaps and return that part alone."""
         height, width = pixels.shape[:2]
-        overlap, least = self._tiles.overlap, self._tiles.least
+        overlap, least = self._tiles.overlap, [max(side, SMALLEST_SIDE) for side in self._tiles.least]
         above, below = _around(rows, height, overlap, least[0])
         before, behind = _around(columns, width, overlap, least[1])
         if not fits((below - above) * (behind - before) * _FLOAT_BYTES, torch.device("cpu")):

@@ -108,7 +108,7 @@ def test_sides_that_must_be_multiples_are_found_out_once(says: Exception) -> Non
 
 def test_a_size_that_never_runs_is_one_line() -> None:
     class Never(Picky):
-        def forward(self, lr: Tensor) -> Tensor:
+        def forward(self, _lr: Tensor) -> Tensor:
             raise self.says
 
     with pytest.raises(InputError, match=r"never\.onnx does not run a picture of 23x17; .*: no\s?such size") as caught:
@@ -127,7 +127,7 @@ def test_a_network_of_another_scale_is_named() -> None:
 
 def test_memory_that_an_engine_lacks_is_a_memory_error() -> None:
     class Full(Picky):
-        def forward(self, lr: Tensor) -> Tensor:
+        def forward(self, _lr: Tensor) -> Tensor:
             raise self.says
 
     with pytest.raises(MemoryError, match="DefaultCPUAllocator"):

@@ -1,16 +1,10 @@
 """Pictures of every kind, small."""
 
-import io
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
-
-
-def noise(*shape: int, bits: int = 8, seed: int = 0) -> np.ndarray:
-    """Return random values."""
-    return np.random.default_rng(seed).integers(0, 2**bits, shape).astype(f"uint{bits}")
 
 
 @pytest.fixture
@@ -32,18 +26,13 @@ def srgb_icc() -> bytes:
 @pytest.fixture
 def animation(tmp_path: Path) -> Path:
     """Return a GIF of three frames, 12x10, of which the last is half transparent."""
-    frames = [Image.fromarray(np.full((10, 12, 4), [red, 0, 0, 255], np.uint8)) for red in (0, 120, 240)]
-    half = np.asarray(frames[2]).copy()
-    half[:, 6:, 3] = 0
-    frames[2] = Image.fromarray(half)
+    pixels = np.zeros((3, 10, 12, 4), np.uint8)
+    pixels[..., 0], pixels[..., 3] = np.array([0, 120, 240])[:, None, None], 255
+    # A frame without any is cleared to an opaque colour, as Pillow reads it.
+    pixels[:, 0, 11, 3] = 0
+    pixels[2, :, 6:, 3] = 0
+    frames = [Image.fromarray(each) for each in pixels]
     frames[0].save(
         tmp_path / "moving.gif", save_all=True, append_images=frames[1:], duration=[100, 200, 300], loop=0, disposal=2
     )
     return tmp_path / "moving.gif"
-
-
-def reopened(content: bytes) -> Image.Image:
-    """Return a written picture as Pillow reads it."""
-    image = Image.open(io.BytesIO(content))
-    image.load()
-    return image
