@@ -2,16 +2,17 @@
 
     python benchmarks/upscaling.py runs/forty/chosen/network.pth --data photos --json upscaling.json
 
-The photographs are made from those in --data, cropped to the shape and enlarged or shrunk to the size: it is the number of
-pixels that counts here. Each engine is the command in a process of its own, from reading to writing PNG, start-up left out
-of the seconds. With --large one picture of that size, such as 14000x13600 for 190 megapixels, goes through the first engine
-as well: its peak is to stay under 4 GiB.
+The photographs are made from those in --data, cropped to the shape and enlarged or shrunk to the size: it is the number
+of pixels that counts here. Each engine is the command in a process of its own, from reading to writing PNG, start-up left
+out of the seconds. With --large one picture of that size, such as 14000x13600 for 190 megapixels, goes through the first
+engine as well: its peak is to stay under 4 GiB.
 
 It exits with 0 whatever comes of it: these are measurements, not tests.
 """
 
 import json
 import os
+import shlex
 import statistics
 import subprocess
 import sys
@@ -22,7 +23,7 @@ from typing import Any
 
 from PIL import Image, ImageOps
 
-from sr.command import DONE, Parser, command_line, run
+from sr.command import DONE, Parser, run
 from sr.data.images import picture_paths
 from sr.files import write_json
 from sr.lr_size import LrSize, parse_size, size_text
@@ -45,7 +46,7 @@ def main(argv: list[str] | None = None) -> int:
             make_pictures(args.data, folder / "large", args.large, 1)
             found.append(measured(args, args.engines[0], folder / "large", folder / "out", args.large))
     if args.json:
-        made_by = command_line("benchmarks.upscaling", argv)
+        made_by = shlex.join(["python", "benchmarks/upscaling.py", *(sys.argv[1:] if argv is None else argv)])
         write_json(
             args.json, {"command": made_by, "network": str(args.network), "cores": os.cpu_count(), "runs": found}
         )
@@ -111,8 +112,8 @@ def measured(args: Namespace, engine: str, pictures: Path, out: Path, size: LrSi
         "peak_bytes": peak,
     }
     say(
-        f"{engine:12} {size_text(size)}, {len(seconds)} pictures: {per_megapixel:.3f} s per LR megapixel (median), peak "
-        f"{peak / 2**30:.2f} GiB"
+        f"{engine:12} {size_text(size)}, {len(seconds)} pictures: {per_megapixel:.3f} s per LR megapixel (median), "
+        f"peak {peak / 2**30:.2f} GiB"
     )
     return entry
 

@@ -2,6 +2,7 @@
 
 import io
 import zlib
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from PIL import Image
 
+from sr.pictures import png
 from sr.pictures.decoding import decoded
 from sr.pictures.picture import FrameRows, Layout, Metadata
 from sr.pictures.png import write_png
@@ -66,3 +68,18 @@ def test_what_is_carried_is_read_back(exif: bytes, srgb_icc: bytes) -> None:
 def test_the_intent_of_srgb_is_kept_where_there_is_no_profile() -> None:
     with Image.open(io.BytesIO(written(np.zeros((3, 4, 3), np.uint8), Metadata(srgb_intent=1)))) as image:
         assert image.info["srgb"] == 1
+
+
+def test_rows_are_written_while_they_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(png, "_GROUP_BYTES", 1000)
+    handle, sizes = io.BytesIO(), []
+    pixels = np.random.default_rng(0).integers(0, 256, (400, 300, 3), dtype=np.uint8)
+
+    def bands() -> Iterator[np.ndarray]:
+        for top in range(0, 400, 40):
+            sizes.append(handle.tell())
+            yield pixels[top : top + 40]
+
+    write_png(handle, FrameRows(Layout.of(pixels), bands()), Metadata())
+    assert np.array_equal(np.asarray(Image.open(handle)), pixels)
+    assert sizes[-1] > pixels.nbytes / 2

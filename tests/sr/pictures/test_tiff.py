@@ -1,5 +1,6 @@
 """TIFF of every layout, as tifffile and Pillow read it."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -75,3 +76,18 @@ def test_pages_that_do_not_fit_are_an_input_error(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(tiff, "_CLASSIC_BYTES", 50)
     with pytest.raises(InputError, match="do not fit into a TIFF"):
         save(tmp_path / "a.tif", noise(7, 5, 3))
+
+
+def test_rows_are_written_while_they_are_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tiff, "_STRIP_BYTES", 1000)
+    sizes, pixels = [], noise(400, 300, 3)
+    with (tmp_path / "a.tif").open("w+b") as handle:
+
+        def bands() -> Iterator[np.ndarray]:
+            for top in range(0, 400, 40):
+                sizes.append(handle.tell())
+                yield pixels[top : top + 40]
+
+        write_tiff(handle, [FrameRows(Layout.of(pixels), bands())], Metadata(), most_bytes=pixels.nbytes)
+    assert np.array_equal(tifffile.imread(tmp_path / "a.tif"), pixels)
+    assert sizes[-1] > pixels.nbytes / 2
