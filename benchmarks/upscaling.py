@@ -3,9 +3,9 @@
     python benchmarks/upscaling.py runs/forty/chosen/network.pth --data photos --json upscaling.json
 
 The photographs are made from those in --data, cropped to the shape and enlarged or shrunk to the size: it is the number
-of pixels that counts here. Each engine is the command in a process of its own, from reading to writing PNG, start-up left
-out of the seconds. With --large one picture of that size, such as 14000x13600 for 190 megapixels, goes through the first
-engine as well: its peak is to stay under 4 GiB.
+of pixels that counts here. Each engine is the command in a process of its own, from reading to writing PNG, start-up
+left out of the seconds. With --large one picture of that size, such as 14000x13600 for 190 megapixels, goes through the
+first engine as well: its peak is to stay under 4 GiB.
 
 It exits with 0 whatever comes of it: these are measurements, not tests.
 """

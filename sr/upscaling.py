@@ -1,6 +1,5 @@
 """Picture files upscaled x4 with all that they carry, by whatever network a file holds; a bad one stops no other."""
 
-import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -22,7 +21,7 @@ from sr.measure.engines.registry import engine_of, usable
 from sr.measure.target import Target
 from sr.memory_errors import is_out_of_memory
 from sr.pictures.enlarging import Enlarger, Tiles
-from sr.pictures.names import Found, Planned, find, in_words, printable
+from sr.pictures.names import Found, Planned, find, identity, in_words, printable
 from sr.pictures.picture import FrameRows, Picture
 from sr.pictures.reading import frames_of, opened
 from sr.pictures.writing import FORMATS, format_for, lost_in, opaque, require_room, write
@@ -124,7 +123,7 @@ class _Run:
         self._config, self._report = config, report
         tiles = tiles_of(network, config.tile)
         self._enlarger = Enlarger(network, device=target.device, tiles=tiles, report=report)
-        self._sources = {os.path.realpath(planned.source) for planned in found.planned if "\0" not in str(planned)}
+        self._sources = {identity(planned.source) for planned in found.planned}
 
     def outcome(self, planned: Planned) -> Upscaled | Failed | None:
         """Upscale a picture; None where its result is there already, and that is to be left alone."""
@@ -151,7 +150,7 @@ class _Run:
         result = planned.stem.with_name(planned.stem.name + FORMATS[name].suffix)
         if config.skip_existing and result.is_file():
             return None
-        if os.path.realpath(result) in self._sources:
+        if identity(result) in self._sources:
             raise InputError(f"its result {result} is itself one of the pictures; name another folder by --out")
         with opened(planned.source, max_pixels=config.max_pixels, srgb=config.to_srgb) as picture:
             frames = self._enlarged(planned.source, picture, name)

@@ -56,10 +56,10 @@ def find(given: Sequence[Path], out: Path, *, recursive: bool = False) -> Found:
     taken: set[str] = set()
     once = []
     for source, below in found:
-        if _identity(source) in taken:
+        if identity(source) in taken:
             walk.left_out["named twice"] += 1
             continue
-        taken.add(_identity(source))
+        taken.add(identity(source))
         once.append((source, below))
     return Found(tuple(_named(once, out)), tuple(walk.unreadable), dict(walk.left_out))
 
@@ -95,7 +95,7 @@ class _Walk:
         """Yield the pictures of a folder, each with its folder as seen from there; a link is never gone round twice."""
         seen: set[str] = set()
         for here, folders, names in os.walk(folder, onerror=self._note, followlinks=True):
-            identity = _identity(Path(here))
+            identity = identity(Path(here))
             if identity in seen:
                 folders.clear()
                 continue
@@ -158,7 +158,7 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _identity(path: Path) -> str:
+def identity(path: Path) -> str:
     """Return what two names of one file or folder have in common."""
     try:
         return os.path.realpath(path)
