@@ -95,11 +95,11 @@ class _Walk:
         """Yield the pictures of a folder, each with its folder as seen from there; a link is never gone round twice."""
         seen: set[str] = set()
         for here, folders, names in os.walk(folder, onerror=self._note, followlinks=True):
-            identity = identity(Path(here))
-            if identity in seen:
+            known_as = identity(Path(here))
+            if known_as in seen:
                 folders.clear()
                 continue
-            seen.add(identity)
+            seen.add(known_as)
             folders[:] = sorted(folders) if self._recursive else []
             yield from self._of_one(Path(here), Path(here).relative_to(folder), sorted(names))
 
