@@ -53,7 +53,7 @@ def lr_size_of(path: Path) -> tuple[int | None, int | None]:
 def _onnx_shape(path: Path) -> list[int | None]:
     """Return the shape of an ONNX file's first input that is no weight; empty where it is no such file."""
     import onnx
-    from google.protobuf.message import DecodeError
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
     try:
         graph = onnx.load(path, load_external_data=False).graph

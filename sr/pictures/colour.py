@@ -29,7 +29,7 @@ def from_foreign(image: Image.Image, icc: bytes | None) -> NDArray[np.uint8]:
         ValueError: Where the profile is broken.
     """
     if image.mode == "LAB":
-        return in_strips(image, 3, _transform(ImageCms.createProfile("LAB"), "LAB"))
+        return in_strips(image, 3, _transform(ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")), "LAB"))
     if icc is None or not is_for(icc, "cmyk"):
         return in_strips(image, 3, lambda strip: strip.convert("RGB"))
     return in_strips(image, 3, _transform(_profile(icc), "CMYK"))

@@ -85,7 +85,7 @@ def _deep_grey(image: Image.Image) -> NDArray[np.uint16]:
             raise ValueError(f"its values must lie in 0..65535, got {values.min()}..{values.max()}")
         grey[top:bottom, :, 0] = values
     if tags.get(_BITS_PER_SAMPLE) == (12,):
-        grey = (grey << 4) | (grey >> 8)
+        grey = ((grey << 4) | (grey >> 8)).astype(np.uint16)
     if tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
         np.subtract(65535, grey, out=grey)
     return _with_key(grey, image.info.get("transparency"))

@@ -178,7 +178,7 @@ def _as_rgb(pixels: Pixels) -> Tensor:
 
 def _as_tensor(pixels: Pixels) -> Tensor:
     """Turn (h, w, 3) of 8 or 16 bit into (1, 3, h, w) float32 in [0, 1]."""
-    scaled: NDArray[np.float32] = pixels.astype(np.float32) / np.iinfo(pixels.dtype).max
+    scaled: NDArray[np.float32] = pixels.astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max)
     return torch.from_numpy(scaled).permute(2, 0, 1)[None].contiguous()
 
 

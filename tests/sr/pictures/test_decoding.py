@@ -103,6 +103,17 @@ def test_16_bit_grey_tiff(photometric: str, tmp_path: Path) -> None:
     assert np.array_equal(pixels_of(tmp_path / "a.tif")[..., 0], expected)
 
 
+def test_12_bit_grey_is_white_where_it_was_white(tmp_path: Path) -> None:
+    # Two values of 12 bits in three bytes.
+    rows = bytes([0xFF, 0xF0, 0x00, 0x80, 0x08, 0x00]) * 2
+    tags = ((256, 4, 4), (257, 4, 2), (258, 3, 12), (259, 3, 1), (262, 3, 1), (273, 4, 8), (277, 3, 1), (278, 4, 2),
+            (279, 4, 12))  # fmt: skip
+    directory = b"".join(struct.pack("<HHII", number, kind, 1, value) for number, kind, value in tags)
+    head = b"II*\0" + struct.pack("<I", 8 + len(rows))
+    (tmp_path / "a.tif").write_bytes(head + rows + struct.pack("<H", len(tags)) + directory + bytes(4))
+    assert pixels_of(tmp_path / "a.tif")[0, :, 0].tolist() == [65535, 0, 0x8008, 0x8008]
+
+
 def test_pages_of_16_bit_are_told_apart(tmp_path: Path) -> None:
     pages = noise(2, 6, 5, 3, bits=16)
     with tifffile.TiffWriter(tmp_path / "a.tif") as writer:
