@@ -12,7 +12,7 @@ from sr.data.flags import add_pictures, add_recursive
 from sr.errors import InputError
 from sr.terminal import say
 
-DONE, BAD_INPUT, NOTHING_MEETS_BUDGET, INTERRUPTED = 0, 2, 3, 130
+DONE, SOME_FAILED, BAD_INPUT, NOTHING_MEETS_BUDGET, INTERRUPTED = 0, 1, 2, 3, 130
 
 
 class Parser(argparse.ArgumentParser):

@@ -11,6 +11,8 @@ from typing import Any
 from sr.errors import InputError
 
 StrPath = str | os.PathLike[str]
+# A temporary name takes so much of the name to be: with all of it one of 255 bytes would be too long.
+_SHOWN = 40
 
 
 def as_path(value: StrPath) -> Path:
@@ -39,7 +41,7 @@ def replacing(path: StrPath) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(
-            dir=path.parent, prefix=f".{path.stem}.", suffix=path.suffix, delete=False
+            dir=path.parent, prefix=f".{path.stem[:_SHOWN]}.", suffix=path.suffix, delete=False
         ) as handle:
             temporary = Path(handle.name)
     except OSError as error:

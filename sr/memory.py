@@ -1,11 +1,21 @@
 """How much memory a device has left, and what the lack of it looks like."""
 
+import re
 from pathlib import Path
 
 import torch
 
 # Where the system does not tell.
 ASSUMED_FREE_BYTES = 4 * 2**30
+# What says so: torch's allocators and the libraries under them, C++, onnxruntime's arena, OpenVINO and TensorRT.
+_SAID = re.compile(
+    r"not enough memory|DefaultCPUAllocator|out of memory|can(?:no|')t allocate memory|bad_alloc|bad allocation|"
+    r"failed to allocate|could not allocate|unable to allocate|no room for this network|"
+    r"(?:CUDNN|CUBLAS|CUSOLVER)_STATUS_ALLOC_FAILED|DEVICE_ALLOCATION_FAILED|"
+    r"memory .{0,60}smaller than requested",
+    re.IGNORECASE,
+)
+_BYTES = 4 * 2**30
 # What libraries on a GPU say where an allocation of theirs fails: torch raises these as a plain RuntimeError.
 _NO_MEMORY = (
     "out of memory",
@@ -45,12 +55,14 @@ def fits(needed_bytes: int, device: torch.device, dtype: str = "float32") -> boo
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Return whether an error says that memory did not suffice.
+    """Return whether an error, or one that it was raised from, says that memory does not suffice.
 
     torch has a class for its own allocator alone: a library's own failure, or one that CUDA reports with a later call
-    (`torch.AcceleratorError`), is another kind of RuntimeError with a text of its own.
+    (`torch.AcceleratorError`), is another kind of RuntimeError with a text of its own, and so is an engine's.
     """
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    text = str(error)
-    return isinstance(error, RuntimeError) and any(words.lower() in text.lower() for words in _NO_MEMORY)
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, MemoryError | torch.OutOfMemoryError) or _SAID.search(str(cause)):
+            return True
+        cause = cause.__cause__
+    return False

@@ -1,32 +1,32 @@
-"""Pictures upscaled x4 at their own depth, with their transparency, by whatever network a file holds."""
+"""Picture files upscaled x4 with all that they carry, by whatever network a file holds; a bad one stops no other."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from sr.checkpoint import load_network
+from sr.checkpoint import load_network, one_line
 from sr.config import UpscaleConfig
 from sr.constraints import AUTO
-from sr.data.degradation import upscale_bicubic
-from sr.data.images import Picture, Pixels, picture_paths, read_picture, write_picture
 from sr.deployment import deploy
 from sr.errors import InputError
-from sr.file_engines import file_engine, is_checkpoint
-from sr.files import StrPath
-from sr.lr_size import SCALE
+from sr.file_engines import file_engine, is_checkpoint, lr_size_of
+from sr.files import StrPath, make_folder
 from sr.measure.allocator import keep_freed_memory
 from sr.measure.engines.network import EngineNetwork, of_any_size, open_network
 from sr.measure.engines.registry import engine_of, usable
 from sr.measure.target import Target
 from sr.memory import is_out_of_memory
-from sr.progress import Message, Report, no_report
-from sr.tiling import upscale_in_memory
+from sr.pictures.enlarging import Enlarger, Tiles
+from sr.pictures.names import Found, Planned, find, identity, in_words, printable
+from sr.pictures.picture import FrameRows, Picture
+from sr.pictures.reading import frames_of, opened
+from sr.pictures.writing import FORMATS, format_for, lost_in, opaque, require_room, write
+from sr.progress import Message, Progress, Report, no_report
+from sr.tiling import MULTIPLES, OVERLAP, upscale_at_multiple, upscale_at_size
 
 
 @dataclass(frozen=True)
@@ -39,54 +39,154 @@ class Upscaled:
 
 
 @dataclass(frozen=True)
+class Failed:
+    """A picture or folder that came to nothing, and why, in one line."""
+
+    picture: Path
+    reason: str
+
+
+@dataclass(frozen=True)
 class UpscaleResult:
     """What became of the pictures that were to be upscaled.
 
     Attributes:
         upscaled: Those that were.
-        failed: Those that could not be read, or that the network did not run.
+        skipped: Those whose result was there already.
+        failed: Those that could not be read, run or written, and folders without a picture.
+        left_out: How many files of folders were left out, by reason.
         engine: What ran the network.
         precision: What it really ran in.
     """
 
     upscaled: tuple[Upscaled, ...]
-    failed: tuple[Path, ...]
+    skipped: tuple[Path, ...]
+    failed: tuple[Failed, ...]
+    left_out: dict[str, int]
     engine: str
     precision: str
 
+    @property
+    def total(self) -> int:
+        """How many pictures there were, those that failed included."""
+        return len(self.upscaled) + len(self.skipped) + len(self.failed)
+
 
 def upscale_files(config: UpscaleConfig, *, report: Report = no_report) -> UpscaleResult:
-    """Upscale picture files into others; one that is broken does not stop the rest.
+    """Upscale picture files into others; whatever one of them raises is one line and stops none of the rest.
 
     Args:
         config: Which pictures, by which network.
-        report: Is told in what the network runs, of every picture, and why one failed.
+        report: Is told in what the network runs, of every picture and what is not kept of it, and why one failed.
 
     Returns:
         What was upscaled and what was not, in the order given.
 
     Raises:
-        InputError: Where the network or a folder cannot be read, or two results would take the same name.
+        InputError: Where the network cannot be read, there is no picture at all, two results would take the same name,
+            or the folder for them cannot be made.
     """
-    sources = [path for given in config.pictures for path in (picture_paths(given) if given.is_dir() else [given])]
-    results = _result_paths(sources, config.out)
+    found = find(config.pictures, config.out, recursive=config.recursive)
+    if not found.planned:
+        path, reason = found.unreadable[0]
+        raise InputError(printable(f"{path}: {reason}"))
     target = target_of_file(config.network, config.device, config.engine, config.dtype)
     network = load_upscaler(config.network, target)
+    make_folder(config.out)
     report(Message(place_line(config.network, target, network)))
-    done: list[Upscaled] = []
-    failed: list[Path] = []
-    for source, result in zip(sources, results, strict=True):
+    if found.left_out:
+        report(Message(in_words(found.left_out), aside=True))
+    run = _Run(config, network, target, found, report)
+    failed = [run.failed(path, reason) for path, reason in found.unreadable]
+    upscaled, skipped = [], []
+    with Progress("upscaling", len(found.planned), "picture", report=report) as progress:
+        for planned in found.planned:
+            outcome = run.outcome(planned)
+            if isinstance(outcome, Failed):
+                failed.append(outcome)
+            elif isinstance(outcome, Upscaled):
+                upscaled.append(outcome)
+            else:
+                skipped.append(planned.source)
+            progress.step(note=printable(planned.source.name))
+    return UpscaleResult(
+        tuple(upscaled), tuple(skipped), tuple(failed), found.left_out, target.engine, network.precision
+    )
+
+
+class _Run:
+    """Upscales one picture after another and says what became of each."""
+
+    def __init__(
+        self, config: UpscaleConfig, network: "Upscaler", target: Target, found: Found, report: Report
+    ) -> None:
+        self._config, self._report = config, report
+        tiles = tiles_of(network, config.tile)
+        self._enlarger = Enlarger(network, device=target.device, tiles=tiles, report=report)
+        self._sources = {identity(planned.source) for planned in found.planned}
+
+    def outcome(self, planned: Planned) -> Upscaled | Failed | None:
+        """Upscale a picture; None where its result is there already, and that is to be left alone."""
         began = time.perf_counter()
         try:
-            _upscale_file(network, source, result, device=target.device, tile=config.tile or None)
-        except InputError as error:
-            report(Message(f"error: {error}", aside=True))
-            failed.append(source)
-            continue
+            result = self._upscale(planned)
+        except Exception as error:  # noqa: BLE001 - whatever one picture raises is one line, and the rest goes on
+            return self.failed(planned.source, _reason(error))
+        if result is None:
+            return None
         seconds = time.perf_counter() - began
-        report(Message(f"{source} -> {result} ({seconds:.1f} s)"))
-        done.append(Upscaled(source, result, seconds))
-    return UpscaleResult(tuple(done), tuple(failed), target.engine, network.precision)
+        self._report(Message(printable(f"{planned.source} -> {result} ({seconds:.1f} s)")))
+        return Upscaled(planned.source, result, seconds)
+
+    def failed(self, path: Path, reason: str) -> Failed:
+        """Say why something came to nothing, and return that."""
+        line = printable(reason if str(path) in reason else f"{path}: {reason}")
+        self._report(Message(f"error: {line}", aside=True))
+        return Failed(path, line)
+
+    def _upscale(self, planned: Planned) -> Path | None:
+        config = self._config
+        name = format_for(*frames_of(planned.source), config.format)
+        result = planned.stem.with_name(planned.stem.name + FORMATS[name].suffix)
+        if config.skip_existing and result.is_file():
+            return None
+        if identity(result) in self._sources:
+            raise InputError(f"its result {result} is itself one of the pictures; name another folder by --out")
+        with opened(planned.source, max_pixels=config.max_pixels, srgb=config.to_srgb) as picture:
+            frames = self._enlarged(planned.source, picture, name)
+            quality = config.quality_level
+            write(result, name, frames, picture.metadata, count=picture.count, quality=quality)
+        return result
+
+    def _enlarged(self, source: Path, picture: Picture, name: str) -> Iterator[FrameRows]:
+        """Yield the frames as they are written; InputError where the format cannot hold one."""
+        for index, frame in enumerate(picture.frames):
+            kept = frame if FORMATS[name].alpha else opaque(frame)
+            enlarged = self._enlarger.enlarged(kept)
+            require_room(name, enlarged.layout, picture.count, moving=picture.moving)
+            if index == 0:
+                self._say_what_is_lost(source, picture, name, enlarged)
+            yield enlarged
+
+    def _say_what_is_lost(self, source: Path, picture: Picture, name: str, frame: FrameRows) -> None:
+        for note in picture.notes:
+            self._report(Message(printable(f"{source}: {note}"), aside=True))
+        lost = lost_in(name, picture.metadata, frame.layout, moving=picture.moving)
+        if lost:
+            what = f"its {', '.join(lost)} cannot be kept in {FORMATS[name].suffix}"
+            self._report(Message(printable(f"{source}: {what}"), aside=True))
+
+
+def _reason(error: Exception) -> str:
+    """Say in one line why a picture came to nothing."""
+    if is_out_of_memory(error):
+        what = one_line(error, 200)
+        return what if "memory does not suffice" in what else f"it does not fit into memory: {what or 'MemoryError'}"
+    if isinstance(error, InputError):
+        return str(error)
+    if isinstance(error, OSError):
+        return f"{error.filename or 'the system'}: {error.strerror or one_line(error, 200)}"
+    return f"{type(error).__name__}: {one_line(error, 200)}"
 
 
 def target_of_file(path: StrPath, device: str = "auto", engine: str = AUTO, dtype: str = "float32") -> Target:
@@ -124,16 +224,23 @@ def load_upscaler(path: StrPath, target: Target | None = None) -> "Upscaler":
     if target.device.type == "cpu":
         keep_freed_memory()
     if not is_checkpoint(path):
-        return Upscaler(path, open_network(path, target))
+        return Upscaler(path, open_network(path, target), lr_size_of(path))
     return Upscaler(path, of_any_size(deploy(load_network(path)), target))
 
 
 class Upscaler(nn.Module):
-    """The network of a file in its engine: (n, 3, h, w) float32 in [0, 1] -> (n, 3, 4h, 4w), on lr's device."""
+    """The network of a file in its engine: (n, 3, h, w) float32 in [0, 1] -> (n, 3, 4h, 4w), on lr's device.
 
-    def __init__(self, path: Path, network: EngineNetwork) -> None:
+    One that takes a single size sees pictures of others in windows of it that overlap; one that takes multiples of
+    some number sees them padded by repetition, and which number that is is found when it refuses the first.
+    """
+
+    def __init__(
+        self, path: Path, network: EngineNetwork, lr_size: tuple[int | None, int | None] = (None, None)
+    ) -> None:
         super().__init__()
-        self._path, self._network = path, network
+        self.lr_size = lr_size
+        self._path, self._network, self._multiple = path, network, 1
 
     @property
     def precision(self) -> str:
@@ -141,16 +248,58 @@ class Upscaler(nn.Module):
         return self._network.precision
 
     def forward(self, lr: Tensor) -> Tensor:
-        """Upscale a batch; InputError where the engine does not run this size."""
+        """Upscale a batch.
+
+        Raises:
+            InputError: Where the engine does not run this size, nor one that it is padded to.
+            MemoryError: Where the engine says so, in whatever way it does.
+        """
+        height, width = lr.shape[2:]
+        if self.lr_size != (None, None):
+            return upscale_at_size(self._run, lr, (self.lr_size[0] or height, self.lr_size[1] or width))
+        try:
+            return upscale_at_multiple(self._run, lr, self._multiple)
+        except InputError as error:
+            refused = error
+        for multiple in MULTIPLES:
+            if multiple <= self._multiple:
+                continue
+            try:
+                sr = upscale_at_multiple(self._run, lr, multiple)
+            except InputError:
+                continue
+            self._multiple = multiple
+            return sr
+        raise refused
+
+    def _run(self, lr: Tensor) -> Tensor:
         try:
             sr: Tensor = self._network(lr)
-        except InputError as error:
+        except (InputError, RuntimeError, MemoryError) as error:
+            if is_out_of_memory(error):
+                raise MemoryError(one_line(error)) from error
             height, width = lr.shape[2:]
             raise InputError(
                 f"{self._path} does not run a picture of {width}x{height}; one that was exported for one size runs no "
-                f"other, export it with --lr-size free: {error}"
+                f"other, export it with --lr-size free: {one_line(error)}"
             ) from error
         return sr
+
+
+def tiles_of(network: Upscaler, asked: int) -> Tiles:
+    """Return how large pictures are cut: for a network of one size into tiles that it runs once each.
+
+    Args:
+        network: What runs the tiles.
+        asked: The side that the user named, 0 for none.
+    """
+    if network.lr_size == (None, None):
+        return Tiles((asked, asked) if asked else None)
+    free = asked + 2 * OVERLAP if asked else 2**31
+    height, width = (side or free for side in network.lr_size)
+    overlap = min(OVERLAP, min(height, width) // 4)
+    least = (network.lr_size[0] or 0, network.lr_size[1] or 0)
+    return Tiles((height - 2 * overlap, width - 2 * overlap), overlap, least)
 
 
 def place_line(path: StrPath, target: Target, network: Upscaler) -> str:
@@ -159,72 +308,3 @@ def place_line(path: StrPath, target: Target, network: Upscaler) -> str:
     as_asked = network.precision == target.dtype or not is_checkpoint(Path(path))
     note = "" if as_asked else f", though {target.dtype} was asked for"
     return f"{path} in {target.engine} on {target.device}, {network.precision}{note}"
-
-
-def upscale_picture(
-    network: Callable[[Tensor], Tensor],
-    picture: Picture,
-    *,
-    device: torch.device | str = "cpu",
-    tile: int | None = None,
-) -> Picture:
-    """Upscale a picture x4 at its own depth; alpha, which no network knows, by bicubic interpolation.
-
-    Args:
-        network: Maps (n, 3, h, w) in [0, 1] to (n, 3, 4h, 4w).
-        picture: (h, w) pixels of 8 or 16 bit.
-        device: Where the network is.
-        tile: The side of a tile in LR pixels, None for none; see `sr.tiling.upscale`.
-
-    Returns:
-        A picture of (4h, 4w) pixels, clamped to its range.
-
-    Raises:
-        InputError: Where the network is not x4.
-    """
-    with torch.inference_mode():
-        # Put together on the CPU: SR has 16 times the pixels, and its floats would fill a GPU.
-        sr = upscale_in_memory(network, _to_tensor(picture.rgb), tile=tile, device=torch.device(device))
-        rgb = _to_pixels(sr, picture.rgb.dtype)
-        if picture.alpha is None:
-            return Picture(rgb)
-        alpha = upscale_bicubic(_to_tensor(np.repeat(picture.alpha[..., None], 3, axis=2)))
-        return Picture(rgb, np.ascontiguousarray(_to_pixels(alpha, picture.rgb.dtype)[..., 0]))
-
-
-def _result_paths(sources: Sequence[Path], folder: Path) -> list[Path]:
-    """Return where the upscaled `sources` go; InputError where two of them would take the same name."""
-    taken: dict[Path, Path] = {}
-    for source in sources:
-        target = folder / f"{source.stem}_x{SCALE}.png"
-        if target in taken:
-            raise InputError(f"{taken[target]} and {source} would both become {target}; upscale them in separate runs")
-        taken[target] = source
-    return list(taken)
-
-
-def _upscale_file(
-    network: Callable[[Tensor], Tensor], source: Path, target: Path, *, device: torch.device, tile: int | None
-) -> None:
-    """Upscale one picture file into another; InputError where it is broken or does not fit into memory."""
-    picture = read_picture(source)
-    try:
-        write_picture(target, upscale_picture(network, picture, device=device, tile=tile))
-    except Exception as error:
-        if not is_out_of_memory(error):
-            raise
-        height, width = picture.rgb.shape[:2]
-        raise InputError(f"{source}: {width}x{height} does not fit into memory; use a smaller --tile") from error
-
-
-def _to_tensor(pixels: NDArray[np.uint8 | np.uint16]) -> Tensor:
-    """Turn (h, w, 3) of 8 or 16 bit into (1, 3, h, w) float32 in [0, 1]."""
-    scaled = pixels.astype(np.float32) / np.iinfo(pixels.dtype).max
-    return torch.from_numpy(scaled).permute(2, 0, 1)[None].contiguous()
-
-
-def _to_pixels(sr: Tensor, dtype: np.dtype[np.uint8 | np.uint16]) -> Pixels:
-    """Turn (1, 3, h, w) into (h, w, 3) of 8 or 16 bit: clamped to [0, 1], scaled, rounded."""
-    scaled = (sr[0].float().clamp(0, 1) * float(np.iinfo(dtype).max)).round()
-    pixels: Pixels = np.ascontiguousarray(scaled.permute(1, 2, 0).cpu().numpy().astype(dtype))
-    return pixels

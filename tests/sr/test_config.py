@@ -33,6 +33,20 @@ def test_a_smaller_tile_is_refused(tile: int) -> None:
         UpscaleConfig(NET, PHOTO, tile=tile)
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"format": "bmp"}, "--format must be one of png, jpg, webp, tiff, got 'bmp'"),
+     ({"format": "jpg", "quality_level": 0}, "--quality-level must be 1 to 100, got 0"),
+     ({"format": "jpg", "quality_level": 101}, "--quality-level must be 1 to 100, got 101"),
+     ({"format": "png", "quality_level": 90}, "--quality-level is of jpg and webp, got 90 with --format png"),
+     ({"quality_level": 90}, "--quality-level is of jpg and webp, got 90 with --format left out"),
+     ({"max_pixels": 0}, "--max-pixels must be at least 1, got 0")],
+)  # fmt: skip
+def test_what_results_cannot_be_written_as_is_refused(options: dict[str, object], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        UpscaleConfig(NET, PHOTO, **options)  # type: ignore[arg-type]
+
+
 def test_a_config_never_changes() -> None:
     config = UpscaleConfig(NET, PHOTO)
     with pytest.raises(FrozenInstanceError):

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import torch
 
+from sr.errors import InputError
 from sr.memory import ASSUMED_FREE_BYTES, fits, free_bytes, is_out_of_memory
 
 
@@ -44,8 +45,43 @@ def test_half_precision_takes_half_of_the_memory_on_a_gpu(cuda: Any) -> None:
         (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"), True),
         (RuntimeError("[enforce fail at alloc_cpu.cpp:124] DefaultCPUAllocator: can't allocate memory"), True),
         (RuntimeError("CUDA error: an illegal memory access was encountered"), False),
-        (ValueError("out of memory"), False),
     ],
 )
 def test_lack_of_memory_is_known_by_what_each_library_says(error: Exception, expected: bool) -> None:
     assert is_out_of_memory(error) is expected
+
+
+SAID = (
+    "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to allocate "
+    "412316860416 bytes. Error code 12 (Cannot allocate memory)",
+    "[enforce fail at alloc_cpu.cpp:127] data. DefaultCPUAllocator: not enough memory: you tried to allocate 8 bytes.",
+    "[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : Non-zero status code returned while running Conv node. "
+    "bfc_arena.cc:376 Failed to allocate memory for requested buffer of size 9437184000",
+    "Available memory of 12 is smaller than requested bytes of 1024",
+    "std::bad_alloc",
+    "tensorrt has no room for this network: OutOfMemory",
+)
+
+
+@pytest.mark.parametrize("text", SAID)
+def test_an_engine_says_so(text: str) -> None:
+    assert is_out_of_memory(RuntimeError(text))
+
+
+def test_it_is_seen_through_the_error_that_was_raised_from_it() -> None:
+    outer = InputError("onnxruntime cannot run this network: cut off")
+    outer.__cause__ = RuntimeError(SAID[2])
+    assert is_out_of_memory(outer)
+    assert is_out_of_memory(MemoryError())
+    assert is_out_of_memory(torch.OutOfMemoryError())
+
+
+@pytest.mark.parametrize("text", ["", "Got invalid dimensions for input: lr", "a bug"])
+def test_other_errors_say_something_else(text: str) -> None:
+    assert not is_out_of_memory(RuntimeError(text))
+
+
+def test_torch_says_it_as_we_expect() -> None:
+    with pytest.raises(RuntimeError) as caught:
+        torch.empty(2**60, dtype=torch.uint8)
+    assert is_out_of_memory(caught.value)

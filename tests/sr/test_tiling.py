@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from sr.errors import InputError
 from sr.lr_size import SMALLEST_SIDE
-from sr.tiling import spans, upscale, upscale_in_memory
+from sr.tiling import spans, upscale, upscale_at_multiple, upscale_at_size, upscale_in_memory, windows
 
 pytestmark = pytest.mark.numeric
 
@@ -146,3 +146,48 @@ def test_tiles_go_to_the_device_and_are_put_together_where_lr_is(size: tuple[int
     assert sr.shape[2:] == (4 * size[0], 4 * size[1])
     assert {device for device, _ in seen} == {"meta"}
     assert max(pixels for _, pixels in seen) <= 64 * 64
+
+
+@given(st.integers(5, 70), st.integers(5, 70))
+@settings(max_examples=12, deadline=None)
+def test_windows_of_one_size_change_nothing_inside_the_overlap(height: int, width: int) -> None:
+    network = Small().double().eval()
+    lr = torch.rand(2, 3, height, width, dtype=torch.float64)
+    with torch.inference_mode():
+        found = upscale_at_size(network, lr, (24, 20), overlap=3)
+        assert set(network.seen) == {(24, 20)}
+        if height >= 24 and width >= 20:
+            torch.testing.assert_close(found, network(lr), atol=1e-10, rtol=0)
+    assert found.shape == (2, 3, 4 * height, 4 * width)
+    assert torch.equal(upscale_at_size(ENLARGE, lr, (24, 20)), ENLARGE(lr))
+
+
+@given(st.integers(0, 200), st.integers(4, 40), st.integers(0, 40))
+def test_windows_cover_the_length_once_and_lie_inside_it(more: int, size: int, overlap: int) -> None:
+    length = size + more
+    cut = list(windows(length, size, overlap))
+    assert [start for start, _, _ in cut] == [0, *(end for _, end, _ in cut[:-1])]
+    assert cut[-1][1] == length
+    least = min(overlap, size // 4)
+    for start, end, seen in cut:
+        assert 0 <= seen <= min(start, length - size)
+        assert end <= seen + size
+        assert start - seen >= min(least, start)
+        assert seen + size - end >= min(least, length - end)
+
+
+class Picky(nn.Module):
+    """Takes sides that are multiples of 8 alone, as what cuts windows does."""
+
+    def forward(self, lr: Tensor) -> Tensor:
+        if lr.shape[2] % 8 or lr.shape[3] % 8:
+            raise InputError("no multiple of 8")
+        return ENLARGE(lr)
+
+
+@pytest.mark.parametrize(("height", "width"), [(16, 24), (17, 23), (1, 8)])
+def test_sides_are_padded_to_multiples_and_cropped(height: int, width: int) -> None:
+    lr = torch.rand(1, 3, height, width)
+    assert torch.equal(upscale_at_multiple(Picky(), lr, 8), ENLARGE(lr))
+    with pytest.raises(InputError, match="no multiple"):
+        upscale_at_multiple(Picky(), torch.rand(1, 3, 17, 24), 1)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from torch import nn
 
-from sr.command import BAD_INPUT, DONE, run
+from sr.command import BAD_INPUT, DONE, SOME_FAILED, run
 from sr.data.images import Picture, read_picture, write_picture
 from sr.exporting import export_onnx
 from sr.upscale import main
@@ -41,11 +41,12 @@ def test_command_upscales_files_and_folders(onnx_path, tmp_path, capsys):
     np.testing.assert_array_equal(read_picture(out / "two_x4.png").rgb, two.rgb.repeat(4, 0).repeat(4, 1))
     written = json.loads(report.read_text())
     assert [entry["result"] for entry in written["upscaled"]] == [str(out / "one_x4.png"), str(out / "two_x4.png")]
-    assert written["failed"] == 0
+    assert (written["failed"], written["skipped"], written["left_out"]) == ([], [], {})
     assert (written["engine"], written["precision"]) == ("onnxruntime", "float32")
     said = capsys.readouterr().out.splitlines()
     assert said[0] == f"{onnx_path} in onnxruntime on cpu, float32"
     assert "one_x4.png" in said[1]
+    assert said[-1] == "2 of 2 pictures upscaled"
 
 
 def test_command_names_broken_pictures_and_goes_on(onnx_path, tmp_path, capsys):
@@ -53,20 +54,38 @@ def test_command_names_broken_pictures_and_goes_on(onnx_path, tmp_path, capsys):
     (tmp_path / "broken.png").write_bytes((tmp_path / "good.png").read_bytes()[:100])
     names = ["broken.png", "missing.png", "good.png"]
     argv = [str(onnx_path), *(str(tmp_path / name) for name in names), "--out", str(tmp_path / "out")]
-    assert run(main, [*argv, "--device", "cpu"]) == BAD_INPUT
+    assert run(main, [*argv, "--device", "cpu"]) == SOME_FAILED == 1
     errors = capsys.readouterr().err.splitlines()
     assert len(errors) == 3
     assert "broken.png" in errors[0]
     assert "missing.png" in errors[1]
-    assert errors[2] == "2 of 3 pictures failed"
+    assert errors[2] == f"1 of 3 pictures upscaled, failed: {tmp_path / 'broken.png'}, {tmp_path / 'missing.png'}"
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["good_x4.png"]
 
 
+def test_command_takes_what_results_are_written_as(onnx_path, tmp_path, capsys):
+    (tmp_path / "in" / "below").mkdir(parents=True)
+    write_picture(tmp_path / "in" / "a.png", random_picture(16, 16))
+    write_picture(tmp_path / "in" / "below" / "a.bmp", random_picture(16, 16))
+    argv = [str(onnx_path), str(tmp_path / "in"), "--out", str(tmp_path / "in"), "--device", "cpu", "--recursive"]
+    argv += ["--format", "jpg", "--quality-level", "90", "--skip-existing", "--to-srgb", "--max-pixels", "256"]
+    assert run(main, argv) == DONE
+    assert (tmp_path / "in" / "a_x4.jpg").is_file()
+    assert (tmp_path / "in" / "below" / "a_x4.jpg").is_file()
+    capsys.readouterr()
+    assert run(main, argv) == DONE
+    ended = capsys.readouterr()
+    assert ended.out.splitlines()[-1] == "0 of 2 pictures upscaled, 2 skipped whose result is there"
+    assert "left out: 2 upscaled before" in ended.err
+    assert run(main, [*argv[:-2], "--max-pixels", "255", "--format", "webp"]) == SOME_FAILED
+    assert "allow it by --max-pixels 256" in capsys.readouterr().err
+
+
 def test_command_refuses_results_of_one_name_and_bad_tiles(onnx_path, tmp_path, capsys):
-    write_picture(tmp_path / "a.png", random_picture(16, 16))
-    write_picture(tmp_path / "a.bmp", random_picture(16, 16))
-    base = [str(onnx_path), str(tmp_path / "a.png")]
-    assert run(main, [*base, str(tmp_path / "a.bmp"), "--out", str(tmp_path / "out")]) == BAD_INPUT
+    for folder in ("one", "two"):
+        write_picture(tmp_path / folder / "a.png", random_picture(16, 16))
+    base = [str(onnx_path), str(tmp_path / "one" / "a.png")]
+    assert run(main, [*base, str(tmp_path / "two" / "a.png"), "--out", str(tmp_path / "out")]) == BAD_INPUT
     assert "would both become" in capsys.readouterr().err
     assert run(main, [*base, "--tile", "3"]) == BAD_INPUT
     assert "--tile must be 0 or at least 16, got 3" in capsys.readouterr().err

@@ -65,7 +65,10 @@ def of_any_size(
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         path = Path(folder) / f"network{engine.ending}"
         FILE_ENGINES[target.engine].write(network, target, path, free_size=True, calibration=calibration)
-        return EngineNetwork(engine.open(path, target))
+        opened = EngineNetwork(engine.open(path, target))
+        # An engine may tell it by the file, which is gone afterwards.
+        _ = opened.precision
+        return opened
 
 
 def open_network(path: StrPath, target: Target) -> EngineNetwork:

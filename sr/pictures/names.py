@@ -1,0 +1,166 @@
+"""Which pictures are meant by what a user names, and what their results are called."""
+
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sr.errors import InputError
+from sr.lr_size import SCALE
+
+# Those that Pillow reads and people have folders of; in a folder everything else is left out, and counted.
+SUFFIXES = (".apng", ".avif", ".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm",
+            ".tga", ".tif", ".tiff", ".webp")  # fmt: skip
+RESULT_ENDING = f"_x{SCALE}"
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A picture that is to be upscaled, and its result's path without the format's suffix."""
+
+    source: Path
+    stem: Path
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the things that a user named come to.
+
+    Attributes:
+        planned: The pictures, those of a folder by name.
+        unreadable: Folders that could not be listed, or hold no picture, and why.
+        left_out: How many files of folders were left out, by reason.
+    """
+
+    planned: tuple[Planned, ...]
+    unreadable: tuple[tuple[Path, str], ...]
+    left_out: dict[str, int]
+
+
+def find(given: Sequence[Path], out: Path, *, recursive: bool = False) -> Found:
+    """Return the pictures that are meant, each once.
+
+    Args:
+        given: Pictures, and folders of pictures. What is there or not is told when it is read.
+        out: The folder for the results; those of pictures in subfolders go into such of it.
+        recursive: Whether the folders in a folder are gone through too.
+
+    Raises:
+        InputError: Where two results would take the same name, their extensions kept.
+    """
+    walk = _Walk(recursive=recursive)
+    found: list[tuple[Path, Path]] = []
+    for path in given:
+        found += walk.required(path) if _is_folder(path) else [(path, Path())]
+    taken: set[str] = set()
+    once = []
+    for source, below in found:
+        if identity(source) in taken:
+            walk.left_out["named twice"] += 1
+            continue
+        taken.add(identity(source))
+        once.append((source, below))
+    return Found(tuple(_named(once, out)), tuple(walk.unreadable), dict(walk.left_out))
+
+
+def printable(text: object) -> str:
+    """Return a path or a message on one line that every terminal of UTF-8 shows, whatever bytes a name is of."""
+    escaped = str(text).encode("utf-8", "backslashreplace").decode("utf-8")
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in escaped)
+
+
+def in_words(left_out: dict[str, int]) -> str:
+    """Say how many files were left out, by reason."""
+    return "left out: " + ", ".join(f"{count} {reason}" for reason, count in sorted(left_out.items()))
+
+
+class _Walk:
+    """Goes through folders and counts what it leaves out."""
+
+    def __init__(self, *, recursive: bool) -> None:
+        self._recursive = recursive
+        self.left_out: Counter[str] = Counter()
+        self.unreadable: list[tuple[Path, str]] = []
+
+    def required(self, folder: Path) -> list[tuple[Path, Path]]:
+        """Return the pictures of a folder as `pictures` does, and note where there is none."""
+        noted = len(self.unreadable)
+        found = list(self.pictures(folder))
+        if not found and len(self.unreadable) == noted:
+            self.unreadable.append((folder, f"no pictures in it; it must hold files of {', '.join(SUFFIXES)}"))
+        return found
+
+    def pictures(self, folder: Path) -> Iterator[tuple[Path, Path]]:
+        """Yield the pictures of a folder, each with its folder as seen from there; a link is never gone round twice."""
+        seen: set[str] = set()
+        for here, folders, names in os.walk(folder, onerror=self._note, followlinks=True):
+            known_as = identity(Path(here))
+            if known_as in seen:
+                folders.clear()
+                continue
+            seen.add(known_as)
+            folders[:] = sorted(folders) if self._recursive else []
+            yield from self._of_one(Path(here), Path(here).relative_to(folder), sorted(names))
+
+    def _of_one(self, folder: Path, below: Path, names: list[str]) -> Iterator[tuple[Path, Path]]:
+        pictures = [name for name in names if self._is_picture(folder / name)]
+        originals = {Path(name).stem for name in pictures} | set(pictures)
+        for name in pictures:
+            stem = Path(name).stem
+            if stem.endswith(RESULT_ENDING) and stem.removesuffix(RESULT_ENDING) in originals:
+                self.left_out["upscaled before"] += 1
+            else:
+                yield folder / name, below
+
+    def _is_picture(self, path: Path) -> bool:
+        if path.name.startswith("."):
+            # Such as ._0001.png, a file manager's notes.
+            self.left_out["hidden"] += 1
+        elif path.suffix.lower() not in SUFFIXES:
+            self.left_out[f"of kind {path.suffix.lower() or 'without a suffix'}"] += 1
+        elif not _is_file(path):
+            self.left_out["no files"] += 1
+        else:
+            return True
+        return False
+
+    def _note(self, error: OSError) -> None:
+        self.unreadable.append((Path(os.fsdecode(error.filename or "")), error.strerror or str(error)))
+
+
+def _named(sources: Sequence[tuple[Path, Path]], out: Path) -> Iterator[Planned]:
+    """Yield where the results go: the extension is kept in the name where two stems clash."""
+    stems = Counter(out / below / source.stem for source, below in sources)
+    taken: dict[Path, Path] = {}
+    for source, below in sources:
+        clashes = stems[out / below / source.stem] > 1
+        stem = out / below / f"{source.name if clashes else source.stem}{RESULT_ENDING}"
+        if stem in taken:
+            both = f"{taken[stem]} and {source} would both become {stem}"
+            raise InputError(printable(f"{both}; upscale them in separate runs, or into separate folders"))
+        taken[stem] = source
+        yield Planned(source, stem)
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        # Where it cannot be told, reading it says why.
+        return False
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def identity(path: Path) -> str:
+    """Return what two names of one file or folder have in common."""
+    try:
+        return os.path.realpath(path)
+    except (OSError, ValueError):
+        return str(path)

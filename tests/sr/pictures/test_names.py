@@ -1,0 +1,104 @@
+"""Which pictures are meant, and what their results are called."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from sr.errors import InputError
+from sr.pictures.names import Found, find, in_words, printable
+
+OUT = Path("out")
+
+
+def touch(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"")
+
+
+def results(found: Found) -> dict[str, str]:
+    return {planned.source.name: str(planned.stem) for planned in found.planned}
+
+
+def test_the_pictures_of_a_folder_are_found_and_the_rest_is_counted(tmp_path: Path) -> None:
+    touch(tmp_path, "b.PNG", "a.jfif", "notes.txt", "readme", "._a.png", "below/c.png")
+    (tmp_path / "folder.png").mkdir()
+    found = find([tmp_path], OUT)
+    assert results(found) == {"a.jfif": "out/a_x4", "b.PNG": "out/b_x4"}
+    assert found.left_out == {"hidden": 1, "of kind .txt": 1, "of kind without a suffix": 1}
+    assert in_words(found.left_out) == "left out: 1 hidden, 1 of kind .txt, 1 of kind without a suffix"
+
+
+def test_recursive_finds_those_below_and_keeps_their_folders(tmp_path: Path) -> None:
+    touch(tmp_path, "a.png", "one/a.png", "one/two/b.png")
+    found = find([tmp_path], OUT, recursive=True)
+    assert [str(planned.stem) for planned in found.planned] == ["out/a_x4", "out/one/a_x4", "out/one/two/b_x4"]
+
+
+def test_links_in_a_circle_end(tmp_path: Path) -> None:
+    touch(tmp_path, "one/a.png")
+    (tmp_path / "one" / "round").symlink_to(tmp_path)
+    (tmp_path / "loop.png").symlink_to(tmp_path / "loop.png")
+    found = find([tmp_path], OUT, recursive=True)
+    assert results(found) == {"a.png": "out/one/a_x4"}
+    assert found.left_out == {"no files": 1}
+
+
+def test_results_of_an_earlier_run_are_left_alone_in_a_folder_and_taken_where_they_are_named(tmp_path: Path) -> None:
+    touch(tmp_path, "a.png", "a_x4.png", "b.png", "b.jpg", "b.png_x4.png", "c_x4.png")
+    found = find([tmp_path], tmp_path)
+    assert set(results(found)) == {"a.png", "b.png", "b.jpg", "c_x4.png"}
+    assert found.left_out == {"upscaled before": 2}
+    assert set(results(find([tmp_path / "a_x4.png"], OUT))) == {"a_x4.png"}
+
+
+def test_the_extension_is_kept_where_two_stems_clash(tmp_path: Path) -> None:
+    touch(tmp_path, "a.png", "a.jpg", "b.png")
+    expected = {"a.jpg": "out/a.jpg_x4", "a.png": "out/a.png_x4", "b.png": "out/b_x4"}
+    assert results(find([tmp_path], OUT)) == expected
+
+
+def test_two_of_one_name_are_refused(tmp_path: Path) -> None:
+    touch(tmp_path, "one/a.png", "two/a.png")
+    with pytest.raises(InputError, match=r"one/a\.png and .*two/a\.png would both become out/a\.png_x4"):
+        find([tmp_path / "one" / "a.png", tmp_path / "two" / "a.png"], OUT)
+
+
+def test_a_picture_named_twice_is_taken_once(tmp_path: Path) -> None:
+    touch(tmp_path, "a.png")
+    found = find([tmp_path, tmp_path / "a.png", tmp_path / "." / "a.png"], OUT)
+    assert len(found.planned) == 1
+    assert found.left_out == {"named twice": 2}
+
+
+def test_a_folder_without_pictures_is_named(tmp_path: Path) -> None:
+    touch(tmp_path, "notes.txt")
+    ((folder, reason),) = find([tmp_path], OUT).unreadable
+    assert folder == tmp_path
+    assert reason.startswith("no pictures in it")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads every folder")
+def test_a_folder_that_cannot_be_listed_is_named(tmp_path: Path) -> None:
+    touch(tmp_path, "closed/a.png", "b.png")
+    (tmp_path / "closed").chmod(0)
+    found = find([tmp_path], OUT, recursive=True)
+    (tmp_path / "closed").chmod(0o755)
+    assert set(results(found)) == {"b.png"}
+    assert found.unreadable == ((tmp_path / "closed", "Permission denied"),)
+
+
+def test_names_that_no_file_has_are_left_for_reading_to_refuse() -> None:
+    names = [Path("no\0name.png"), Path("x" * 5000), Path("missing.png")]
+    assert [planned.source for planned in find(names, OUT).planned] == names
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [("plain é 猫.png", "plain é 猫.png"), ("two\nlines\t\x1b[31m", "two\\nlines\\t\\x1b[31m"),
+     (os.fsdecode(b"\xff.png"), "\\udcff.png")],
+)  # fmt: skip
+def test_what_is_printed_is_one_line_of_utf_8(name: str, shown: str) -> None:
+    assert printable(Path(name)) == shown
+    printable(name).encode("utf-8")
