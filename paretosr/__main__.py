@@ -13,7 +13,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "search": ("nas.search", "find, train and export a network within a runtime budget"),
     "prune": ("prune.run", "prune a network until it is as fast as asked"),
     "evaluate": ("sr.evaluate", "PSNR and SSIM of a network beside bicubic interpolation's"),
-    "upscale": ("sr.upscale", "upscale pictures, 8 and 16 bit, alpha kept, in tiles"),
+    "upscale": ("sr.upscale", "upscale pictures with all that they carry, in tiles"),
     "export": ("sr.export", "write a network as ONNX, OpenVINO, TensorRT, torch.export or safetensors"),
     "quantize": ("sr.quantize", "write a network in 8 bits, with dB lost and ms gained"),
     "calibrate": ("nas.calibrate", "say which cheap score ranks networks as full training does here"),
