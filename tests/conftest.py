@@ -34,7 +34,7 @@ def _own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Wait for nobody else's measurements and leave the user's tables of runtimes alone."""
     with pytest.MonkeyPatch.context() as patch:
         # Test files run side by side: the CPU is idle for none of them.
-        for module in ("latency", "timing_cache"):
+        for module in ("watch", "timing_cache"):
             patch.setattr(f"sr.measure.{module}.wait_until_idle", lambda _: True)
         temporary = str(tmp_path_factory.getbasetemp())
         patch.setattr("tempfile.tempdir", temporary)

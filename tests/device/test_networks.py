@@ -18,7 +18,7 @@ from prune.scoring.gates import Gated
 from prune.scoring.sites import gate_sites
 from search_spaces import SPACES
 from search_spaces.architecture import Architecture
-from search_spaces.kinds import BLOCKS
+from search_spaces.kinds import BLOCKS, WITHOUT_NORM
 from search_spaces.msrresnet import repeated
 from search_spaces.network import build as build_searched
 from search_spaces.network import untrained
@@ -33,7 +33,7 @@ from sr.training.trainer import Trainer
 
 RECIPE = Recipe(steps=3, batch=2, patch=8, warmup_steps=1, precision="float32", memory_format="contiguous")
 BLOCK_KINDS = [
-    (kind, norm) for kind in BLOCKS for norm in ("none", "batch") if (kind, norm) != ("branched_conv", "batch")
+    (kind, norm) for kind in BLOCKS for norm in ("none", "batch") if norm == "none" or kind not in WITHOUT_NORM
 ]
 
 

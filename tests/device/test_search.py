@@ -12,11 +12,18 @@ from nas.pipeline import prepare
 from nas.time_budget import TimeBudget
 from nas.training.executor import _on
 from search_spaces.msrresnet import repeated
+from sr.data.manifest import Manifest
 from sr.data.pairs import Pairs
+from sr.data.sources import PictureSet
 from sr.measure.latency import Protocol
 from sr.progress import no_report
 
 CONFIG = SearchConfig(budget_ms=40.0, device="cuda:1", engine="torch", lr_size=(16, 24), batch=2, patch=8)
+
+
+def as_set(pairs: Pairs) -> PictureSet:
+    """Return pairs that come from no files."""
+    return PictureSet(pairs, Manifest((), ()))
 
 
 @pytest.fixture
@@ -47,7 +54,7 @@ def test_training_pictures_that_fill_over_half_of_the_gpu_stay_on_the_cpu(
     for free, resident in ((2 * size + 2, True), (2 * size - 2, False)):
         moved.clear()
         cuda.free = [0, free]
-        make_setup(CONFIG, 5, pairs, pairs)
+        make_setup(CONFIG, 5, as_set(pairs), as_set(pairs))
         assert any(each is pairs for each, _ in moved) is resident
 
 
@@ -55,7 +62,7 @@ def test_training_pictures_that_fill_over_half_of_the_gpu_stay_on_the_cpu(
 def test_workers_train_on_all_devices_and_measure_on_the_first(pairs: Pairs) -> None:
     both = (torch.device("cuda", 1), torch.device("cuda", 0))
     config = SearchConfig(budget_ms=40.0, devices="cuda:1,cuda:0", engine="torch", lr_size=(16, 24), batch=2, patch=8)
-    setup = make_setup(config, 5, pairs, pairs)
+    setup = make_setup(config, 5, as_set(pairs), as_set(pairs))
     assert setup.devices == both
     assert setup.target.device == both[0]
     assert [_on(device, setup).target.device for device in both] == list(both)
@@ -67,7 +74,7 @@ def test_workers_train_on_all_devices_and_measure_on_the_first(pairs: Pairs) -> 
 def test_candidate_that_has_no_room_is_a_failed_one(
     monkeypatch: pytest.MonkeyPatch, moved: list[tuple[Pairs, str]], pairs: Pairs, error: Exception
 ) -> None:
-    setup: Setup = make_setup(CONFIG, 5, pairs, pairs)
+    setup: Setup = make_setup(CONFIG, 5, as_set(pairs), as_set(pairs))
     assert moved
 
     def refuse(*_subject: object, **_how: object) -> None:

@@ -19,7 +19,7 @@ from sr.training.recipe import Recipe
         ({"loss": "gan"}, "loss is one of l1, l1_gradient, charbonnier, l2, got 'gan'"),
         ({"optimiser": "sgd"}, "optimiser is one of adam, adamw"),
         ({"schedule": "never"}, "schedule is one of cosine, step, constant"),
-        ({"precision": "float16"}, "precision is one of fastest, float32, bfloat16"),
+        ({"precision": "float8"}, "precision is one of fastest, float32, bfloat16, float16"),
         ({"memory_format": "rows"}, "memory_format is one of fastest, contiguous, channels_last"),
         ({"learning_rate": -1e-3}, "learning_rate must be at least 0 and finite"),
         ({"learning_rate": math.nan}, "learning_rate must be at least 0 and finite"),
