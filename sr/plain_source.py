@@ -230,9 +230,9 @@ class _Writer:
 
     def _expression(self, node: fx.Node) -> str:
         """Return what a node computes."""
-        words = [self._word(each) for each in node.args]
         if node in self.words:
-            return f"self.{self.words[node]}({words[0]})"
+            return f"self.{self.words[node]}({self._word(node.args[0])})"
+        words = [self._word(each) for each in node.args]
         if node.target is operator.getitem:
             return f"{words[0]}[{words[1]}]"
         if node.target in _SYMBOLS:

@@ -78,7 +78,8 @@ def _arguments(name: str, shapes: Mapping[str, Shape]) -> Iterator[tuple[str, An
     """Yield the arguments of a network and values that they may have for tensors of these shapes."""
     sides = {side for shape in shapes.values() for side in shape}
     numbers = {int(number) for key in shapes for number in re.findall(r"(?<![^.])\d+(?![^.])", key)}
-    counts = set(range(max(numbers, default=0) + 2))
+    # Blocks are numbered from 0, and the first or last of them may have a name instead.
+    counts = set(range(max(numbers, default=0) + 4))
     for key, parameter in inspect.signature(BASELINES[name].network).parameters.items():
         if isinstance(parameter.default, bool):
             yield from ((key, value) for value in (False, True))

@@ -54,7 +54,7 @@ def test_the_authors_names_and_training_forms_come_in(name, as_published):
 
 
 @pytest.mark.numeric
-def test_ecbsr_deployed_by_its_authors_and_by_etdss_is_one_network(as_published):
+def test_ecbsr_deployed_by_its_authors_and_by_etdss_is_one_network():
     network = build("ecbsr", num_feat=8, num_block=2)
     layers = ["body.0", "body.2", "body.4", "tail"]
     authors, etds = {}, {}
