@@ -223,9 +223,8 @@ class _Writer:
     def _variable(self, node: fx.Node) -> str:
         """Return the name of a node's result, perhaps one that nothing reads behind it."""
         for read in self.last_uses[node]:
-            name = self.words[read]
-            if _is_tensor(read) and name.startswith("x"):
-                self.names.give_back(name)
+            if _is_tensor(read) and read.op == "call_function":
+                self.names.give_back(self.words[read])
         return self.names.take() if _is_tensor(node) else f"{_identifier(node.name)}_"
 
     def _expression(self, node: fx.Node) -> str:

@@ -91,7 +91,8 @@ def _plainusr(tensors):
 def _rt4ksr(tensors):
     named = [
         (r"^tail\.", "upsample.0."), (r"^blocks\.(\d+)\.0\.", r"body.\1.norm."),
-        (r"^blocks\.(\d+)\.1\.", r"body.\1.conv1."), (r"^trunk\.0\.", "tail.0."), (r"^trunk\.1\.", "tail.1."), (r"^head\.", "head.0."),
+        (r"^blocks\.(\d+)\.1\.", r"body.\1.conv1."), (r"^trunk\.0\.", "tail.0."), (r"^trunk\.1\.", "tail.1."),
+        (r"^head\.", "head.0."),
     ]  # fmt: skip
     theirs = _replaced(tensors, [*named, *_RESIDUAL])
     head = theirs["head.0.weight"]
