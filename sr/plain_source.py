@@ -19,8 +19,8 @@ _INDENT = " " * 8
 _CHECKS = ("_assert_scalar", "_assert_async", "_assert_tensor_metadata", "sym_constrain_range")
 # Whose signature in torch.nn.functional is the operator's own.
 _FUNCTIONAL = {
-    "avg_pool2d", "adaptive_avg_pool2d", "elu", "gelu", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu", "mish",
-    "pad", "relu6", "silu", "softplus",
+    "avg_pool2d", "adaptive_avg_pool2d", "elu", "gelu", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu", "linear",
+    "mish", "pad", "relu6", "silu", "softplus",
 }  # fmt: skip
 # Arguments that say how memory is held, which follows from the picture.
 _HELD = {"layout", "pin_memory"}
@@ -33,6 +33,7 @@ _TENSOR_SYMBOLS = {"add.Tensor": "+", "sub.Tensor": "-", "mul.Tensor": "*", "div
 _INTERPOLATIONS = {
     "upsample_bilinear2d.vec": "bilinear", "upsample_bicubic2d.vec": "bicubic", "upsample_nearest2d.vec": "nearest",
 }  # fmt: skip
+_SIDES = {0: "count", 2: "height", 3: "width"}
 _END = 2**63 - 1
 
 
@@ -210,8 +211,9 @@ class _Writer:
             if node.name == self.given:
                 self.words[node] = "lr"
         elif node.op == "output":
-            (result,) = node.args[0]  # type: ignore[misc]
-            yield f"return {self._word(result)}"
+            results = node.args[0]
+            assert isinstance(results, list | tuple)
+            yield f"return {self._word(results[0])}"
         elif node.op != "call_function":
             raise InputError(f"{node.op} {node.target} has no form as plain code")
         elif node in self.live:
@@ -225,7 +227,10 @@ class _Writer:
         for read in self.last_uses[node]:
             if _is_tensor(read) and read.op == "call_function":
                 self.names.give_back(self.words[read])
-        return self.names.take() if _is_tensor(node) else f"{_identifier(node.name)}_"
+        if _is_tensor(node):
+            return self.names.take()
+        side = node.args[1] if node.target is torch.ops.aten.sym_size.int and self._word(node.args[0]) == "lr" else None
+        return _SIDES.get(side, f"{_identifier(node.name)}_") if isinstance(side, int) else f"{_identifier(node.name)}_"
 
     def _expression(self, node: fx.Node) -> str:
         """Return what a node computes."""
@@ -235,9 +240,9 @@ class _Writer:
         if node.target is operator.getitem:
             return f"{words[0]}[{words[1]}]"
         if node.target in _SYMBOLS:
-            return f"{words[0]} {_SYMBOLS[node.target]} {words[1]}"  # type: ignore[index]
+            return f"{words[0]} {_SYMBOLS[node.target]} {words[1]}"
         if node.target in _CALLS:
-            return f"{_CALLS[node.target]}({', '.join(words)})"  # type: ignore[index]
+            return f"{_CALLS[node.target]}({', '.join(words)})"
         if isinstance(node.target, torch._ops.OpOverload) and node.target.namespace == "aten":
             return self._operator(node, node.target, words)
         raise InputError(f"{node.target} has no form as plain code")
@@ -255,8 +260,8 @@ class _Writer:
         call = ", ".join([*words, *keywords])
         if overload in _INTERPOLATIONS and not keywords:
             return _interpolated(words, _INTERPOLATIONS[overload])
-        if base in _FUNCTIONAL and hasattr(F, base):
-            return f"F.{base}({call})"
+        if base.removesuffix("_") in _FUNCTIONAL:
+            return f"F.{base.removesuffix('_')}({call}{', inplace=True' if base.endswith('_') else ''})"
         if hasattr(torch, base):
             return f"torch.{base}({call})"
         if hasattr(Tensor, base):

@@ -109,8 +109,10 @@ def _write(
                 f"{type(network).__name__} cannot be written as {path.suffix.removeprefix('.')}: "
                 f"{one_line(error, 160)}{way_out} this format out"
             ) from error
-        fixed = lr_size is not None
-        difference = parity(reference, exported, [lr_size] if fixed else sizes, (1,) if fixed else PARITY_BATCHES)
+        if lr_size is None:
+            difference = parity(reference, exported, sizes, PARITY_BATCHES)
+        else:
+            difference = parity(reference, exported, [lr_size])
         check_parity(path, difference)
         # The weights before the code that reads them.
         for each in sorted(Path(folder).iterdir(), key=lambda file: file == written):

@@ -28,10 +28,11 @@ _OTHERS: dict[bytes, str] = {
     b"\x08": "no file of tensors (an ONNX network, perhaps): weights are a .pth, .pt, .ckpt or .safetensors",
 }
 # What training frameworks put beside tensors: options and figures, plain values that run nothing when they are made.
+_SCALAR: Any = np.float64(0).__reduce__()[0]
 _PLAIN: list[Any] = [
     argparse.Namespace,
-    (np._core.multiarray.scalar, "numpy.core.multiarray.scalar"),
-    (np._core.multiarray.scalar, "numpy._core.multiarray.scalar"),
+    (_SCALAR, "numpy.core.multiarray.scalar"),
+    (_SCALAR, "numpy._core.multiarray.scalar"),
     np.dtype,
     *(type(np.dtype(name)) for name in ("float32", "float64", "int32", "int64", "bool")),
 ]
