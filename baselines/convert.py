@@ -6,7 +6,7 @@ from pathlib import Path
 from baselines.answer import Answer
 from baselines.config import ConvertConfig
 from sr.command import DONE, Parser, run
-from sr.terminal import say
+from sr.terminal import Terminal, say
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -14,7 +14,7 @@ def main(argv: list[str] | None = None) -> int:
     config = parse(argv)
     from baselines.official_weights import convert_file
 
-    converted = convert_file(config)
+    converted = convert_file(config, Terminal())
     say(f"{config.name}: {len(converted.tensors)} tensors written to {config.out}")
     return DONE
 
@@ -27,7 +27,9 @@ def parse(argv: list[str] | None) -> ConvertConfig:
         example="python -m baselines.convert rfdn RFDN_AIM.pth --out rfdn.pth",
     )
     parser.add_argument("name", metavar="NAME", help="one of those that --list names")
-    parser.add_argument("weights", type=Path, metavar="official.pth", help="the file that the authors published")
+    parser.add_argument("weights", type=Path, metavar="official.pth",
+                        help="the authors' file, or one that their code wrote in training: torch.save's or "
+                        "safetensors, however wrapped")  # fmt: skip
     parser.add_argument("--out", type=Path, metavar="FILE", required=True, help="the checkpoint to write")
     parser.add_argument("--list", action=Answer, nargs=0, const=_say_names, help="list the names and stop")
     args = parser.parse_args(argv)
@@ -35,7 +37,7 @@ def parse(argv: list[str] | None) -> ConvertConfig:
 
 
 def _say_names() -> None:
-    from baselines.official_weights import known_names
+    from baselines.weights.layouts import known_names
 
     say("\n".join(known_names()))
 

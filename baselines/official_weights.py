@@ -1,95 +1,154 @@
 """Official weights of a baseline in, a checkpoint of ours out."""
 
 from collections.abc import Mapping
-from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from baselines.config import ConvertConfig
-from baselines.registry import BASELINES, build
+from baselines.registry import BASELINES
+from baselines.weights.choice import Choice, choose
+from baselines.weights.files import NamedTensors, read
+from baselines.weights.layouts import known_names, ours
+from baselines.weights.sizes import Shape, closest_config, same, shapes_of
 from sr import checkpoint
 from sr.errors import InputError
+from sr.lr_size import SCALE
+from sr.progress import Message, Report, no_report
 
-# Where training frameworks keep the weights in their files; an average over the training goes before its last step.
-_WRAPPERS = ("params_ema", "params", "state_dict", "model")
+# Of a network's tensors, how many have to be there by their names for weights to be called that network's.
+_RECOGNISED = 0.8
+_OTHER_SCALES = (1, 2, 3, 8)
+_CONVERTED = {"float16", "bfloat16", "float64"}
 
 
-def known_names() -> list[str]:
-    """Return the baselines whose official parameter names are known."""
-    return [name for name, entry in BASELINES.items() if entry.official_keys]
-
-
-def convert_file(config: ConvertConfig) -> checkpoint.Checkpoint:
+def convert_file(config: ConvertConfig, report: Report = no_report) -> checkpoint.Checkpoint:
     """Convert one file, write the checkpoint and return it; raises InputError as `convert` and `read` do."""
     _check_known(config.name)
-    converted = convert(config.name, read(config.weights))
+    converted = _converted(config.name, read(config.weights), report)
     checkpoint.save(config.out, converted)
     return converted
 
 
-def convert(name: str, tensors: Mapping[str, Tensor]) -> checkpoint.Checkpoint:
+def convert(name: str, tensors: Mapping[str, Tensor], report: Report = no_report) -> checkpoint.Checkpoint:
     """Return official weights as a checkpoint of a baseline.
 
     Args:
         name: One of `known_names`.
-        tensors: By their official names.
+        tensors: By their official names, with any prefix before all of them; those of a training form are folded.
+        report: Is told what was chosen, inferred and changed.
 
     Raises:
         InputError: Where `name` has no official weights, or naming the tensors that are unknown, missing, of another
             shape or not finite.
     """
     _check_known(name)
-    entry = BASELINES[name]
-    ours = {_renamed(key, entry.official_keys): tensor for key, tensor in tensors.items()}
-    config = entry.official_config(ours) if entry.official_config else {}
-    wanted = build(name, **config).state_dict()
-    _refuse(name, "unknown", [key for key in tensors if _renamed(key, entry.official_keys) not in wanted])
-    _refuse(name, "missing", [key for key in wanted if key not in ours])
-    _refuse(name, "differently shaped", [key for key in wanted if wanted[key].shape != ours[key].shape])
-    _refuse(name, "not finite", [key for key in wanted if not torch.isfinite(ours[key]).all()])
+    return _converted(name, [NamedTensors("", tensors)], report)
+
+
+def _converted(name: str, sets: list[NamedTensors], report: Report) -> checkpoint.Checkpoint:
+    choice = choose(sets, lambda tensors: _recognised(name, tensors))
+    _report_choice(choice, report)
+    found = ours(name, choice.tensors)
+    config = _config(name, choice, found)
+    wanted = shapes_of(name, config)
+    for fault, good in (("not of floating point", Tensor.is_floating_point), ("not finite", _finite)):
+        _refuse(name, fault, [key for key in wanted if not good(found[key])])
+    if config:
+        size = ", ".join(f"{key}={value}" for key, value in config.items())
+        report(Message(f"they fit {name} with {size}", aside=True))
+    others = sorted({str(tensor.dtype).removeprefix("torch.") for tensor in choice.tensors.values()} & _CONVERTED)
+    if others:
+        report(Message(f"converted from {' and '.join(others)} to float32", aside=True))
     return checkpoint.Checkpoint(
         description=checkpoint.Description("baseline", {"name": name, **config}),
-        tensors={key: ours[key].float() for key in wanted},
+        tensors={key: found[key].float().reshape(shape) for key, shape in wanted.items()},
         provenance={"source": "official weights"},
     )
 
 
-def read(path: Path) -> dict[str, Tensor]:
-    """Read a file of weights without running anything in it.
+def _finite(tensor: Tensor) -> bool:
+    return bool(torch.isfinite(tensor).all())
 
-    Returns:
-        Its plain tensors by name, or those under the name that a training framework gives them.
 
-    Raises:
-        InputError: Where the file is not there or holds anything else.
-    """
-    if not path.is_file():
-        raise InputError(f"no weights at {path}")
+def _report_choice(choice: Choice, report: Report) -> None:
+    """Say what was taken of a file that holds more than one network's weights once."""
+    if choice.others:
+        others = ", ".join(place or "the top" for place in choice.others)
+        report(Message(f"took the weights of {choice.place or 'the top'}; left those of {others}", aside=True))
+    if choice.aside:
+        report(Message(f"left {len(choice.aside)} tensors outside of {choice.place}", aside=True))
+
+
+def _config(name: str, choice: Choice, found: Mapping[str, Tensor]) -> dict[str, Any]:
+    """Return the config that every tensor fits; raises InputError where there is none, saying what they seem to be."""
+    infer = BASELINES[name].official_config
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise InputError(f"{path} is no file of tensors (truncated, or a pickle of something else)") from error
-    for wrapper in _WRAPPERS:
-        if isinstance(content, dict) and isinstance(content.get(wrapper), dict):
-            content = content[wrapper]
-            break
-    if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
-        raise InputError(f"{path} must hold named tensors, flat or under one of {', '.join(_WRAPPERS)}")
-    return content
+        start = infer(found) if infer else {}
+    except InputError as error:
+        raise InputError(_as_another(name, choice) or str(error)) from error
+    shapes = {key: tuple(tensor.shape) for key, tensor in found.items()}
+    config, misfits = closest_config(name, shapes, start)
+    if not misfits:
+        return config
+    _refuse_other_task(name, shapes_of(name, config), shapes)
+    another = _as_another(name, choice)
+    if another:
+        raise InputError(another)
+    wanted = shapes_of(name, start)
+    _refuse(name, "unknown", [key for key in found if key not in wanted])
+    _refuse(name, "missing", [key for key in wanted if key not in found])
+    _refuse(name, "differently shaped", [key for key in wanted if not same(wanted[key], shapes[key])])
+    raise AssertionError("what does not fit is unknown, missing or differently shaped")
+
+
+def _refuse_other_task(name: str, wanted: Mapping[str, Shape], shapes: Mapping[str, Shape]) -> None:
+    """Raise InputError for weights that read luma alone or enlarge otherwise than four times."""
+    if wanted.keys() != shapes.keys():
+        return
+    misshaped = [key for key in wanted if not same(wanted[key], shapes[key]) and len(wanted[key]) == 4]
+    for key in misshaped:
+        if wanted[key][1] == 3 and shapes[key][1:2] == (1,):
+            raise InputError(f"these weights of {name} read luma alone ({key} has 1 channel): networks here read RGB")
+        for scale in _OTHER_SCALES:
+            if not wanted[key][0] % (3 * SCALE**2) and shapes[key][0] * SCALE**2 == wanted[key][0] * scale**2:
+                raise InputError(
+                    f"these weights of {name} enlarge {scale} times ({key} has {shapes[key][0]} outputs): networks "
+                    f"here enlarge {SCALE} times"
+                )
+
+
+def _as_another(name: str, choice: Choice) -> str | None:
+    """Return the line that names the network whose weights these are, where it is another one."""
+    counts = {}
+    for other in known_names():
+        try:
+            counts[other] = _share(other, choice.tensors)
+        except InputError:
+            continue
+    if not counts:
+        return None
+    best = max(counts, key=lambda other: (counts[other], other == name))
+    if best == name or counts[best] < _RECOGNISED:
+        return None
+    return f"these are not {name}'s official weights, but look like {best}'s: python -m baselines.convert {best} ..."
+
+
+def _share(name: str, tensors: Mapping[str, Tensor]) -> float:
+    """Return which share of the names, ours and theirs, both have."""
+    wanted, found = shapes_of(name, {}).keys(), ours(name, tensors).keys()
+    return len(wanted & found) / max(1, len(wanted | found))
+
+
+def _recognised(name: str, tensors: Mapping[str, Tensor]) -> int:
+    """Return how many names are those of a network."""
+    return len(shapes_of(name, {}).keys() & ours(name, tensors).keys())
 
 
 def _check_known(name: str) -> None:
     if name not in known_names():
         raise InputError(f"official weights are known for {', '.join(known_names())}; got {name!r}")
-
-
-def _renamed(key: str, fragments: Mapping[str, str]) -> str:
-    """Return our name of the official parameter `key`."""
-    key = key.removeprefix("module.")
-    for official, ours in fragments.items():
-        key = key.replace(official, ours)
-    return key
 
 
 def _refuse(name: str, fault: str, keys: list[str]) -> None:

@@ -4,9 +4,9 @@ import sys
 from pathlib import Path
 
 from sr.command import DONE, Parser, run
-from sr.config import DEFAULT_FORMATS, EXPORT_FORMATS, ExportConfig
+from sr.export_config import DEFAULT_FORMATS, EXPORT_FORMATS, ExportConfig
 from sr.files import write_json
-from sr.lr_size import parse_size, size_text
+from sr.lr_size import parse_size
 from sr.terminal import say
 
 
@@ -16,10 +16,9 @@ def main(argv: list[str] | None = None) -> int:
     from sr.exporting import export_file
 
     exported = export_file(config)
-    sizes = "three sizes" if config.lr_size is None else size_text(config.lr_size)
     for each in exported:
-        agrees = "" if each.difference is None else f", within {each.difference:.1e} of PyTorch at {sizes}"
-        say(f"{each.path}: {each.size / 1e3:,.0f} kB{agrees}")
+        agrees = f"within {each.difference:.1e} of PyTorch at {each.compared}"
+        say(f"{each.path}: {each.size / 1e3:,.0f} kB, {agrees}")
     if json:
         write_json(json, {each.path.name: each.difference for each in exported})
     return DONE
@@ -29,12 +28,13 @@ def _parse(argv: list[str] | None) -> tuple[ExportConfig, Path | None]:
     parser = Parser(
         prog="python -m sr.export",
         description="Write the network of a checkpoint, deployed and in float32, as files for other programs.",
-        example="python -m sr.export runs/forty/chosen/network.pth --formats onnx,pt2 --out exported",
+        example="python -m sr.export runs/forty/chosen/network.pth --format onnx,py --out exported",
     )
     parser.add_argument("network", type=Path, metavar="CHECKPOINT", help="a .pth of ours")
-    parser.add_argument("--formats", default=",".join(DEFAULT_FORMATS), metavar="LIST",
-                        help=f"of {', '.join(EXPORT_FORMATS)} (default {','.join(DEFAULT_FORMATS)}); openvino is an "
-                        ".xml with a .bin, tensorrt a .plan for this GPU")  # fmt: skip
+    parser.add_argument("--format", "--formats", dest="formats", default=",".join(DEFAULT_FORMATS), metavar="LIST",
+                        help=f"of {', '.join(EXPORT_FORMATS)} (default {','.join(DEFAULT_FORMATS)}); py is a module "
+                        "that needs PyTorch alone, with its weights beside it, openvino an .xml with a .bin, tensorrt "
+                        "a .plan for this GPU")  # fmt: skip
     parser.add_argument("--lr-size", default="free", metavar="free|WxH",
                         help="of the pictures that the files take: any (default), or one, which may run a little "
                         "faster")  # fmt: skip

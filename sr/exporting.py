@@ -1,4 +1,4 @@
-"""From a network to a file that other programs run, parity checked: ONNX, engines' own, torch.export, safetensors."""
+"""From a network to a file that other programs run, parity checked: ONNX, engines' own, PyTorch's, safetensors."""
 
 import copy
 import shutil
@@ -9,26 +9,18 @@ from pathlib import Path
 
 import torch
 from torch import nn
-from torch.export import Dim
 
 from sr.checkpoint import load_network
-from sr.config import ExportConfig
 from sr.deployment import deploy
 from sr.errors import InputError
+from sr.export_config import ExportConfig
 from sr.files import StrPath, replacing
-from sr.lr_size import LrSize
+from sr.lr_size import LrSize, size_text
 from sr.measure.engines.network import EngineNetwork, open_network
 from sr.measure.engines.registry import file_engine_of
 from sr.measure.target import Target
-
-TOLERANCE = 1e-4
-# Two pictures, and sides that differ: a batch of 1 or equal sides would be taken for constraints on the network.
-_TRACED_SHAPE = (2, 3, 48, 64)
-PARITY_SIZES = ((37, 53), (64, 48), (90, 31))
-
-
-class ExportError(Exception):
-    """An exported network that does not compute what the network computes; nothing was written."""
+from sr.parity import PARITY_BATCHES, PARITY_SIZES, ExportError, check_parity, parity
+from sr.torch_files import WEIGHTS_ENDING, write_program, write_script, write_source
 
 
 def load_onnx(path: StrPath) -> EngineNetwork:
@@ -89,7 +81,12 @@ def export_for(
     with tempfile.TemporaryDirectory() as folder:
         written = Path(folder) / path.name
         file_engine_of(target).write(reference, target, written, free_size=free_size)
-        difference = parity(reference, open_network(written, target), sizes if free_size else [target.lr_size])
+        exported = open_network(written, target)
+        difference = (
+            parity(reference, exported, sizes, PARITY_BATCHES)
+            if free_size
+            else parity(reference, exported, [target.lr_size])
+        )
         check_parity(path, difference)
         # A .bin before the .xml that takes it.
         for each in sorted(Path(folder).iterdir()):
@@ -98,43 +95,32 @@ def export_for(
     return difference
 
 
-def write_program(
-    network: nn.Module, path: StrPath, *, lr_size: LrSize | None = None, sizes: Sequence[LrSize] = PARITY_SIZES
-) -> float:
-    """Write a network by torch.export (.pt2); otherwise as `export_onnx`.
+def write_safetensors(network: nn.Module, path: StrPath) -> float:
+    """Write the tensors of a network under their state_dict names.
+
+    Before the file takes its name a copy of the network is run with what it holds.
 
     Returns:
-        The largest absolute difference from the network in float32 on the CPU.
+        The largest absolute difference of that copy's output.
 
     Raises:
         ExportError: Where that exceeds TOLERANCE; nothing is written.
-        InputError: Where the file cannot be written.
-    """
-
-    def write(portable: nn.Module, temporary: Path) -> nn.Module:
-        free = {0: Dim.DYNAMIC, 2: Dim.DYNAMIC, 3: Dim.DYNAMIC} if lr_size is None else None
-        lr = torch.rand(_TRACED_SHAPE if lr_size is None else (1, 3, *lr_size))
-        program = torch.export.export(portable, (lr,), dynamic_shapes=(free,))
-        torch.export.save(program, temporary)
-        return torch.export.load(temporary).module()
-
-    return _write_checked(network, path, write, sizes if lr_size is None else [lr_size])
-
-
-def write_safetensors(network: nn.Module, path: StrPath) -> None:
-    """Write the tensors of a network under their state_dict names.
-
-    Raises:
         InputError: Where safetensors is not installed or the file cannot be written.
     """
     try:
-        from safetensors.torch import save_file
+        from safetensors.torch import load_file, save_file
     except ImportError as error:
         raise InputError("writing .safetensors takes safetensors: pip install 'paretosr[export]'") from error
     # Clones, since safetensors refuses tensors that share memory.
     tensors = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in network.state_dict().items()}
+    reference = copy.deepcopy(network).cpu().float().eval()
+    read = copy.deepcopy(reference)
     with replacing(path) as temporary:
         save_file(tensors, temporary, metadata={"format": "pt"})
+        read.load_state_dict(load_file(temporary))
+        difference = parity(reference, read, PARITY_SIZES, PARITY_BATCHES)
+        check_parity(path, difference)
+    return difference
 
 
 @dataclass(frozen=True)
@@ -144,12 +130,14 @@ class Exported:
     Attributes:
         path: The file.
         size: Bytes, those beside it that belong to it included.
-        difference: From the network at its largest; None where the file cannot be run.
+        difference: From the network at its largest.
+        compared: The sizes and batches that it was compared at, in words.
     """
 
     path: Path
     size: int
-    difference: float | None
+    difference: float
+    compared: str
 
 
 def export_file(config: ExportConfig) -> list[Exported]:
@@ -161,16 +149,33 @@ def export_file(config: ExportConfig) -> list[Exported]:
     """
     network, stem = deploy(load_network(config.network)), config.network.stem
     written = []
-    try:
-        for name in config.formats:
-            ending, write = _WRITERS[name]
-            path = config.out / f"{stem}{ending}"
-            difference = write(network, path, config.lr_size)
-            beside = [path.with_suffix(".bin")] if name == "openvino" else []
-            written.append(Exported(path, sum(each.stat().st_size for each in (path, *beside)), difference))
-    except ExportError as error:
-        raise InputError(f"{error}; leave this format out of --formats") from error
+    for name in config.formats:
+        form = _FORMATS[name]
+        path = config.out / f"{stem}{form.ending}"
+        beside = [path.with_suffix(ending) for ending in form.beside]
+        _keep_the_checkpoint(config.network, [path, *beside])
+        try:
+            difference = form.write(network, path, config.lr_size)
+        except ExportError as error:
+            raise InputError(f"{error}; leave this format out of --format") from error
+        fixed = config.lr_size if form.sized else None
+        size = sum(each.stat().st_size for each in (path, *beside))
+        written.append(Exported(path, size, difference, _compared(fixed)))
     return written
+
+
+def _keep_the_checkpoint(network: Path, written: list[Path]) -> None:
+    """Raise InputError where a file would take the place of the checkpoint that it is made from."""
+    for path in written:
+        if path.exists() and path.samefile(network):
+            raise InputError(f"{path} is the checkpoint itself; name another folder by --out")
+
+
+def _compared(lr_size: LrSize | None) -> str:
+    """Say at which sizes and batches a file was compared."""
+    if lr_size is not None:
+        return size_text(lr_size)
+    return f"{', '.join(map(size_text, PARITY_SIZES))}, batch {' and '.join(map(str, PARITY_BATCHES))}"
 
 
 def _for_engine(engine: str) -> Callable[[nn.Module, Path, LrSize | None], float]:
@@ -184,60 +189,31 @@ def _for_engine(engine: str) -> Callable[[nn.Module, Path, LrSize | None], float
     return write
 
 
-# By the name of the format: the file's ending, and what writes it for one LR size or, where that is None, for any.
-_WRITERS: dict[str, tuple[str, Callable[[nn.Module, Path, LrSize | None], float | None]]] = {
-    "onnx": (".onnx", lambda network, path, lr_size: export_onnx(network, path, lr_size=lr_size)),
-    "pt2": (".pt2", lambda network, path, lr_size: write_program(network, path, lr_size=lr_size)),
-    "safetensors": (".safetensors", lambda network, path, _: write_safetensors(network, path)),
-    "openvino": (".xml", _for_engine("openvino")),
-    "tensorrt": (".plan", _for_engine("tensorrt")),
+@dataclass(frozen=True)
+class _Format:
+    """How a format is written.
+
+    Attributes:
+        ending: Of its file.
+        write: Writes the file for one LR size or, where that is None, for any; returns the difference.
+        beside: What else belongs to it: endings in place of the file's.
+        sized: Whether a file of it may be for one size.
+    """
+
+    ending: str
+    write: Callable[[nn.Module, Path, LrSize | None], float]
+    beside: tuple[str, ...] = ()
+    sized: bool = True
+
+
+_FORMATS: dict[str, _Format] = {
+    "onnx": _Format(".onnx", lambda network, path, lr_size: export_onnx(network, path, lr_size=lr_size)),
+    "pt2": _Format(".pt2", lambda network, path, lr_size: write_program(network, path, lr_size=lr_size)),
+    "safetensors": _Format(".safetensors", lambda network, path, _: write_safetensors(network, path), sized=False),
+    "torchscript": _Format(".torchscript", lambda network, path, lr_size: write_script(network, path, lr_size=lr_size)),
+    "py": _Format(
+        ".py", lambda network, path, lr_size: write_source(network, path, lr_size=lr_size), beside=(WEIGHTS_ENDING,)
+    ),
+    "openvino": _Format(".xml", _for_engine("openvino"), beside=(".bin",)),
+    "tensorrt": _Format(".plan", _for_engine("tensorrt")),
 }
-
-
-def _write_checked(
-    network: nn.Module, path: StrPath, write: Callable[[nn.Module, Path], nn.Module], sizes: Sequence[LrSize]
-) -> float:
-    """Write a network by `write`, which returns what its file holds, and return how much that differs from it."""
-    # What every export holds: float32 in eval mode.
-    portable = copy.deepcopy(network).cpu().float().eval()
-    with replacing(path) as temporary:
-        exported = write(portable, temporary)
-        difference = parity(portable, exported, sizes)
-        check_parity(path, difference)
-    return difference
-
-
-def parity(network: nn.Module, exported: nn.Module, sizes: Sequence[LrSize]) -> float:
-    """Compare two networks over random pictures.
-
-    Args:
-        network: Maps (n, 3, h, w) to (n, 3, 4h, 4w).
-        exported: What should compute the same.
-        sizes: The (height, width) of the pictures.
-
-    Returns:
-        The largest absolute difference; NaN where either gives one, infinity where their shapes differ.
-    """
-    generator = torch.Generator().manual_seed(0)
-    largest = torch.zeros(())
-    with torch.inference_mode():
-        for height, width in sizes:
-            lr = torch.rand(1, 3, height, width, generator=generator)
-            ours, theirs = network(lr), exported(lr)
-            if ours.shape != theirs.shape:
-                return float("inf")
-            largest = torch.maximum(largest, (ours - theirs).abs().max())
-    return float(largest)
-
-
-def check_parity(path: StrPath, difference: float) -> None:
-    """Check the difference of an export from its network.
-
-    Raises:
-        ExportError: Where it exceeds TOLERANCE or is NaN.
-    """
-    if not difference <= TOLERANCE:
-        raise ExportError(
-            f"{path} was not written: an export must be within {TOLERANCE:g} of the network, but it differs by "
-            f"{difference:.3g}"
-        )

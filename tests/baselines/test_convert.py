@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from baselines import BASELINES, build
+from baselines import build
 from baselines.convert import main
+from baselines.weights.layouts import known_names
 from sr import checkpoint
 from sr.command import BAD_INPUT, DONE, run
 
@@ -32,10 +33,21 @@ def test_a_file_becomes_a_checkpoint_that_loads(official, tmp_path, capsys):
     assert checkpoint.load_network(tmp_path / "ours.pth").head.out_channels == 32
 
 
+def test_what_was_chosen_and_inferred_is_said_on_standard_error(tmp_path, capsys):
+    tensors = {name: tensor.half() for name, tensor in build("srvgg", num_feat=8, num_block=2).state_dict().items()}
+    torch.save({"params": tensors, "params_ema": tensors}, tmp_path / "official.pth")
+    assert run(main, ["srvgg", str(tmp_path / "official.pth"), "--out", str(tmp_path / "ours.pth")]) == DONE
+    assert capsys.readouterr().err.splitlines() == [
+        "took the weights of params_ema; left those of params",
+        "they fit srvgg with num_feat=8, num_block=2",
+        "converted from float16 to float32",
+    ]
+
+
 def test_bad_files_and_names_end_in_one_line(official, tmp_path, capsys):
     for name, file, complaint in (
         ("disp", tmp_path / "absent.pth", "no weights at"),
-        ("rfdn", official, "these are not rfdn's official weights"),
+        ("rfdn", official, "these are not rfdn's official weights, but look like disp's"),
         ("fimdn", tmp_path / "absent.pth", "official weights are known for msrresnet, "),
     ):
         assert run(main, [name, str(file), "--out", str(tmp_path / "ours.pth")]) == BAD_INPUT
@@ -48,4 +60,4 @@ def test_bad_files_and_names_end_in_one_line(official, tmp_path, capsys):
 def test_the_names_are_listed(capsys):
     with pytest.raises(SystemExit, match="0"):
         main(["--list"])
-    assert capsys.readouterr().out.split() == [name for name, entry in BASELINES.items() if entry.official_keys]
+    assert capsys.readouterr().out.split() == known_names()

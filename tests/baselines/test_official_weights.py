@@ -4,13 +4,15 @@ import pytest
 import torch
 
 from baselines import BASELINES, build
-from baselines.official_weights import convert, known_names, read
+from baselines.config import ConvertConfig
+from baselines.official_weights import convert, convert_file
+from baselines.weights.layouts import known_names
 from sr import checkpoint
 from sr.deployment import deploy
 from sr.errors import InputError
 
 # No file of their authors is among the references: their names alone are tested, beside the network.
-WITHOUT_REFERENCE = {"bsrn", "fmen", "plainusr", "quicksrnet"}
+WITHOUT_REFERENCE = {"bsrn", "fmen", "plainusr", "quicksrnet", "safmn", "bicubic_pp", "rt4ksr"}
 FILES = {
     "imdn": ["imdn_aim19"],
     "rlfn": ["rlfn_ntire22"],
@@ -20,6 +22,7 @@ FILES = {
     "etds": ["realtime/ETDS_M5C16_x4", "realtime/ETDS_M4C32_x4", "realtime/ETDS_M6C32_x4"],
     "fsrcnn": ["realtime/FSRCNN_x4"],
     "srvgg": ["realtime/ECBSR_M4C16_x4", "realtime/ECBSR_M4C32_x4"],
+    "ecbsr": ["realtime/ECBSR_M4C16_x4", "realtime/ECBSR_M4C32_x4"],
 }
 REFERENCES = [
     (name, file) for name in sorted(set(known_names()) - WITHOUT_REFERENCE) for file in FILES.get(name, [name])
@@ -58,26 +61,78 @@ def official_rfdn():
     return tensors
 
 
-@pytest.mark.parametrize("wrapper", [None, "params", "params_ema", "state_dict", "model"])
-@pytest.mark.parametrize("prefix", ["", "module."])
+def converted(name, path, out):
+    """Return the checkpoint that a file becomes, and what was said of it."""
+    said = []
+    return convert_file(ConvertConfig(name, path, out), said.append), [str(each) for each in said]
+
+
+WRAPPERS = ["", "params", "params_ema", "generator", "model_state_dict", "state_dict", "model", "net_g", "net", "ema"]
+PREFIXES = ["", "module.", "model.", "generator.", "generator_ema.", "net_g.", "_orig_mod.", "module._orig_mod."]
+
+
+@pytest.mark.parametrize(
+    ("wrapper", "prefix"),
+    [*((wrapper, "module.") for wrapper in WRAPPERS), *(("model.params", each) for each in PREFIXES)],
+)
 def test_files_are_read_as_frameworks_write_them(official_rfdn, tmp_path, wrapper, prefix):
-    tensors = {prefix + key: tensor for key, tensor in official_rfdn.items()}
-    torch.save({wrapper: tensors, "iter": 7} if wrapper else tensors, tmp_path / "official.pth")
-    ours = convert("rfdn", read(tmp_path / "official.pth"))
+    content = {prefix + key: tensor for key, tensor in official_rfdn.items()}
+    for name in filter(None, reversed(wrapper.split("."))):
+        content = {name: content, "iter": 7}
+    torch.save(content, tmp_path / "official.pth")
+    ours, said = converted("rfdn", tmp_path / "official.pth", tmp_path / "ours.pth")
     assert len(ours.tensors) == 128
     assert ours.description == checkpoint.Description("baseline", {"name": "rfdn"})
     assert torch.equal(ours.tensors["blocks.0.c1_d.weight"], official_rfdn["B1.c1_d.weight"])
+    assert said == []
 
 
-def test_averaged_weights_go_first(official_rfdn, tmp_path):
+def test_averaged_weights_go_first_and_the_choice_is_said(official_rfdn, tmp_path):
     zeros = {key: torch.zeros_like(tensor) for key, tensor in official_rfdn.items()}
     torch.save({"params": zeros, "params_ema": official_rfdn}, tmp_path / "official.pth")
-    assert read(tmp_path / "official.pth")["c.0.weight"].abs().sum() > 0
+    ours, said = converted("rfdn", tmp_path / "official.pth", tmp_path / "ours.pth")
+    assert ours.tensors["fuse.weight"].abs().sum() > 0
+    assert said == ["took the weights of params_ema; left those of params"]
 
 
-def test_half_precision_becomes_single(official_rfdn):
-    halves = {key: tensor.half() for key, tensor in official_rfdn.items()}
-    assert all(tensor.dtype == torch.float32 for tensor in convert("rfdn", halves).tensors.values())
+def test_what_stands_beside_the_network_is_counted(official_rfdn, tmp_path):
+    both = {f"generator.{key}": tensor for key, tensor in official_rfdn.items()}
+    torch.save({"state_dict": {**both, "discriminator.0.weight": torch.ones(3)}}, tmp_path / "official.ckpt")
+    _, said = converted("rfdn", tmp_path / "official.ckpt", tmp_path / "ours.pth")
+    assert said == ["left 1 tensors outside of state_dict.generator"]
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_other_precisions_become_single_and_it_is_said(official_rfdn, dtype):
+    said = []
+    other = {key: tensor.to(dtype) for key, tensor in official_rfdn.items()}
+    assert all(tensor.dtype == torch.float32 for tensor in convert("rfdn", other, said.append).tensors.values())
+    assert [str(each) for each in said] == [f"converted from {str(dtype).removeprefix('torch.')} to float32"]
+
+
+def test_another_size_is_inferred_and_said():
+    tensors = build("srvgg", num_feat=24, num_block=3).state_dict()
+    said = []
+    assert convert("srvgg", tensors, said.append).description.config == {
+        "name": "srvgg",
+        "num_feat": 24,
+        "num_block": 3,
+    }
+    assert [str(each) for each in said] == ["they fit srvgg with num_feat=24, num_block=3"]
+
+
+def test_another_width_of_a_network_without_a_rule_of_its_own_is_inferred(official_rfdn):
+    narrow = build("rfdn", num_feat=20).state_dict()
+    by_size = dict(zip(official_rfdn, narrow.values(), strict=True))
+    assert convert("rfdn", by_size).description.config == {"name": "rfdn", "num_feat": 20}
+
+
+def test_weights_for_another_scale_or_for_luma_are_named(official_rfdn):
+    tail = {"upsampler.0.weight": torch.zeros(12, 50, 3, 3), "upsampler.0.bias": torch.zeros(12)}
+    with pytest.raises(InputError, match=r"enlarge 2 times \(upsampler\.0\.weight has 12 outputs\)"):
+        convert("rfdn", official_rfdn | tail)
+    with pytest.raises(InputError, match=r"read luma alone \(head\.weight has 1 channel\)"):
+        convert("rfdn", official_rfdn | {"fea_conv.weight": torch.zeros(50, 1, 3, 3)})
 
 
 def test_forms_are_recognised(shared):
@@ -97,22 +152,15 @@ def test_faulty_tensors_are_named(official_rfdn):
         convert("rfdn", short)
     with pytest.raises(InputError, match=r"differently shaped fuse\.weight"):
         convert("rfdn", official_rfdn | {"c.0.weight": torch.zeros(1)})
-    with pytest.raises(InputError, match=r"nothing in them becomes head\.weight"):
+    with pytest.raises(InputError, match=r"not span's official weights, but look like rfdn's: .*convert rfdn"):
         convert("span", official_rfdn)
+    with pytest.raises(InputError, match=r"not imdn's official weights, but look like rfdn's"):
+        convert("imdn", official_rfdn)
+    with pytest.raises(InputError, match=r"nothing in them becomes head\.weight"):
+        convert("span", {"fc.weight": torch.ones(3, 3)})
+    with pytest.raises(InputError, match=r"not of floating point head\.bias"):
+        convert("rfdn", official_rfdn | {"fea_conv.bias": torch.zeros(50, dtype=torch.int8)})
     with pytest.raises(InputError, match=r"not finite head\.bias"):
         convert("rfdn", official_rfdn | {"fea_conv.bias": torch.full((50,), torch.nan)})
     with pytest.raises(InputError, match="got 'fimdn'"):
         convert("fimdn", official_rfdn)
-
-
-def test_bad_files_are_refused_in_one_line(tmp_path):
-    (tmp_path / "text.pth").write_text("no weights")
-    torch.save({"epoch": 3}, tmp_path / "numbers.pth")
-    for name, complaint in {
-        "absent": "no weights at",
-        "text": "no file of tensors",
-        "numbers": "named tensors",
-    }.items():
-        with pytest.raises(InputError, match=complaint) as caught:
-            read(tmp_path / f"{name}.pth")
-        assert "\n" not in str(caught.value)

@@ -9,10 +9,11 @@ import torch
 import baselines
 from sr.checkpoint import Checkpoint, Description, save
 from sr.command import BAD_INPUT, DONE, run
-from sr.config import DEFAULT_FORMATS, ExportConfig
 from sr.errors import InputError
 from sr.export import main
-from sr.exporting import TOLERANCE, load_onnx
+from sr.export_config import DEFAULT_FORMATS, ExportConfig
+from sr.exporting import load_onnx
+from sr.parity import TOLERANCE
 from sr.upscaling import load_upscaler
 
 
@@ -36,8 +37,9 @@ def test_every_format_is_written_and_said_to_agree(
         assert (tmp_path / f"small.{ending}").stat().st_size > 0
         assert f"small.{ending}: " in said
     differences = json.loads(figures.read_text(encoding="utf-8"))
-    assert differences["small.safetensors"] is None
+    assert differences["small.safetensors"] == 0
     assert all(differences[f"small.{ending}"] <= TOLERANCE for ending in ("onnx", "pt2"))
+    assert said.count("of PyTorch at 53x37, 48x64, 31x90, batch 1 and 3") == len(DEFAULT_FORMATS)
     lr = torch.rand(1, 3, 20, 30)
     with torch.inference_mode():
         assert torch.allclose(load_onnx(tmp_path / "small.onnx")(lr), load_upscaler(checkpoint)(lr), atol=TOLERANCE)
@@ -73,11 +75,45 @@ def test_openvino_is_written_with_its_weights_and_opens_again(
     assert torch.allclose(ours, theirs, atol=TOLERANCE)
 
 
+FAMILIES = {
+    "baseline": {"name": "safmn", "num_feat": 8, "num_block": 1},
+    "training form": {"name": "span", "num_feat": 8, "num_block": 2, "branched": True},
+    "attention": {"name": "rfdn", "num_feat": 8, "num_block": 1},
+    "odd sides": {"name": "rt4ksr", "num_feat": 8, "num_block": 1},
+}
+
+
+@pytest.mark.parametrize("kind", FAMILIES)
+def test_a_network_is_written_for_pytorch_alone(kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    network = tmp_path / "net.pth"
+    save(
+        network,
+        Checkpoint(Description("baseline", FAMILIES[kind]), baselines.build_family(FAMILIES[kind]).state_dict()),
+    )
+    assert run(main, [str(network), "--format", "torchscript,py", "--out", str(tmp_path / "out")]) == DONE
+    assert sorted(each.name for each in (tmp_path / "out").iterdir()) == ["net.py", "net.torchscript", "net.weights.pt"]
+    captured = capsys.readouterr()
+    assert captured.out.count("of PyTorch at 53x37, 48x64, 31x90, batch 1 and 3") == 2
+    assert captured.err == ""
+
+
+def test_the_checkpoint_itself_is_never_written_over(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    network = tmp_path / "small.onnx"
+    network.write_bytes(checkpoint.read_bytes())
+    assert run(main, [str(network), "--format", "onnx", "--out", str(tmp_path)]) == BAD_INPUT
+    assert "is the checkpoint itself" in capsys.readouterr().err
+    assert network.read_bytes() == checkpoint.read_bytes()
+
+
 @pytest.mark.parametrize("formats", ["", "onnx,tflite", "ONNX"])
 def test_an_unknown_format_is_named_with_those_that_are(formats: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(InputError, match="--formats must be of onnx, pt2, safetensors, openvino, tensorrt"):
+    with pytest.raises(
+        InputError, match="--format must be of onnx, pt2, safetensors, torchscript, py, openvino, tensorrt"
+    ):
         ExportConfig(Path("x.pth"), tuple(formats.split(",")))
-    assert run(main, ["x.pth", "--formats", formats]) == BAD_INPUT
+    assert run(main, ["x.pth", "--format", formats]) == BAD_INPUT
     assert repr(formats) in capsys.readouterr().err
 
 
