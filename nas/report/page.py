@@ -160,8 +160,8 @@ def _predictors_section(run: Run) -> str:
     best = max(known, key=lambda name: known[name])
     note = (
         f"Sorting the {len(run.measured)} measured networks by their <b>{html.escape(best)}</b> comes nearest to "
-        "sorting them by runtime. 1: the same order, 0: no relation. The last column is what the AIM 2020 challenge found on "
-        "its GPU (its Table 2)."
+        "sorting them by runtime. 1: the same order, 0: no relation. The last column is what the AIM 2020 challenge "
+        "found on its GPU (its Table 2)."
     )
     published = {name: None if column is None else rank_correlation(column) for name, (_, column) in COUNTS.items()}
     rows = [
@@ -229,7 +229,7 @@ def _winners_section(run: Run) -> str:
         f"Of the {len(best)} best networks (the front, or the best quarter where that is more), the share that has a "
         "kind of block at a position, first to last."
     )
-    every = f"<h3>Every value that was tried</h3>{table(headings, rows, [''] * len(rows))}"
+    every = f"<details><summary>Every value that was tried</summary>{table(headings, rows, [''] * len(rows))}</details>"
     return section("Who wins where", note, heat + every)
 
 

@@ -129,8 +129,8 @@ def tally(run: Run) -> str:
     went_on = f", {longer} of them longer" if longer else ""
     return (
         f"{sum(states.values())} different networks were tried: {states['trained']} trained for a short while{went_on}"
-        f", {states['infeasible']} over the budget and never trained, {states['failed']} failed. {len(run.front)} are on "
-        "the front: no other is at once better, faster and smaller in activations."
+        f", {states['infeasible']} over the budget and never trained, {states['failed']} failed. "
+        f"{len(run.front)} are on the front: no other is at once better, faster and smaller in activations."
     )
 
 

@@ -57,3 +57,32 @@ def _shade(share: float) -> str:
         return "<td></td>"
     mixed = f"color-mix(in srgb, var(--blue) {12 + 48 * share:.0f}%, var(--box))"
     return f'<td style="background:{mixed}">{100 * share:.0f} %</td>'
+
+
+def kept_table(
+    layers: Sequence[str], columns: Sequence[tuple[str, str]], cells: Sequence[Sequence[tuple[int, int] | None]]
+) -> str:
+    """Return what was kept of every layer as a table whose cells are the bluer the more.
+
+    Args:
+        layers: Their names, the first on top.
+        columns: A heading and a subheading each.
+        cells: (kept, all) by layer, then by column; None where nothing is known.
+    """
+    head = "".join(f"<th>{html.escape(name)}<br>{html.escape(side)}</th>" for name, side in columns)
+    body = ""
+    for layer, row in zip(layers, cells, strict=True):
+        shown = "".join("<td></td>" if cell is None else _kept(*cell) for cell in row)
+        body += f"<tr><th>{html.escape(layer)}</th>{shown}</tr>\n"
+    return (
+        f'<div class="scroll" tabindex="0"><table class="heat"><thead><tr><th>layer</th>{head}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
+    )
+
+
+def _kept(kept: int, everything: int) -> str:
+    """Return the cell of a layer's channels."""
+    if not kept:
+        return "<td>gone</td>"
+    mixed = f"color-mix(in srgb, var(--blue) {12 + 48 * kept / max(1, everything):.0f}%, var(--box))"
+    return f'<td style="background:{mixed}">{kept}/{everything}</td>'

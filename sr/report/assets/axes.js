@@ -26,12 +26,12 @@ function scaleOf(axis, low, high, from, to) {
   const along = axis.log
     ? (value) => Math.log(value / low) / Math.log(high / low)
     : (value) => (value - low) / (high - low);
-  const room = Math.abs(to - from), wanted = Math.max(2, Math.round(room / (axis.log ? 46 : 60)));
+  const room = Math.abs(to - from), wanted = Math.max(2, Math.round(room / (axis.log ? 46 : 48)));
   const all = axis.log ? logTicks(low, high) : linearTicks(low, high, wanted);
   const ticks = [];
   const at = (value) => from + (to - from) * along(value);
   for (const tick of all.length > 1 ? all : linearTicks(low, high, wanted)) {
-    if (!ticks.length || Math.abs(at(tick) - at(ticks[ticks.length - 1])) > 38) ticks.push(tick);
+    if (!ticks.length || Math.abs(at(tick) - at(ticks[ticks.length - 1])) > 34) ticks.push(tick);
   }
   return { at, ticks, low, high };
 }
