@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 from baselines.at_budget import Size, scalable_families
@@ -29,6 +30,8 @@ from search_spaces import SPACES
 from sr.data.pairs import Pairs
 from sr.files import write_text
 from sr.progress import Message, Phase, Report
+from sr.report.sample_crops import add_rival
+from sr.report.samples import FOLDER as SAMPLES
 from sr.training.recipe import Recipe
 
 
@@ -68,7 +71,8 @@ def finish(
         finalist, recipe, fidelity, val, out / "chosen", calm, plan.trained, on_recipe=remember, report=report
     )
     within = [each for each in rivals if each.title in finalist.rivals]
-    quality = trained_alike(within, config.rivals_of(scalable_families()), chosen.recipe, setup, val, report)
+    keep = partial(add_rival, out / SAMPLES, val)
+    quality = trained_alike(within, config.rivals_of(scalable_families()), chosen.recipe, setup, val, report, keep)
     study.remember(study.settings | {"phase": "done"})
     chosen = replace(chosen, playoff=playoff, rival_quality=quality)
     lines = closing_lines(trials, chosen, fidelity, surrogate.describe())

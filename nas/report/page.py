@@ -2,6 +2,7 @@
 
 import html
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,7 @@ from sr.report.charts import (
 )
 from sr.report.figures import pareto_figure, write_png
 from sr.report.page import Kind, Point, digits, document, front_table, section, table
+from sr.report.samples import BICUBIC, HR, LR, OURS, Sample
 from sr.report.slider import slider
 from sr.report.tables import facts_list, meter_table, share_table
 
@@ -91,11 +93,21 @@ def _first_screen(run: Run) -> str:
     lines = "".join(f"<li>{html.escape(line)}</li>" for line in outcome_lines(run))
     more = f'<ul class="plain">{lines}</ul>' if lines else ""
     if run.samples:
-        return f"<section>{slider(run.samples, aside=shown)}</section>\n" + (
+        return f"<section>{slider(_samples(run), aside=shown)}</section>\n" + (
             f"<section><h2>What you got</h2>{more}{_commands(run)}</section>\n" if more else "")  # fmt: skip
     missing = "" if run.ending is None else (
         '<p class="note">No pictures were kept by the version that ran this search.</p>')  # fmt: skip
     return f"<section>{shown}{more}{_commands(run)}{missing}</section>\n"
+
+
+def _samples(run: Run) -> list[Sample]:
+    """Return the pictures with those of the best rival alone: all of them would weigh as much as the rest."""
+    quality = {} if run.ending is None else run.ending.rival_quality
+    best = max(quality, key=lambda name: quality[name].psnr, default=None)
+    shown = {LR, BICUBIC, OURS, HR, best}
+    return [
+        replace(each, files={name: file for name, file in each.files.items() if name in shown}) for each in run.samples
+    ]
 
 
 def _commands(run: Run) -> str:
@@ -269,7 +281,8 @@ def _candidates(run: Run) -> list[dict[str, Any]]:
             values.append(point_values(point))
             continue
         more = _panel_of(trial, run)
-        values.append(point_values(point, **more) | {"lines": candidate_lines(trial)})
+        name = {"name": f"ours, {point.label}"} if point.kind == "chosen" else {}
+        values.append(point_values(point, **more) | name | {"lines": candidate_lines(trial)})
     return values
 
 

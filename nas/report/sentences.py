@@ -15,7 +15,8 @@ def headline(run: Run) -> str:
     scale = f"\N{MULTIPLICATION SIGN}{run.scale}"
     if run.ending is not None:
         runtime = run.ending.measurement.runtime
-        return f"{scale} super-resolution in {digits(runtime.median_ms)} ms, {run.ending.gain:+.2f} dB against bicubic"
+        gain = f"{run.ending.gain:+.2f}\N{NO-BREAK SPACE}dB"
+        return f"{scale} super-resolution in {digits(runtime.median_ms)}\N{NO-BREAK SPACE}ms, {gain} against bicubic"
     if run.is_going_on:
         return f"Searching for {scale} super-resolution within {run.budget_ms:g} ms"
     return f"No {scale} network keeps to {run.budget_ms:g} ms here"

@@ -71,7 +71,7 @@ SEARCHED: dict[str, Look] = {
     "infeasible": Look("over the budget, never trained", "cross", "pale", 3.5, 0, counts=False),
     "candidate": Look("candidate", "circle", "grey", 3.5, 1, counts=False, opacity=0.75),
     "reference": Look("designed by hand", "diamond", "vermilion", 6, 3, named=True, far=True),
-    "front": Look("front: nothing is both faster and better", "circle", "blue", 5, 2, front=True),
+    "front": Look("front: no other is faster, better and smaller at once", "circle", "blue", 5, 2, front=True),
     "chosen": Look("chosen", "star", "green", 11, 4, named=True, strong=True, front=True),
 }
 BARS = "bars: nine runs of ten end by their right end, one of ten by their left"

@@ -34,7 +34,7 @@ function rangesOf(spec, parts) {
   if (spec.y.log) return { xs, ys: spread(Math.min(...values), Math.max(...values), true, 0.08) };
   if (spec.y.key !== "psnr") return { xs, ys: [Math.min(0, ...values), Math.max(...values) * 1.08 || 1] };
   const base = counted.length ? counted : values, span = Math.max(Math.max(...values) - Math.min(...base), 0.02);
-  return { xs, ys: [Math.max(Math.min(...base) - span, Math.min(...values) - 0.1 * span), Math.max(...values) + 0.15 * span] };
+  return { xs, ys: [Math.max(Math.min(...base) - 0.5 * span, Math.min(...values) - 0.1 * span), Math.max(...values) + 0.15 * span] };
 }
 
 /** Draw the frame: grid, ticks, titles, budget. */
@@ -73,6 +73,8 @@ function drawFront(parts, picture, sx, sy) {
     const [x, y] = [sx.at(parts.x(point)).toFixed(1), sy.at(parts.y(point)).toFixed(1)];
     return index ? `H${x}V${y}` : `M${x} ${y}`;
   });
+  const end = Math.max(...parts.near.filter((each) => parts.kindOf(each).front).map(parts.x));
+  if (corners.length) path.push(`H${sx.at(end).toFixed(1)}`);
   svg("path", { d: path.join(""), fill: "none", stroke: "var(--blue)", "stroke-width": 2 }, picture);
 }
 
