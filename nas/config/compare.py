@@ -26,9 +26,11 @@ class CompareConfig:
 
     def __post_init__(self) -> None:
         as_paths(self, "out")
-        folders = [Path(each) for each in self.runs]
-        if len({each.resolve() for each in folders}) != len(folders) or len(folders) < 2:
-            raise InputError(f"a comparison takes two different folders of searches or more, got {len(set(folders))}")
+        different = {each.resolve() for each in self.folders}
+        if len(different) != len(self.folders) or len(different) < 2:
+            raise InputError(
+                f"a comparison takes two different folders of searches or more, got {', '.join(map(str, self.folders))}"
+            )
 
     @property
     def folders(self) -> list[Path]:

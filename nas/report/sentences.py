@@ -9,6 +9,13 @@ from sr.measure.measurement import Measurement
 from sr.progress import duration
 from sr.report.page import digits
 
+# How candidates were judged, by `nas.config.fidelity`.
+_FIDELITY = {
+    "rungs": "short trainings, from which the best went on",
+    "train": "one full training each",
+    "supernet": "weights taken from one network that contains them all",
+}
+
 
 def headline(run: Run) -> str:
     """Return what came out, as the heading."""
@@ -155,7 +162,7 @@ def how(run: Run) -> list[tuple[str, str]]:
         ("runs in", f"{place.engine}, {place.dtype}, one {size_text(place.lr_size)} LR picture at a time"),
         ("budget", f"{run.budget_ms:g} ms, kept by nine runs of ten"),
         ("searched", f"space {run.settings['space']}, sampler {run.settings['sampler']}, candidates judged by "
-                     f"{run.settings['fidelity']}"),
+                     f"{_FIDELITY.get(run.settings['fidelity'], run.settings['fidelity'])}"),
         ("pictures", f"{pictures[0]} to train on; to validate on {len(pictures) - 1}"),
         ("seed", str(recipe.get("seed", "not kept"))),
         ("time", _time(run)),

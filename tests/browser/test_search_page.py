@@ -107,6 +107,7 @@ def test_panel_opens_by_the_keyboard_and_gives_the_focus_back(page: str, open_pa
 def test_panel_opens_by_the_mouse_and_its_description_downloads(page: str, open_page: Open) -> None:
     shown = open_page(page)
     plot = shown.locator("figure.chart > svg").first
+    plot.scroll_into_view_if_needed()
     star = plot.locator(".kind-chosen").bounding_box()
     shown.mouse.click(star["x"] + star["width"] / 2, star["y"] + star["height"] / 2)
     panel = shown.locator("dialog[open]")
@@ -138,6 +139,7 @@ def test_served_page_shows_itself_anew_when_the_record_changes(open_page: Open) 
         assert "21" in shown.locator(".facts").inner_text()
         state["stamp"] = "5"
         shown.wait_for_function("document.querySelector('.facts').innerText.includes('25')", timeout=20_000)
+        shown.close()
         server.shutdown()
 
 

@@ -143,7 +143,9 @@ function drawLegend(spec, data, parts, figure) {
 /** Draw one figure and keep it drawn as its width changes. */
 function drawChart(figure) {
   const spec = JSON.parse(figure.querySelector("script").textContent), data = datasets[spec.data];
-  const parts = partPoints(spec, data), ranges = rangesOf(spec, parts);
+  const parts = partPoints(spec, data);
+  if (!parts.near.length && !parts.strip.length) { html("p", "note", figure, "There is nothing to draw yet."); return; }
+  const ranges = rangesOf(spec, parts);
   const picture = svg("svg", { tabindex: 0, role: "application", "aria-roledescription": "plot", "aria-label":
     `${spec.title}. Left and right arrow keys move from network to network${spec.opens ? ", Enter opens one" : ""}.` }, figure);
   const tip = html("div", "tip", figure);
