@@ -4,12 +4,15 @@ python benchmarks/page.py --trials 2000
 """
 
 import argparse
+import http.server
+import queue
 import random
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -32,11 +35,16 @@ from sr.measure.target import Conditions
 from sr.report.samples import Sample
 
 _PLACE = Conditions("a device that was made up", "no driver", "versions", 2, (256, 256), "float32")
-# Chromium says in these words when something of a page was first seen.
-_PAINT = """<script>addEventListener("load", () => setTimeout(() => {
-const [paint] = performance.getEntriesByName("first-contentful-paint");
-document.title = `painted ${paint ? paint.startTime : -1} drawn ${performance.now()}`;
-document.body.replaceChildren(document.title); }, 0));</script>"""
+# The page tells when something of it was first seen, and when its scripts were done, in milliseconds.
+_TELL = """<script>
+const drawn = performance.now();
+new PerformanceObserver((list) => {
+  const paint = list.getEntriesByName("first-contentful-paint")[0];
+  if (paint) fetch("told", { method: "POST", body: `${paint.startTime} ${drawn}` });
+}).observe({ type: "paint", buffered: true });
+</script>"""
+# How long Chromium may take to start and to show a page.
+_PATIENCE_SECONDS = 60
 
 
 def synthetic_run(folder: Path, count: int, samples: Sequence[Sample] = (), *, budget_ms: float = 40.0) -> Run:
@@ -91,16 +99,43 @@ def _runtime(ms: float) -> Runtime:
 
 def _times_in_chromium(page: str, chromium: str) -> tuple[float, float]:
     """Return in milliseconds from the navigation on when something was first painted, and when all was drawn."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "page.html"
-        path.write_text(page.replace("</body>", f"{_PAINT}</body>"), encoding="utf-8")
-        command = [chromium, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder}/profile",
-                   "--timeout=20000", "--dump-dom", path.as_uri()]  # fmt: skip
-        said = subprocess.run(  # noqa: S603 - a browser that is installed here
-            command, capture_output=True, text=True, check=True, timeout=120
-        ).stdout
-    words = said.partition("painted ")[2].split()
-    return float(words[0]), float(words[2].partition("<")[0])
+    told: queue.SimpleQueue[str] = queue.SimpleQueue()
+    content = page.replace("</body>", f"{_TELL}</body>").encode()
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        """Gives the page, and takes what it tells."""
+
+        def do_GET(self) -> None:
+            """Give the page."""
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html; charset=utf-8")
+            self.end_headers()
+            self.wfile.write(content)
+
+        def do_POST(self) -> None:
+            """Take what the page tells."""
+            told.put(self.rfile.read(int(self.headers["Content-Length"])).decode())
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - the parent's name
+            """Say nothing."""
+
+    with (
+        http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server,
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile,
+    ):
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        command = [chromium, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={profile}",
+                   "--remote-debugging-port=0", f"http://127.0.0.1:{server.server_port}/"]  # fmt: skip
+        browser = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603 - installed here
+        try:
+            painted, drawn = told.get(timeout=_PATIENCE_SECONDS).split()
+        finally:
+            browser.terminate()
+            browser.wait()
+            server.shutdown()
+    return float(painted), float(drawn)
 
 
 def main() -> int:
