@@ -6,13 +6,13 @@ from dataclasses import asdict
 from typing import Any
 
 from prune.config import PER_LAYER
-from prune.outcomes import Layer, Outcome, Shipped, parted
+from prune.outcomes import DENSE, Layer, Outcome, Shipped, parted
 from prune.verdict import against_dense, spread_text, verdict
 from sr.lr_size import size_text
 from sr.measure.measurement import Measurement
 from sr.report.charts import BARS, PSNR, RUNTIME, Look, chart, dataset, point_values
 from sr.report.page import Point, digits, document, section, table
-from sr.report.samples import Sample
+from sr.report.samples import OURS, Sample
 from sr.report.slider import slider
 from sr.report.tables import kept_table, meter_table
 
@@ -26,6 +26,8 @@ _GAINS = (
     "SSIM",
     "masked against slim",
 )
+# What the pictures are called.
+_SAMPLES = {DENSE: "before pruning", OURS: "pruned"}
 _LOOKS = {
     "ours": Look("ours", "star", "green", 10, 3, named=True, strong=True, front=True),
     "other": Look("other pruning", "circle", "blue", 5.5, 2, named=True, front=True),
@@ -78,7 +80,7 @@ def page(
     counts = [_count_cells(name, measurement) for name, measurement, _ in rows]
     legend = "speed-up: dense's runtime over its own; ? not steady; masked against slim: their largest difference"
     body = (
-        (f"<section>{slider(samples)}</section>\n" if samples else "")
+        (f"<section>{slider(samples, words=_SAMPLES, left=DENSE)}</section>\n" if samples else "")
         + section("PSNR against runtime", "Press a network to see its figures.", plot)
         + section("Runtime and quality", legend, table(_GAINS, gains, classes))
         + section("Counts", "", table(_COUNTS, counts, classes))

@@ -68,7 +68,7 @@ ACTIVATIONS = ChartAxis("activations", "activations", "M", size=1e6)
 
 # How the kinds of a search are drawn.
 SEARCHED: dict[str, Look] = {
-    "infeasible": Look("over the budget, never trained", "cross", "pale", 3.5, 0, counts=False),
+    "infeasible": Look("never trained: over the budget, or put off", "cross", "pale", 3.5, 0, counts=False),
     "candidate": Look("candidate", "circle", "grey", 3.5, 1, counts=False, opacity=0.75),
     "reference": Look("designed by hand", "diamond", "vermilion", 6, 3, named=True, far=True),
     "front": Look("front: no other is faster, better and smaller at once", "circle", "blue", 5, 2, front=True),

@@ -10,13 +10,16 @@ from sr.report.samples import BICUBIC, HR, LR, OURS, Sample
 _WORDS = {LR: "LR, nearest neighbour", BICUBIC: "bicubic", OURS: "ours", HR: "original (HR)"}
 
 
-def slider(samples: Sequence[Sample], *, aside: str = "", words: Mapping[str, str] | None = None) -> str:
+def slider(
+    samples: Sequence[Sample], *, aside: str = "", words: Mapping[str, str] | None = None, left: str = BICUBIC
+) -> str:
     """Return the figure of samples, at least one: two pictures under a slider, and all there are below it.
 
     Args:
         samples: The first one is shown first.
         aside: HTML beside the pictures, on a wide screen.
         words: What stands for a name of the samples instead of what a search calls it.
+        left: The name of what is on the left at first.
     """
     words = _WORDS | (dict(words) if words else {})
     versions = "".join(_versions(sample, words, hidden=index > 0) for index, sample in enumerate(samples))
@@ -26,7 +29,7 @@ def slider(samples: Sequence[Sample], *, aside: str = "", words: Mapping[str, st
         for each in samples
     )
     where = ", ".join(dict.fromkeys(each.picture for each in samples))
-    return f"""<figure class="compare" data-left="{BICUBIC}" data-right="{OURS}"><div class="hero"><div>
+    return f"""<figure class="compare" data-left="{html.escape(left)}" data-right="{OURS}"><div class="hero"><div>
 <div class="stage"><img class="right" alt=""><img class="left" alt="">
 <input type="range" min="0" max="100" step="2" value="50" aria-label="How much of the left picture is shown">
 <span class="bar"></span><span class="tag of-left"></span><span class="tag of-right"></span></div>
