@@ -5,8 +5,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sr.data.degradation import upscale_bicubic
@@ -89,7 +91,8 @@ def add_rival(folder: Path, val: Pairs, name: str, rival: Upscaler) -> None:
     for number, each in enumerate(listed):
         if each["picture"] not in val.names:
             raise InputError(f"{path} is of other pictures: {each['picture']} is not among these; delete the folder")
-        place = _Place(val.names.index(each["picture"]), *each["corner"], *each["size"], difference=0.0)
+        (top, left), (height, width) = each["corner"], each["size"]
+        place = _Place(val.names.index(each["picture"]), top, left, height, width, difference=0.0)
         added = _written(folder, number, place, val, {name: rival})
         each["files"] |= added["files"]
         each["psnr"] |= added["psnr"]
@@ -103,7 +106,9 @@ def _most_different(index: int, val: Pairs, ours: Upscaler) -> _Place:
     with torch.inference_mode():
         difference = (_upscaled(ours, lr) - _upscaled(upscale_bicubic, lr)).square().mean(dim=1, keepdim=True)
     # At LR size, so that corners are whole LR pixels.
-    means = F.avg_pool2d(F.adaptive_avg_pool2d(difference, lr.shape[2:]), (height, width), stride=_STRIDE)[0, 0]
+    means = F.avg_pool2d(
+        F.adaptive_avg_pool2d(difference, (lr.shape[2], lr.shape[3])), (height, width), stride=_STRIDE
+    )[0, 0]
     best = int(means.argmax())
     row, column = divmod(best, means.shape[1])
     return _Place(index, _STRIDE * row, _STRIDE * column, height, width, float(means.flatten()[best]))
@@ -136,9 +141,10 @@ def _upscaled(upscaler: Upscaler, lr: Tensor) -> Tensor:
     return upscale(upscaler, lr, tile=None).clamp(0, 1)
 
 
-def _pixels(crop: Tensor):  # noqa: ANN202 - numpy's uint8 (h, w, 3)
+def _pixels(crop: Tensor) -> NDArray[np.uint8]:
     """Return (1, 3, h, w) in [0, 1] as (h, w, 3) uint8."""
-    return (255 * crop[0]).round().byte().permute(1, 2, 0).contiguous().cpu().numpy()
+    pixels: NDArray[np.uint8] = (255 * crop[0]).round().byte().permute(1, 2, 0).contiguous().cpu().numpy()
+    return pixels
 
 
 def _file_name(name: str) -> str:

@@ -99,7 +99,7 @@ def test_everything_lies_in_the_folder(done: tuple[PruneResult, dict[str, bytes]
     result, _ = done
     assert {path.name for path in result.folder.iterdir()} == {
         "asked.json", "planned.json", "dense", *METHODS, "network.onnx", "network-24x24.onnx", "page.html",
-        "results.json",
+        "results.json", "samples",
     }  # fmt: skip
     for method in METHODS:
         assert {path.name for path in (result.folder / method).iterdir()} == {

@@ -33,8 +33,11 @@ function rangesOf(spec, parts) {
   if (!values.length) return { xs, ys: [0, 1] };
   if (spec.y.log) return { xs, ys: spread(Math.min(...values), Math.max(...values), true, 0.08) };
   if (spec.y.key !== "psnr") return { xs, ys: [Math.min(0, ...values), Math.max(...values) * 1.08 || 1] };
-  const base = counted.length ? counted : values, span = Math.max(Math.max(...values) - Math.min(...base), 0.02);
-  return { xs, ys: [Math.max(Math.min(...base) - 0.5 * span, Math.min(...values) - 0.1 * span), Math.max(...values) + 0.15 * span] };
+  const base = counted.length ? counted : values, [least, most] = [Math.min(...values), Math.max(...values)];
+  // A hundredth of a dB is no difference that fills a plot.
+  if (most - least < 0.1) return { xs, ys: [(most + least) / 2 - 0.08, (most + least) / 2 + 0.08] };
+  const span = Math.max(most - Math.min(...base), 0.15);
+  return { xs, ys: [Math.max(Math.min(...base) - 0.5 * span, least - 0.1 * span), most + 0.15 * span] };
 }
 
 /** Draw the frame: grid, ticks, titles, budget. */

@@ -40,7 +40,8 @@ function placeLabels(wanted, markers, inside) {
       if (box.reach > least) break;
       if (box.left < inside.left || box.right > inside.right || box.top < inside.top || box.bottom > inside.bottom) continue;
       if (placed.some((other) => overlap(box, other) > 0)) continue;
-      let cost = box.reach;
+      // Beside a marker lies its bar.
+      let cost = box.reach + (Math.abs(box.top + LABEL_HEIGHT / 2 - y) < 11 ? 9 : 0);
       for (const marker of markers) {
         const r = marker.size + 1;
         if (overlap(box, { left: marker.x - r, right: marker.x + r, top: marker.y - r, bottom: marker.y + r }) > 0) {
