@@ -106,9 +106,8 @@ def _most_different(index: int, val: Pairs, ours: Upscaler) -> _Place:
     with torch.inference_mode():
         difference = (_upscaled(ours, lr) - _upscaled(upscale_bicubic, lr)).square().mean(dim=1, keepdim=True)
     # At LR size, so that corners are whole LR pixels.
-    means = F.avg_pool2d(
-        F.adaptive_avg_pool2d(difference, (lr.shape[2], lr.shape[3])), (height, width), stride=_STRIDE
-    )[0, 0]
+    small = F.adaptive_avg_pool2d(difference, (lr.shape[2], lr.shape[3]))
+    means = F.avg_pool2d(small, (height, width), stride=_STRIDE)[0, 0]
     best = int(means.argmax())
     row, column = divmod(best, means.shape[1])
     return _Place(index, _STRIDE * row, _STRIDE * column, height, width, float(means.flatten()[best]))
