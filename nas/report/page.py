@@ -54,7 +54,6 @@ PAGE, PICTURE = "pareto.html", "pareto.png"
 _FINISHED = {
     "chosen": Look("ours", "star", "green", 11, 3, named=True, strong=True),
     "reference": Look("designed by hand, trained alike", "diamond", "vermilion", 6, 2, named=True, far=True),
-    "bicubic": Look("", "square", "grey", 4, 1, named=True),
 }
 _GROWTH = {"grown": Look("", "circle", "blue", 3.5, 1, front=True)}
 
