@@ -22,8 +22,8 @@ function rangesOf(spec, parts) {
   const { x, y, near, strip, kindOf } = parts;
   const bars = spec.bars ? near.flatMap((point) => (kindOf(point).counts ? [point.p10, point.p90] : [])).filter(Boolean) : [];
   const across = [...near.map(x), ...bars, ...(spec.budget ? [spec.budget] : [])];
-  const most = across.length ? 2.2 * Math.max(...across) : Infinity;
-  across.push(...strip.map(x).filter((value) => value <= most));
+  const edge = across.length ? 2.2 * Math.max(...across) : Infinity;
+  across.push(...strip.map(x).filter((value) => value <= edge));
   const spread = (low, high, log, share) => {
     if (log) { const by = Math.max(1.04, (high / low) ** share); return [low / by, high * by]; }
     const by = Math.max(share * (high - low), 1e-9 + 0.002 * Math.abs(high)); return [low - by, high + by];
