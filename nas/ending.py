@@ -3,16 +3,21 @@
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 from baselines.at_budget import Size, scalable_families
 from nas.config.measurement_plan import MeasurementPlan
 from nas.config.search import SearchConfig
-from nas.finalize import Chosen, Finalist, final_recipe, finalist_again, finalists, train_and_ship
+from nas.finalize import Finalist, final_recipe, finalist_again, finalists, train_and_ship
 from nas.known_device import KnownDevice
 from nas.playoff import SHARE, Playoff, best_control, play_off
 from nas.predictors.surrogate import Surrogate
-from nas.report import closing_lines, nothing_within, write_page, write_tables
+from nas.report.closing import closing_lines, nothing_within
+from nas.report.ending import keep_ending
+from nas.report.page import write_page
+from nas.report.run import JOURNAL, run_of
+from nas.report.tables import write_tables
 from nas.result import SearchResult
 from nas.rivals import SHOWN, rivals_of, trained_alike
 from nas.study import Study
@@ -25,6 +30,8 @@ from search_spaces import SPACES
 from sr.data.pairs import Pairs
 from sr.files import write_text
 from sr.progress import Message, Phase, Report
+from sr.report.sample_crops import add_rival
+from sr.report.samples import FOLDER as SAMPLES
 from sr.training.recipe import Recipe
 
 
@@ -64,9 +71,15 @@ def finish(
         finalist, recipe, fidelity, val, out / "chosen", calm, plan.trained, on_recipe=remember, report=report
     )
     within = [each for each in rivals if each.title in finalist.rivals]
-    quality = trained_alike(within, config.rivals_of(scalable_families()), chosen.recipe, setup, val, report)
+    keep = partial(add_rival, out / SAMPLES, val)
+    quality = trained_alike(within, config.rivals_of(scalable_families()), chosen.recipe, setup, val, report, keep)
     study.remember(study.settings | {"phase": "done"})
-    return _reported(out, trials, replace(chosen, playoff=playoff, rival_quality=quality), fidelity, surrogate)
+    chosen = replace(chosen, playoff=playoff, rival_quality=quality)
+    lines = closing_lines(trials, chosen, fidelity, surrogate.describe())
+    write_text(out / "closing.txt", "\n".join(lines) + "\n")
+    keep_ending(out, chosen)
+    drawn = write_page(run_of(out, study.settings, trials, config.storage or str(out / JOURNAL), config.study))
+    return SearchResult(out, setup.budget_ms, tuple(trials), chosen, tuple(lines), plot_is_drawn=drawn)
 
 
 def _choose(
@@ -122,13 +135,3 @@ def _play_off(
             [each for each in trials if each is not control], control if control in trials else None, fidelity,
             one_by_one, seconds, report=report,
         )  # fmt: skip
-
-
-def _reported(
-    out: Path, trials: list[Trial], chosen: Chosen, fidelity: FidelitySchedule, surrogate: Surrogate
-) -> SearchResult:
-    """Write the page and the closing lines."""
-    lines = closing_lines(trials, chosen, fidelity, surrogate.describe())
-    write_text(out / "closing.txt", "\n".join(lines) + "\n")
-    drawn = write_page(out, trials, chosen, fidelity.setup.budget_ms, lines)
-    return SearchResult(out, fidelity.setup.budget_ms, tuple(trials), chosen, tuple(lines), plot_is_drawn=drawn)

@@ -27,6 +27,8 @@ from sr.measure.measurement import Measurement, measure
 from sr.measure.quality import Quality, bicubic_quality
 from sr.progress import Message, Phase, Report, no_report
 from sr.quantization.calibration import calibration_pictures
+from sr.report.sample_crops import keep_shipped_samples
+from sr.report.samples import FOLDER as SAMPLES
 from sr.shipping import ShippedFiles, judge, ship, subjects
 from sr.training.autotune import autotune, seconds_per_step
 from sr.training.fit import fit
@@ -255,6 +257,7 @@ def _train_and_ship_once(
     report(Phase(f"measuring what is shipped, and judging it on {len(val)} validation pictures"))
     measurement, engines = _measure_shipped(shipped, network, setup, calm, protocol)
     measurement = replace(measurement, quality=judge(shipped, network, val))
+    keep_shipped_samples(folder.parent / SAMPLES, shipped, network, val)
     bicubic = bicubic_quality(val, device)
     write_json(folder / "architecture.json", architecture.to_json())
     more = {"bicubic": asdict(bicubic), "engines": {name: asdict(runtime) for name, runtime in engines.items()}}

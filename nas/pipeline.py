@@ -15,7 +15,7 @@ from nas.evaluation_setup import load_pictures, make_setup
 from nas.known_device import KnownDevice, remember
 from nas.loop import Search
 from nas.predictors.surrogate import Surrogate
-from nas.report import write_tables
+from nas.report.tables import write_tables
 from nas.result import SearchResult
 from nas.resume import is_begun, open_study, teacher_of
 from nas.rivals import check_rivals

@@ -8,7 +8,7 @@ import pandas as pd
 from torch import nn
 
 from nas.finalize import Chosen
-from nas.report import table
+from nas.report.tables import table
 from nas.trial import Trial, front_of
 from search_spaces.architecture import Architecture
 from sr.checkpoint import load_network

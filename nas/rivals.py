@@ -1,6 +1,6 @@
 """Hand-designed networks of the same budget: measured beside the finalists, and where asked for trained alike."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import nn
@@ -46,6 +46,7 @@ def trained_alike(
     setup: Setup,
     val: Pairs,
     report: Report = no_report,
+    keep: Callable[[str, nn.Module], None] | None = None,
 ) -> dict[str, Quality]:
     """Train hand-designed networks for the same steps by the same recipe as the chosen one, and judge them.
 
@@ -56,6 +57,7 @@ def trained_alike(
         setup: With the training pictures and the device.
         val: All validation pictures, on that device.
         report: Is told of the steps.
+        keep: Is given each by its title, as it was judged.
 
     Returns:
         The quality of each by its title; of one whose training failed nothing, and a message says so.
@@ -70,6 +72,8 @@ def trained_alike(
             report(Message(f"{member.title} has no PSNR: {error}"))
             continue
         found[member.title] = evaluate(network, val, setup.target.device, with_ssim=False)
+        if keep is not None:
+            keep(member.title, network.eval())
     return found
 
 

@@ -28,6 +28,9 @@ from sr.errors import InputError
 from sr.files import as_path, write_json, write_text
 from sr.measure.measurement import Measurement
 from sr.progress import Message, Report, no_report
+from sr.report.sample_crops import keep_samples
+from sr.report.samples import FOLDER as SAMPLES
+from sr.report.samples import read_samples
 from sr.training.trainer import TrainingFailedError
 
 
@@ -125,6 +128,8 @@ def prune(
     paths = {name: config.folder / folders[origin] / "network.pth" for name, origin in origins.items()}
     network = contenders[origins[best.name]].network
     shipped = ship(network, paths[best.name], setup, config.folder)
+    dense = contenders[DENSE].network.cpu().float().eval()
+    keep_samples(config.folder / SAMPLES, setup.val.to("cpu"), network.cpu().float().eval(), {DENSE: dense})
     shown = f"paretosr.prune({str(path)!r}, {config!r})" if command is None else command
     lines = tuple(each.line for each in fallbacks)
     result = PruneResult(
@@ -222,6 +227,9 @@ def _write(result: PruneResult, source: str) -> None:
         *result.left_out,
         *result.fallbacks,
     ]
-    html = page(result.outcomes, title=f"Pruning {source}", command=result.command, notes=notes, shipped=result.shipped)
+    html = page(
+        result.outcomes, title=f"Pruning {source}", command=result.command, notes=notes, shipped=result.shipped,
+        samples=read_samples(result.folder / SAMPLES),
+    )  # fmt: skip
     write_text(result.folder / "page.html", html)
     write_json(result.folder / "results.json", result.to_json())

@@ -6,13 +6,15 @@ from dataclasses import asdict
 from typing import Any
 
 from prune.config import PER_LAYER
-from prune.outcomes import Layer, Outcome, Shipped, parted
+from prune.outcomes import DENSE, Layer, Outcome, Shipped, parted
 from prune.verdict import against_dense, spread_text, verdict
 from sr.lr_size import size_text
 from sr.measure.measurement import Measurement
-from sr.report.figures import embedded
+from sr.report.charts import BARS, PSNR, RUNTIME, Look, chart, dataset, point_values
 from sr.report.page import Point, digits, document, section, table
-from sr.report.pruning_figures import before_after_figure, kept_figure, methods_figure, methods_key
+from sr.report.samples import OURS, Sample
+from sr.report.slider import slider
+from sr.report.tables import kept_table, meter_table
 
 _GAINS = (
     "network",
@@ -24,6 +26,14 @@ _GAINS = (
     "SSIM",
     "masked against slim",
 )
+# What the pictures are called.
+_SAMPLES = {DENSE: "before pruning", OURS: "pruned"}
+_LOOKS = {
+    "ours": Look("ours", "star", "green", 10, 3, named=True, strong=True, front=True),
+    "other": Look("other pruning", "circle", "blue", 5.5, 2, named=True, front=True),
+    "dense": Look("before pruning", "square", "ink", 5.5, 1, named=True, strong=True, front=True),
+    "reference": Look("designed by hand", "diamond", "vermilion", 6, 0, counts=False, named=True, far=True),
+}
 _COUNTS = ("network", "params (k)", "multi-adds (G)", "activations (M)", "convs", "memory (MiB)", "")
 
 
@@ -35,6 +45,7 @@ def page(
     notes: Sequence[str],
     rivals: Mapping[str, Measurement] | None = None,
     shipped: Shipped | None = None,
+    samples: Sequence[Sample] = (),
 ) -> str:
     """Return one self-contained HTML page: the verdict, the figures, the table, and how all of it came about.
 
@@ -45,18 +56,23 @@ def page(
         notes: Plain lines, one each.
         rivals: Hand-designed networks measured in the same rounds, by name.
         shipped: The file of the best network.
+        samples: Crops of validation pictures, nothing where none were kept.
 
     Raises:
         InputError: Where `verdict` does.
     """
     dense, ours, others = parted(outcomes)
     rivals = rivals or {}
-    figure = methods_figure(
-        _point_of(dense, dense),
-        [_point_of(each, dense) for each in ours],
-        [_point_of(each, dense) for each in others],
-        [Point.of(name, measurement, "reference", "hand-designed") for name, measurement in rivals.items()],
-    )
+    points = [
+        point_values(_point_of(each, dense), kind=kind)
+        for kind, same in (("dense", [dense]), ("ours", ours), ("other", others))
+        for each in same
+    ]
+    points += [point_values(Point.of(name, each, "reference")) for name, each in rivals.items()]
+    plot = dataset("networks", points, _LOOKS) + chart(
+        "PSNR against runtime of the pruned networks", "networks", RUNTIME, PSNR, bars=True, front=True, opens=True,
+        notes=[BARS, "line: the best PSNR up to a runtime"],
+    )  # fmt: skip
     rows = [(each.name, each.measurement, each.difference) for each in (dense, *ours, *others)]
     rows += [(name, measurement, None) for name, measurement in rivals.items()]
     classes = ["chosen" if name.startswith(PER_LAYER) else "" for name, _, _ in rows]
@@ -64,13 +80,16 @@ def page(
     counts = [_count_cells(name, measurement) for name, measurement, _ in rows]
     legend = "speed-up: dense's runtime over its own; ? not steady; masked against slim: their largest difference"
     body = (
-        section("PSNR against runtime", methods_key(references=bool(rivals)), embedded(figure, first=True))
+        (f"<section>{slider(samples, words=_SAMPLES, left=DENSE)}</section>\n" if samples else "")
+        + section("PSNR against runtime", "Press a network to see its figures.", plot)
         + section("Runtime and quality", legend, table(_GAINS, gains, classes))
         + section("Counts", "", table(_COUNTS, counts, classes))
         + _layer_sections(outcomes)
         + section("How this came about", "", _how(command, dense, notes))
     )
-    return document(title, verdict(outcomes, shipped), body)
+    place = dense.measurement.conditions
+    kicker = f"A pruning by ParetoSR: {place.device}, {place.engine}, {place.dtype}"
+    return document(title, verdict(outcomes, shipped), body, kicker=kicker, draws=True)
 
 
 def _point_of(each: Outcome, dense: Outcome) -> Point:
@@ -117,8 +136,8 @@ def _layer_sections(outcomes: Sequence[Outcome]) -> str:
         return ""
     columns = [(each, side) for each in slim for side in ("inputs", "outputs")]
     kept = [[cell for layers in slim.values() for cell in _kept_cells(layers.get(name))] for name in names]
-    note = "Convolutions in forward order; kept channels of all, dark where gone."
-    sections = section("Channels kept", note, embedded(kept_figure(names, columns, kept)))
+    note = "Convolutions in forward order; kept channels of all, the bluer the more."
+    sections = section("Channels kept", note, kept_table(names, columns, kept))
     timed = {
         each: [_times(layers.get(name)) for name in names]
         for each, layers in slim.items()
@@ -126,8 +145,21 @@ def _layer_sections(outcomes: Sequence[Outcome]) -> str:
     }
     if not timed:
         return sections
-    note = "Each convolution on its own: before (pale) and after. Together they are not the network's runtime."
-    return sections + section("Runtime of the layers", note, embedded(before_after_figure(names, timed)))
+    note = "Each convolution on its own, after pruning. Together they are not the network's runtime."
+    parts = "".join(f"<h3>{html.escape(each)}</h3>{_runtimes(names, times)}" for each, times in timed.items())
+    return sections + section("Runtime of the layers", note, parts)
+
+
+def _runtimes(names: Sequence[str], times: Sequence[tuple[float | None, float | None]]) -> str:
+    """Return the milliseconds of one network's layers, the bar as long as what is left of a layer."""
+    rows = []
+    for name, (before, after) in zip(names, times, strict=True):
+        if before is None:
+            continue
+        left = None if after is None or not before else min(1.0, after / before)
+        said = "not measured" if after is None else "gone" if after == 0 else f"{digits(after)} ms"
+        rows.append((name, left, f"{digits(before)} ms before, {said}"))
+    return meter_table(("layer", "left", "", "runtime"), rows, percent=True)
 
 
 def _kept_cells(layer: Layer | None) -> tuple[tuple[int, int] | None, tuple[int, int] | None]:

@@ -67,11 +67,6 @@ def pareto_figure(points: Sequence[Point], budget_ms: float | None, *, height: i
     return figure
 
 
-def activations_figure(points: Sequence[Point], *, height: int = 340) -> go.Figure:
-    """Draw PSNR against activations, the count that predicts runtime best."""
-    return chart([point for point in points if point.psnr is not None], _ACTIVATIONS, PSNR, height=height)
-
-
 def runtime_figure(points: Sequence[Point], *, height: int = 340) -> go.Figure:
     """Draw runtime against activations of everything measured, both logarithmic."""
     figure = chart(points, _ACTIVATIONS, RUNTIME, height=height)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sr.measure.measurement import Measurement
+from sr.report.frame import script, style
 
 Kind = Literal["candidate", "front", "chosen", "reference", "infeasible"]
 
@@ -19,27 +20,6 @@ LEGEND: dict[Kind, str] = {
 }
 SYMBOLS: dict[Kind, str] = {"infeasible": "+", "candidate": "●", "reference": "◆", "front": "●", "chosen": "★"}
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
-_STYLE = """
-:root { color-scheme: light; }
-body { margin: 0; background: #F6F6F4; color: #222; font-size: 15px; line-height: 1.5; }
-main { max-width: 1100px; margin: 0 auto; padding: 28px 24px 40px; }
-h1 { font-size: 26px; line-height: 1.2; margin: 0 0 10px; }
-h2 { font-size: 16px; margin: 0 0 2px; }
-p { margin: 0 0 4px; max-width: 110ch; }
-p.note { font-size: 13px; color: #555; max-width: none; }
-p.note span { margin-right: 18px; white-space: nowrap; }
-section { background: white; border: 1px solid #E2E2DE; border-radius: 8px; padding: 14px 16px; margin-top: 16px;
-  min-width: 0; }
-.pair { display: grid; grid-template-columns: 1fr 1fr; gap: 16px; }
-.scroll { overflow-x: auto; }
-table { border-collapse: collapse; width: 100%; font-size: 13px; font-variant-numeric: tabular-nums; }
-th, td { text-align: right; padding: 5px 8px; border-bottom: 1px solid #ECECEC; white-space: nowrap; }
-th { color: #555; font-weight: 600; border-bottom-color: #999; }
-th:first-child, td:first-child, th:last-child, td:last-child { text-align: left; }
-td:last-child { white-space: normal; color: #555; }
-tr.chosen { background: #E9F6F1; font-weight: 600; }
-@media (max-width: 800px) { .pair { grid-template-columns: 1fr; } }
-"""
 
 
 @dataclass(frozen=True)
@@ -101,18 +81,35 @@ def hover(point: Point) -> str:
     return f"<b>{html.escape(point.label)}</b> ({LEGEND[point.kind]})<br>{psnr}, {runtime}<br>{counts}{detail}"
 
 
-def document(title: str, closing: Sequence[str], body: str) -> str:
-    """Return a whole page: the title and the `closing` lines as plain text, then `body` as HTML."""
+def document(
+    title: str, closing: Sequence[str], body: str, *, kicker: str = "", lead: str = "", draws: bool = False
+) -> str:
+    """Return a whole page.
+
+    Args:
+        title: Its heading, plain text.
+        closing: Lines below the heading, plain text.
+        body: HTML.
+        kicker: A line above the heading, plain text.
+        lead: A sentence below it, larger than the lines, plain text.
+        draws: Whether the body has plots or pictures that the page's own scripts draw.
+    """
     heading = html.escape(title)
+    above = f'<p class="kicker">{html.escape(kicker)}</p>\n' if kicker else ""
+    below = f'<p class="lead">{html.escape(lead)}</p>\n' if lead else ""
     lines = "".join(f"<p>{html.escape(line)}</p>\n" for line in closing)
+    scripts = f"<noscript><p>The plots are drawn by JavaScript.</p></noscript>\n{script()}\n" if draws else ""
+    # An icon of its own, or the browser asks the server for one.
     return f"""<!doctype html>
 <html lang="en">
-<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{heading}</title>
-<style>{_STYLE}body {{ font-family: {FONT}; }}</style></head>
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{heading}</title>
+<link rel="icon" href="data:,">
+<style>{style()}</style></head>
 <body><main>
-<h1>{heading}</h1>
-{lines}{body}
-</main></body></html>
+{above}<h1>{heading}</h1>
+{below}{lines}{body}
+</main>
+{scripts}</body></html>
 """
 
 
@@ -129,7 +126,9 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]], classes: Seque
         f'<tr class="{html.escape(kind)}">' + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>\n"
         for row, kind in zip(rows, classes, strict=True)
     )
-    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table></div>'
+    return (
+        f'<div class="scroll" tabindex="0"><table><thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table></div>'
+    )
 
 
 def digits(value: float) -> str:

@@ -70,8 +70,11 @@ def rows(text: str) -> list[list[str]]:
 def test_page_is_self_contained_and_escapes_what_it_shows(html_page: str) -> None:
     tags = re.findall(r"<(?:script|link|img|iframe)\b[^>]*>", html_page)
     assert tags
-    assert not [tag for tag in tags if re.search(r"\b(src|href)=", tag)], "nothing is fetched"
-    assert html_page.count('class="plotly-graph-div"') == 3
+    fetched = [tag for tag in tags if re.search(r"\b(src|href)=", tag) and '="data:' not in tag]
+    assert not fetched, "nothing is fetched"
+    assert html_page.count('<figure class="chart">') == 1
+    assert "11/46" in html_page
+    assert "4.00 ms before, gone" in html_page
     assert "<h1>HCSRN &lt;pruned&gt;</h1>" in html_page
     assert "<code>python -m prune.run &lt;a&gt;</code>" in html_page
     assert "<p>a &lt;note&gt;</p>" in html_page
@@ -90,7 +93,8 @@ def test_page_tables_hold_every_figure(html_page: str) -> None:
 
 def test_page_without_layers_shows_what_there_is() -> None:
     text = page([DENSE, replace(OURS, layers=())], title="t", command="c", notes=[])
-    assert text.count('class="plotly-graph-div"') == 1
+    assert text.count('<figure class="chart">') == 1
+    assert "Channels kept" not in text
     untimed = [replace(layer, dense_ms=None, ms=None) for layer in LAYERS]
     text = page([DENSE, replace(OURS, layers=tuple(untimed))], title="t", command="c", notes=[])
     assert "Channels kept" in text

@@ -1,116 +1,12 @@
-"""What a search leaves to read: tables of its trials and of the front, the page, the closing lines."""
+"""The closing lines of a search: what was chosen, what it takes, what was gained, what was tried."""
 
-import json
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
-
-import pandas as pd
 
 from nas.finalize import Chosen
 from nas.training.fidelity_schedule import FidelitySchedule
 from nas.trial import Trial, front_of
-from sr.files import replacing
 from sr.lr_size import size_text
-from sr.measure.measurement import Measurement
-from sr.report.figures import pareto_figure, write_png
-from sr.report.page import Kind, Point
-from sr.report.pareto_page import pareto_page
 from sr.shipping import describe as describe_engines
-
-_COLUMNS = (
-    "number", "state", "psnr", "psnr_y", "last_psnr", "last_steps",
-    "runtime_ms", "runtime_p10", "runtime_p90", "runs", "reliable", "reference_ms", "calm_ms",
-    "activations", "multi_adds", "challenge_flops", "params", "convs", "memory", "memory_format", "seconds",
-    "duplicate_of", "reason", "key", "summary", "architecture",
-)  # fmt: skip
-
-
-def write_tables(out: Path, trials: Sequence[Trial]) -> None:
-    """Write trials.csv (all, by number) and front.csv (best PSNR first)."""
-    for name, chosen in (
-        ("trials.csv", sorted(trials, key=lambda trial: trial.number)),
-        ("front.csv", front_of(trials)),
-    ):
-        with replacing(out / name) as temporary:
-            table(chosen).to_csv(temporary, index=False)
-
-
-def table(trials: Sequence[Trial]) -> pd.DataFrame:
-    """Return trials as rows in their order; PSNR in dB, runtimes in ms, memory in bytes; NaN: not measured."""
-    return pd.DataFrame([_row(trial) for trial in trials], columns=list(_COLUMNS))
-
-
-def _row(trial: Trial) -> dict[str, Any]:
-    """Return a trial's line of the tables; what was not measured is absent."""
-    line: dict[str, Any] = {
-        "number": trial.number,
-        "state": trial.state,
-        "seconds": round(trial.seconds, 2),
-        "duplicate_of": trial.duplicate_of,
-        "reason": trial.reason,
-        "key": trial.architecture.key,
-        "summary": trial.architecture.summary,
-        "architecture": json.dumps(trial.architecture.to_json()),
-    }
-    measured = trial.measurement
-    if measured is None:
-        return line
-    runtime, complexity = measured.runtime, measured.complexity
-    line |= {
-        "runtime_ms": round(runtime.median_ms, 3),
-        "runtime_p10": round(runtime.p10_ms, 3),
-        "runtime_p90": round(runtime.p90_ms, 3),
-        "runs": runtime.runs,
-        "reliable": runtime.reliable,
-        "reference_ms": None if measured.reference_ms is None else round(measured.reference_ms, 3),
-        "calm_ms": None if trial.calm_ms is None else round(trial.calm_ms, 3),
-        "memory_format": runtime.memory_format,
-        "activations": complexity.activations,
-        "multi_adds": complexity.multi_adds,
-        "challenge_flops": complexity.challenge_flops,
-        "params": complexity.params,
-        "convs": complexity.convs,
-        "memory": measured.memory,
-    }
-    if measured.quality is not None:
-        line |= {"psnr": round(measured.quality.psnr, 4), "psnr_y": round(measured.quality.psnr_y, 4)}
-    if trial.rungs:
-        line |= {"last_psnr": round(trial.rungs[-1].psnr, 4), "last_steps": trial.rungs[-1].steps}
-    return line
-
-
-def write_page(out: Path, trials: Sequence[Trial], chosen: Chosen, budget_ms: float, closing: Sequence[str]) -> bool:
-    """Write pareto.html, and pareto.png where a browser is there to draw it; return whether there was.
-
-    All PSNR are those of the first rung on the same validation crops, the chosen network's too: only what was trained
-    alike can stand on one plot.
-    """
-    front = {trial.number for trial in front_of(trials)}
-    points = [
-        Point.of(f"#{trial.number}", trial.measurement, _kind_of(trial, front, chosen), trial.architecture.summary)
-        for trial in trials
-        if trial.measurement is not None and trial.duplicate_of is None
-    ]
-    points += [_rival_point(title, measured) for title, measured in chosen.finalist.rivals.items()]
-    title = f"x4 super-resolution within {budget_ms:g} ms"
-    pareto_page(out / "pareto.html", title=title, points=points, budget_ms=budget_ms, closing=closing)
-    return write_png(pareto_figure(points, budget_ms), out / "pareto.png")
-
-
-def _rival_point(title: str, measured: Measurement) -> Point:
-    """Return a hand-designed network as it is drawn: labelled by its family, its size beside it."""
-    name, _, size = title.partition(" ")
-    return Point.of(name, measured, "reference", f"hand-designed, {size}")
-
-
-def _kind_of(trial: Trial, front: set[int], chosen: Chosen) -> Kind:
-    """Return how a trial is drawn."""
-    if trial.number == chosen.trial.number:
-        return "chosen"
-    if trial.state == "infeasible":
-        return "infeasible"
-    return "front" if trial.number in front else "candidate"
 
 
 def closing_lines(

@@ -1,17 +1,15 @@
-"""What a search leaves to read: its tables, its page and its closing lines."""
+"""The closing lines of a search."""
 
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 from nas.evaluate import Setup
 from nas.finalize import Chosen, Finalist
 from nas.playoff import Playoff
-from nas.report import closing_lines, nothing_within, table, write_page, write_tables
+from nas.report.closing import closing_lines, nothing_within
 from nas.successive_halving import Rung
 from nas.training.fidelity_schedule import fidelity_schedule
 from nas.trial import Trial
@@ -34,40 +32,6 @@ def chosen(setup: Setup, outcome: Outcome) -> Chosen:
 
 def promoted(trial: Trial, *psnr: float) -> Trial:
     return replace(trial, rungs=tuple(Rung(4**index, value, 1.0) for index, value in enumerate(psnr)))
-
-
-def test_value_that_was_not_measured_is_empty(tmp_path: Path, outcome: Outcome) -> None:
-    trials = [
-        outcome(0, repeated(8, "idle", 1)),
-        outcome(1, MSRRESNET),
-        Trial(2, repeated(8, "idle", 3), "failed", None, "the loss is nan before step 20"),
-    ]
-    write_tables(tmp_path, trials[::-1])
-    written = pd.read_csv(tmp_path / "trials.csv")
-    assert tuple(written.columns) == tuple(table(trials).columns)
-    assert written["number"].tolist() == [0, 1, 2]
-    assert written["psnr"].isna().tolist() == [False, True, True]
-    assert written["runtime_ms"].isna().tolist() == [False, False, True]
-    assert written["convs"][1] == 37
-    assert written["reason"][2] == "the loss is nan before step 20"
-    assert pd.read_csv(tmp_path / "front.csv")["number"].tolist() == [0]
-
-
-def test_columns_of_the_tables_are_those_that_were_promised() -> None:
-    assert table([]).columns.tolist() == [
-        "number", "state", "psnr", "psnr_y", "last_psnr", "last_steps",
-        "runtime_ms", "runtime_p10", "runtime_p90", "runs", "reliable", "reference_ms", "calm_ms",
-        "activations", "multi_adds", "challenge_flops", "params", "convs", "memory", "memory_format", "seconds",
-        "duplicate_of", "reason", "key", "summary", "architecture",
-    ]  # fmt: skip
-
-
-def test_row_of_a_trained_candidate_has_a_value_in_every_column(outcome: Outcome) -> None:
-    known = replace(outcome(5, repeated(8, "idle", 1)), duplicate_of=3, reason="the loss is nan", calm_ms=2.5)
-    trial = promoted(known, 25.0, 26.0)
-    (row,) = table([trial]).to_dict("records")
-    assert not pd.Series(row).isna().any()
-    assert (row["last_psnr"], row["last_steps"], row["duplicate_of"]) == (26.0, 4, 3)
 
 
 def test_tally_counts_each_network_once(setup: Setup, tmp_path: Path, outcome: Outcome, chosen: Chosen) -> None:
@@ -145,23 +109,6 @@ def test_runtime_that_was_never_taken_when_calm_says_so(setup: Setup, tmp_path: 
     plain = fidelity_schedule("train", setup, tmp_path)
     assert "never calm" not in closing_lines([chosen.trial], chosen, plain, [])[1]
     assert "never calm" in closing_lines([chosen.trial], replace(chosen, was_calm=False), plain, [])[1]
-
-
-def test_page_shows_every_measured_network_once(
-    tmp_path: Path, outcome: Outcome, chosen: Chosen, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # As where no kaleido is installed: it would start a browser.
-    monkeypatch.setitem(sys.modules, "kaleido", None)
-    first, second = chosen.trial, outcome(1, repeated(8, "idle", 2))
-    # Numbers that are no colours, of which the page has many.
-    over, repeat = 987_654_321, 987_654_320
-    trials = [first, second, replace(first, number=repeat, duplicate_of=0), outcome(over, MSRRESNET)]
-    assert not write_page(tmp_path, trials, chosen, 100.0, ["Closing words."])
-    page = (tmp_path / "pareto.html").read_text()
-    assert "Closing words." in page
-    for name in ("★ #0", "● #1", "◆ msrresnet", f"#{over}"):
-        assert name in page
-    assert f"#{repeat}" not in page
 
 
 def test_where_nothing_is_within_the_fastest_is_named(outcome: Outcome) -> None:

@@ -1,0 +1,1 @@
+"""What a search leaves to read: tables, closing lines, and the page; `python -m nas.report RUN` makes the page anew."""

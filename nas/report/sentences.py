@@ -1,0 +1,197 @@
+"""What was asked, what came out, and how: a search in sentences for people who do not know how it works."""
+
+from nas.playoff import Playoff
+from nas.report.predictions import early_steps
+from nas.report.run import Run
+from nas.trial import Trial
+from sr.lr_size import size_text
+from sr.measure.measurement import Measurement
+from sr.progress import duration
+from sr.report.page import digits
+
+# How candidates were judged, by `nas.config.fidelity`.
+_FIDELITY = {
+    "rungs": "short trainings, from which the best went on",
+    "train": "one full training each",
+    "supernet": "weights taken from one network that contains them all",
+}
+
+
+def headline(run: Run) -> str:
+    """Return what came out, as the heading."""
+    scale = f"\N{MULTIPLICATION SIGN}{run.scale}"
+    if run.ending is not None:
+        runtime = run.ending.measurement.runtime
+        gain = f"{run.ending.gain:+.2f}\N{NO-BREAK SPACE}dB"
+        return f"{scale} super-resolution in {digits(runtime.median_ms)}\N{NO-BREAK SPACE}ms, {gain} against bicubic"
+    if run.is_going_on:
+        return f"Searching for {scale} super-resolution within {run.budget_ms:g} ms"
+    return f"No {scale} network keeps to {run.budget_ms:g} ms here"
+
+
+def asked_and_got(run: Run) -> str:
+    """Return in one sentence what was asked and what came out."""
+    place = run.conditions
+    asked = (
+        f"You asked for the best \N{MULTIPLICATION SIGN}{run.scale} super-resolution network that keeps to "
+        f"{run.budget_ms:g} ms for a {size_text(place.lr_size)} picture on {place.device} in {place.engine}, "
+        f"{place.dtype}"
+    )
+    if run.ending is not None:
+        ours = run.ending.measurement.runtime
+        over = "" if run.ending.measurement.within(run.budget_ms) else ", which is OVER the budget"
+        return (
+            f"{asked}; you got one that takes {digits(ours.median_ms)} ms, nine runs of ten within "
+            f"{digits(ours.p90_ms)}{over}, and comes to {run.ending.quality.psnr:.2f} dB where bicubic interpolation "
+            f"comes to {run.ending.bicubic.psnr:.2f}."
+        )
+    if not run.trained:
+        return f"{asked}; {_fastest(run)}."
+    best = max(run.trained, key=lambda each: each.sort_key)
+    state = "so far" if run.is_going_on else "none of those trained was within it when measured again, and"
+    return (
+        f"{asked}; {state} the best of {len(run.measured)} candidates takes {digits(best.runtime_ms)} ms at "
+        f"{best.sort_key[1]:.2f} dB after a short training."
+    )
+
+
+def _fastest(run: Run) -> str:
+    """Say which measured network is the fastest, where none was within the budget."""
+    if not run.measured:
+        return "nothing has been measured yet"
+    fastest = min(run.measured, key=lambda each: each.p90_ms)
+    return f"the fastest of {len(run.measured)} candidates takes {digits(fastest.runtime_ms)} ms"
+
+
+def facts(run: Run) -> list[tuple[str, str]]:
+    """Return the figures of the shipped network that matter most, each with what it is."""
+    if run.ending is None:
+        return [(f"{len(run.measured)}", "candidates measured"), (f"{len(run.trained)}", "of them trained")]
+    ours, quality = run.ending.measurement, run.ending.quality
+    return [
+        (f"{digits(ours.runtime.median_ms)} ms", f"runtime; the budget is {run.budget_ms:g}"),
+        (f"{quality.psnr:.2f} dB", f"PSNR over RGB, {run.ending.gain:+.2f} against bicubic"),
+        (f"{quality.psnr_y:.2f} dB", f"PSNR over brightness, {quality.psnr_y - run.ending.bicubic.psnr_y:+.2f}"),
+        (f"{digits(ours.complexity.params / 1e3)} k", "parameters"),
+        (f"{len(run.measured)}", "candidates measured"),
+    ]
+
+
+def outcome_lines(run: Run) -> list[str]:
+    """Return what else is worth knowing of the shipped network."""
+    if run.ending is None:
+        return []
+    ending = run.ending
+    lines = [f"The network: {ending.architecture.summary}."]
+    if not ending.was_calm:
+        lines.append("Other processes used the device whenever this was measured: its runtime may be lower.")
+    engines = [f"{name} {digits(each.median_ms)} ms ({each.precision})" for name, each in ending.engines.items()]
+    lines.append(f"The same network in every engine installed here: {', '.join(engines)}.")
+    return [*lines, *_gain_line(run), *_rival_lines(run)]
+
+
+def _gain_line(run: Run) -> list[str]:
+    """Say what searching gained over what was there before it, also where that is nothing."""
+    kept = run.settings.get("playoff")
+    playoff = None if kept is None else Playoff.from_json(kept)
+    if playoff is None or playoff.gain is None:
+        return []
+    before = f"after the same {playoff.steps:,} training steps"
+    if playoff.winner == playoff.control:
+        return [f"Searching gained nothing over the architectures that every search begins with: {before} the best was "
+                f"one of them, #{playoff.control}."]  # fmt: skip
+    return [f"Searching gained {playoff.gain[0]:+.2f} dB over the best architecture that every search begins with, "
+            f"#{playoff.control}, {before}."]  # fmt: skip
+
+
+def _rival_lines(run: Run) -> list[str]:
+    """Say how hand-designed networks of this budget compare."""
+    assert run.ending is not None
+    if run.ending.rivals is None:
+        return ["Which hand-designed networks stood beside it was not kept by the version that ran this search."]
+    if not run.ending.rivals:
+        return ["No hand-designed family has a network within this budget."]
+    quality = run.ending.rival_quality
+    listed = [_rival(name, each, run) for name, each in run.ending.rivals.items()]
+    unknown = (
+        ""
+        if len(quality) == len(listed)
+        else " Those without a PSNR were timed and not trained: --rivals all trains them."
+    )
+    return [f"Designed by hand, within the same budget: {'; '.join(listed)}.{unknown}"]
+
+
+def _rival(name: str, measured: Measurement, run: Run) -> str:
+    """Say what a hand-designed network takes, and comes to where it was trained."""
+    assert run.ending is not None
+    quality = run.ending.rival_quality.get(name)
+    reached = "" if quality is None else f", {quality.psnr:.2f} dB"
+    return f"{name} {digits(measured.runtime.median_ms)} ms{reached}"
+
+
+def tally(run: Run) -> str:
+    """Say how many candidates there were and what became of them."""
+    states = {state: sum(each.state == state for each in run.trials if each.duplicate_of is None)
+              for state in ("trained", "infeasible", "failed")}  # fmt: skip
+    longer = sum(len(each.rungs) > 1 for each in run.trained)
+    went_on = f", {longer} of them longer" if longer else ""
+    return (
+        f"{sum(states.values())} different networks were tried: {states['trained']} trained for a short while{went_on}"
+        f", {states['infeasible']} over the budget and never trained, {states['failed']} failed. "
+        f"{len(run.front)} are on the front: no other is at once better, faster and smaller in activations."
+    )
+
+
+def plotted_psnr(run: Run) -> str:
+    """Say what the PSNR of a candidate is the PSNR of: only what was trained alike can stand on one plot."""
+    steps, pictures = early_steps(run), len(run.settings["pictures"]) - 1
+    trained = f"after the same {steps:,} training steps" if steps else "with weights taken from one shared network"
+    return (
+        f"Each candidate's PSNR is that {trained}, the chosen one's too, on the centres of {pictures} validation "
+        "pictures: good for comparing them, and lower than what a full training reaches."
+    )
+
+
+def how(run: Run) -> list[tuple[str, str]]:
+    """Return on what, with what and how long the search ran, as names and values."""
+    place, recipe = run.conditions, run.settings.get("recipe", {})
+    pictures = run.settings["pictures"]
+    rows = [
+        ("machine", f"{place.device}, {place.threads} threads; {place.driver}"),
+        ("versions", place.versions),
+        ("runs in", f"{place.engine}, {place.dtype}, one {size_text(place.lr_size)} LR picture at a time"),
+        ("budget", f"{run.budget_ms:g} ms, kept by nine runs of ten"),
+        ("searched", f"space {run.settings['space']}, sampler {run.settings['sampler']}, candidates judged by "
+                     f"{_FIDELITY.get(run.settings['fidelity'], run.settings['fidelity'])}"),
+        ("pictures", f"{pictures[0]} to train on; to validate on {len(pictures) - 1}"),
+        ("seed", str(recipe.get("seed", "not kept"))),
+        ("time", _time(run)),
+        ("finished", "not yet" if run.ending is None else
+            "not kept" if run.ending.ended is None else f"{run.ending.ended:%Y-%m-%d %H:%M} UTC"),
+    ]  # fmt: skip
+    final = run.settings.get("final_recipe")
+    if final:
+        rows.insert(7, ("long training", f"{final['steps']:,} steps of {final['batch']} patches, {final['loss']}, "
+                                         f"learning rate {final['learning_rate']:g}"))  # fmt: skip
+    return rows
+
+
+def _time(run: Run) -> str:
+    """Say how long candidates took, and the whole up to the shipped network."""
+    if not run.times:
+        return "not kept"
+    searched = duration(max(run.times.values()).total_seconds())
+    if run.ending is None or run.ending.ended is None or run.began is None:
+        return f"{searched} on candidates"
+    whole = duration((run.ending.ended - run.began).total_seconds())
+    return f"{whole} from the first candidate to the shipped network, {searched} of it on candidates"
+
+
+def candidate_lines(trial: Trial) -> list[str]:
+    """Return what is said of a candidate where it is pointed at."""
+    lines = [trial.architecture.summary]
+    if len(trial.rungs) > 1:
+        lines.append(f"{trial.rungs[-1].psnr:.2f} dB after {trial.rungs[-1].steps:,} steps")
+    if trial.reason:
+        lines.append(trial.reason)
+    return lines

@@ -1,0 +1,29 @@
+"""What the parts of an architecture are, in the words that the diagrams of a page use."""
+
+from typing import Any
+
+# By the kinds of `search_spaces.kinds.BLOCKS`.
+BLOCK_WORDS = {
+    "residual_relu": "3\N{MULTIPLICATION SIGN}3, ReLU, 3\N{MULTIPLICATION SIGN}3, plus its input",
+    "residual_leaky": "3\N{MULTIPLICATION SIGN}3, leaky ReLU, 3\N{MULTIPLICATION SIGN}3, plus its input",
+    "inverted_x3": "expand 3 times, depthwise 3\N{MULTIPLICATION SIGN}3, shrink",
+    "inverted_x6": "expand 6 times, depthwise 3\N{MULTIPLICATION SIGN}3, shrink",
+    "mobilenetv3": "expand, depthwise, weigh channels, shrink",
+    "idle": "works on one half of the channels",
+    "multiscale_idle": "1\N{MULTIPLICATION SIGN}5 and 5\N{MULTIPLICATION SIGN}1 on fewer and fewer channels",
+    "branched_conv": "one 3\N{MULTIPLICATION SIGN}3, trained as five branches",
+}
+_UPSAMPLER_WORDS = {
+    "one_step": "one convolution, then pixel shuffle",
+    "two_step": "twice: convolution, pixel shuffle",
+    "nearest_conv": "twice: nearest neighbour, convolution",
+}
+_AGGREGATION_WORDS = {
+    "long_skip": "adds the first features",
+    "concat": "1\N{MULTIPLICATION SIGN}1 over all blocks, plus the first",
+}
+
+
+def vocabulary(scale: int) -> dict[str, Any]:
+    """Return what `assets/panel.js` says of an architecture's parts; scale: how many times a picture grows."""
+    return {"blocks": BLOCK_WORDS, "upsampler": _UPSAMPLER_WORDS, "aggregation": _AGGREGATION_WORDS, "scale": scale}

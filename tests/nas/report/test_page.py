@@ -1,0 +1,80 @@
+"""The page of a search says all that it knows, and is complete in itself."""
+
+import json
+import re
+import sys
+from dataclasses import replace
+
+import pytest
+
+from nas.report.page import search_page, write_page
+from nas.report.run import Run
+
+
+def candidates(page: str) -> dict[str, dict]:
+    (text,) = re.findall(r'data-dataset="candidates">(.*?)</script>', page)
+    return {each["id"]: each for each in json.loads(text)["points"]}
+
+
+def test_page_fetches_nothing_and_escapes_what_it_shows(run: Run) -> None:
+    page = search_page(run)
+    assert page.startswith("<!doctype html>")
+    tags = re.findall(r"<(?:script|link|img|iframe)\b[^>]*>", page)
+    assert not [tag for tag in tags if re.search(r"\b(src|href)=", tag) and '="data:' not in tag]
+    assert "python -m nas.search &lt;x&gt;" in page
+    assert "<b>" not in "".join(re.findall(r"<script type=.*?</script>", page))
+
+
+def test_page_says_what_was_asked_and_what_came_out(run: Run) -> None:
+    page = search_page(run)
+    assert "You asked for the best \N{MULTIPLICATION SIGN}4 super-resolution network that keeps to 100 ms" in page
+    assert "+2.50\N{NO-BREAK SPACE}dB against bicubic" in page
+    assert "26.50 dB where bicubic interpolation comes to 24.00" in page
+    assert "1 h 00 m from the first candidate to the shipped network" in page
+    assert "ecbsr &lt;b&gt;" in page
+    assert "rfdn num_feat=16 " in page
+    assert ", 25.75 dB" in page
+    for word in ("Spearman", "Kendall's", "rung ", "Foresight"):
+        assert word not in re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL)
+
+
+def test_page_shows_every_measured_network_once_with_its_panel(run: Run) -> None:
+    shown = candidates(search_page(run))
+    assert "#987654321" in shown
+    assert "#987654320" not in shown, "a repeat"
+    assert shown["#987654321"]["kind"] == "infeasible"
+    assert "psnr" not in shown["#987654321"]
+    assert "command" not in shown["#987654321"], "there are no weights to export"
+    assert shown["#0"]["command"] == f"python -m nas.export {run.folder} --pick 0 --format onnx"
+    (chosen,) = (each for each in shown.values() if each["kind"] == "chosen")
+    assert chosen["command"].endswith("--pick chosen --format onnx")
+    assert set(chosen["architecture"]) >= {"num_feat", "blocks", "upsampler"}
+    assert {each["name"] for each in shown.values() if each["kind"] == "reference"} == {"rfdn", "ecbsr"}
+
+
+def test_page_of_a_search_that_goes_on_says_how_it_stands(run: Run) -> None:
+    page = search_page(replace(run, ending=None, settings={**run.settings, "phase": "search"}))
+    assert "<h1>Searching for" in page
+    assert "so far the best of 11 candidates takes" in page
+    begun = replace(run, ending=None, trials=(), settings={**run.settings, "phase": "search"})
+    assert "nothing has been measured yet" in search_page(begun)
+
+
+def test_page_where_nothing_was_within_names_the_fastest(run: Run) -> None:
+    page = search_page(replace(run, ending=None, trials=run.trials[-2:-1]))
+    assert "<h1>No" in page
+    assert "the fastest of 1 candidates takes" in page
+
+
+def test_page_of_an_older_version_says_what_it_did_not_keep(run: Run) -> None:
+    assert run.ending is not None
+    page = search_page(replace(run, ending=replace(run.ending, rivals=None, rival_quality={}, ended=None)))
+    assert "was not kept by the version that ran this search" in page
+    assert "No pictures were kept" in page
+
+
+def test_written_page_lies_in_the_folder(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    # As where no kaleido is installed: it would start a browser.
+    monkeypatch.setitem(sys.modules, "kaleido", None)
+    assert not write_page(run)
+    assert (run.folder / "pareto.html").read_text(encoding="utf-8") == search_page(run)
