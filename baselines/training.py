@@ -25,6 +25,8 @@ from sr.training.trainer import TrainingFailedError
 
 # Pictures with a smaller LR side are left out.
 _SMALLEST_SIDE, _SMALLEST_VALIDATION_SIDE = 32, 16
+# No paper has so many.
+_MOST_STAGES = 16
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,8 @@ class Trained:
 def train(config: TrainConfig, report: Report = no_report) -> Trained:
     """Train a network stage by stage, judge it, and save the deployed form.
 
-    Between its stages a training is kept in FILE.partial beside the checkpoint to be, and within a stage in FILE.state;
-    both go when the checkpoint is written.
+    From its beginning on a training is kept in FILE.partial beside the checkpoint to be, as its last finished stage
+    left it, and within a stage in FILE.stageN.state; both go when the checkpoint is written.
 
     Args:
         config: What is trained, how, on what, and where it is written.
@@ -72,12 +74,12 @@ def train(config: TrainConfig, report: Report = no_report) -> Trained:
     val = load_pairs(config.val, "val", minimum_lr_side=_SMALLEST_VALIDATION_SIDE, report=report)
     stages = BASELINES[config.name].recipe
     recipes = [_limited(stage.recipe(config.steps, config.overrides), pairs) for stage in stages]
-    files = _Files.beside(config.out)
+    files = _Files(config.out)
     network = deployed_form(config.name, config.config, _through_stages(config, recipes, pairs, device, files, report))
     trained = Trained(evaluate(network.to(device), val, device), bicubic_quality(val, device), tuple(recipes))
     description = Description("baseline", {"name": config.name, **config.config})
     save(config.out, Checkpoint(description, network.cpu().state_dict(), deployed=True, recipe=trained.recipe_json()))
-    files.partial.unlink(missing_ok=True)
+    files.remove()
     return trained
 
 
@@ -96,20 +98,24 @@ def _limited(recipe: Recipe, pairs: Pairs) -> Recipe:
 
 @dataclass(frozen=True)
 class _Files:
-    """Where a training is kept between its stages, and within one."""
+    """Where a training is kept, beside the checkpoint to be."""
 
-    partial: Path
-    state: Path
-
-    @classmethod
-    def beside(cls, out: Path) -> "_Files":
-        """Return those of the checkpoint to be."""
-        return cls(out.with_name(out.name + ".partial"), out.with_name(out.name + ".state"))
+    out: Path
 
     @property
-    def are_there(self) -> bool:
-        """Whether an interrupted training left one."""
-        return self.partial.exists() or self.state.exists()
+    def partial(self) -> Path:
+        """What was begun, as its last finished stage left it."""
+        return self.out.with_name(self.out.name + ".partial")
+
+    def state(self, stage: int) -> Path:
+        """Return the state within a stage: a file of its own, which no other stage can take for its."""
+        return self.out.with_name(f"{self.out.name}.stage{stage + 1}.state")
+
+    def remove(self) -> None:
+        """Remove what a finished training does not need, the states first: without them it goes on all the same."""
+        for stage in range(_MOST_STAGES):
+            self.state(stage).unlink(missing_ok=True)
+        self.partial.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)
@@ -135,38 +141,50 @@ def _through_stages(
 ) -> nn.Module:
     """Train the stages that are left, each by its recipe, and return the network in its last form."""
     entry = BASELINES[config.name]
-    asked = {"name": config.name, **config.config, **entry.training_form}
+    form = {"name": config.name, **config.config, **entry.training_form}
+    asked = {**form, "recipes": [asdict(recipe) for recipe in recipes], "pictures": list(pairs.names)}
     torch.manual_seed(config.seed)
-    training = _resumed(files, asked, config.out) if config.resume else _begun(files, asked, config.out)
+    training = _resumed(files, asked) if config.resume else _begun(files, form, asked)
     for index in range(training.stages_done, len(recipes)):
         training = _entering(entry.recipe[index], training)
         report(Message(f"stage {index + 1} of {len(recipes)}: {recipes[index].steps:,} steps"))
         label = f"{config.name}, stage {index + 1}"
         try:
-            fit(training.network, recipes[index], pairs, device, state=files.state, label=label, report=report)
+            fit(training.network, recipes[index], pairs, device, state=files.state(index), label=label, report=report)
         except TrainingFailedError as error:
             raise InputError(f"the training failed: {error}; try a smaller --learning-rate or --batch") from error
         training = replace(training, stages_done=index + 1)
         _keep(training, files, asked)
+        files.state(index).unlink(missing_ok=True)
     return training.network
 
 
-def _begun(files: _Files, asked: Mapping[str, Any], out: Path) -> _Training:
+def _begun(files: _Files, form: Mapping[str, Any], asked: Mapping[str, Any]) -> _Training:
     """Return a training before its first stage; raises InputError where an interrupted one is there."""
-    if files.are_there:
-        raise InputError(f"{out} has an interrupted training beside it; go on with --resume, or remove {files.state}")
-    return _Training(build_family(asked), asked)
+    if files.partial.exists():
+        raise InputError(
+            f"{files.out} has an interrupted training beside it; go on with --resume, or remove {files.partial}"
+        )
+    for stage in range(_MOST_STAGES):
+        # Of a training whose FILE.partial somebody removed to start anew.
+        files.state(stage).unlink(missing_ok=True)
+    training = _Training(build_family(form), form)
+    _keep(training, files, asked)
+    return training
 
 
-def _resumed(files: _Files, asked: Mapping[str, Any], out: Path) -> _Training:
+def _resumed(files: _Files, asked: Mapping[str, Any]) -> _Training:
     """Return the training as its last finished stage left it; raises InputError where there is none or another one."""
-    if not files.are_there:
-        raise InputError(f"there is no interrupted training beside {out}; leave --resume out to start one")
     if not files.partial.exists():
-        return _Training(build_family(asked), asked)
+        raise InputError(f"there is no interrupted training beside {files.out}; leave --resume out to start one")
     kept = load(files.partial)
-    if kept.recipe.get("asked") != asked:
-        raise InputError(f"{files.partial} is of {kept.recipe.get('asked')}; give the same flags, or remove it")
+    was = kept.recipe.get("asked", {})
+    if changed := [name for name in {**was, **asked} if was.get(name) != asked.get(name)]:
+        name = changed[0]
+        raise InputError(
+            f"{files.partial} was begun otherwise: its {name} was {was.get(name)} and is now {asked.get(name)}; "
+            f"give the same flags, or remove it"
+        )
     return _Training(kept.build(), kept.description.config, kept.deployed, int(kept.recipe["stages_done"]))
 
 
@@ -185,4 +203,3 @@ def _keep(training: _Training, files: _Files, asked: Mapping[str, Any]) -> None:
     description = Description("baseline", training.config)
     recipe = {"stages_done": training.stages_done, "asked": asked}
     save(files.partial, Checkpoint(description, training.network.state_dict(), training.folded, recipe))
-    files.state.unlink(missing_ok=True)

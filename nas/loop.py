@@ -11,7 +11,7 @@ from nas.config.search import DEFAULT_PATIENCE
 from nas.predictors.surrogate import Surrogate
 from nas.samplers.protocol import Sampler
 from nas.stopping import stopping_state
-from nas.study import Study
+from nas.study import NoneLeftError, Study
 from nas.successive_halving import Rung
 from nas.time_budget import TimeBudget
 from nas.training.executor import Executor
@@ -89,6 +89,7 @@ class Search:
         self._running: deque[_Running] = deque()
         self._measured: Counter[int] = Counter()
         self._stale, self._stopped, self._just_measured_again = 0, "", False
+        self._none_left = False
 
     def run(self) -> None:
         """Go on until nothing more is to be begun, and all that was begun is told."""
@@ -96,15 +97,24 @@ class Search:
             while True:
                 while len(self._running) < self._executor.workers and self._begin():
                     pass
-                if not self._running:
+                if self._running:
+                    self._finish(self._running.popleft())
+                elif not self._others_leave_one():
                     break
-                self._finish(self._running.popleft())
         except BaseException:
             for unfinished in self._running:
                 self._give_back(unfinished)
             raise
         if self._stopped:
             self._report(Message(self._stopped))
+
+    def _others_leave_one(self) -> bool:
+        """Wait, where the last trials are those of other processes; return whether one was lost and is to be done."""
+        limit = self._time_budget.trials
+        if limit is None or not self._none_left:
+            return False
+        self._none_left = False
+        return self._study.await_others(limit, lambda: self._time_budget.search_left > 0)
 
     @property
     def _budget_ms(self) -> float:
@@ -150,7 +160,11 @@ class Search:
 
     def _propose(self, trials: Sequence[Trial]) -> bool:
         """Ask for a candidate, evaluate it, and begin its first rung where it is within the budget."""
-        number, architecture = self._study.ask(self._sampler.propose)
+        try:
+            number, architecture = self._study.ask(self._sampler.propose, self._time_budget.trials)
+        except NoneLeftError:
+            self._none_left = True
+            return False
         try:
             waiting = next((each for each in self._running if each.trial.architecture.key == architecture.key), None)
             while waiting in self._running:

@@ -1,6 +1,7 @@
 """What a search leaves to read: tables of its trials and of the front, the page, the closing lines."""
 
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from nas.trial import Trial, front_of
 from sr.files import replacing
 from sr.lr_size import size_text
 from sr.measure.measurement import Measurement
+from sr.progress import duration
 from sr.report.figures import pareto_figure, write_png
 from sr.report.page import Kind, Point
 from sr.report.pareto_page import pareto_page
@@ -144,8 +146,13 @@ def closing_lines(
     ]
 
 
-def nothing_within(trials: Sequence[Trial], budget_ms: float) -> str:
-    """Say which candidate came nearest to the budget."""
+def nothing_within(trials: Sequence[Trial], budget_ms: float, seconds: float = math.inf) -> str:
+    """Say which candidate came nearest to the budget; seconds: what limit there was for the whole search."""
+    if not trials and math.isfinite(seconds):
+        return (
+            f"the time limit of {duration(seconds)} ended before the first candidate; give more by --time-limit, or "
+            f"go on with --resume"
+        )
     measured = {trial: trial.measurement.runtime for trial in trials if trial.measurement is not None}
     if not measured:
         return f"nothing meets the budget of {budget_ms:g} ms: no candidate could be measured"

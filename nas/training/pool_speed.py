@@ -74,14 +74,15 @@ def measure_pool_speeds(setup: Setup, architecture: Architecture, most: int = MO
             seconds = seconds_per_step(network, recipe, setup.train, device)
     steps = max(_FEWEST_STEPS, min(_MOST_STEPS, round(_ROUND_SECONDS / seconds)))
     for size in _sizes(most if device.type != "cpu" else min(most, torch.get_num_threads())):
-        with executor(size, setup) as pool:
-            try:
+        try:
+            with executor(size, setup) as pool:
                 pool.start()
                 speeds[size] = _speed(pool, architecture, recipe, steps, device)
-            except (TrainingFailedError, BrokenProcessPool):
-                if size == 1:
-                    raise
-                speeds[size] = 0.0
+        except (TrainingFailedError, BrokenProcessPool, InputError):
+            # Also where the memory that processes share has no room for the pictures, as in many containers.
+            if size == 1:
+                raise
+            speeds[size] = 0.0
         if PoolSpeeds(speeds).best != size:
             break
     return PoolSpeeds(speeds)

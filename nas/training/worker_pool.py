@@ -147,6 +147,10 @@ class _Worker:
                 began.result()
         except BrokenProcessPool as error:
             raise InputError("a process to train in must start, but it died at once; train one at a time") from error
+        except OSError as error:
+            # Its semaphores lie in the memory that processes share, which may be full.
+            why = error.strerror or error
+            raise InputError(f"a process to train in must start, but: {why}; train one at a time") from error
 
     def call(self, work: Callable[Concatenate[WorkerState, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Do a piece of work in the started process and wait for it; raises BrokenProcessPool where that dies."""
