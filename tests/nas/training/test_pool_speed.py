@@ -1,5 +1,7 @@
 """How many train at once: the best of measured speeds by hand, and a measurement."""
 
+import resource
+import signal
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -8,6 +10,7 @@ import torch
 
 from nas.evaluate import Setup
 from nas.training.pool_speed import PoolSpeeds, _sizes, measure_pool_speeds
+from nas.training.worker_pool import executor
 from search_spaces.msrresnet import repeated
 from sr.errors import InputError
 
@@ -22,6 +25,24 @@ def test_on_a_cpu_no_more_workers_than_threads_are_tried(tiny: Setup) -> None:
     assert speeds.steps_per_second[1] > 0
     assert speeds.best == 1
     assert speeds.describe() == f"candidates train one at a time: {speeds.steps_per_second[1]:.1f} steps/s alone"
+
+
+def test_shared_memory_without_room_for_the_pictures_leaves_one_at_a_time(tiny: Setup) -> None:
+    """As in a container whose /dev/shm is smaller: the system refuses longer files there."""
+    threads, before = torch.get_num_threads(), resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    torch.set_num_threads(2)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (16, before[1]))
+    try:
+        speeds = measure_pool_speeds(tiny, TINY, 2)
+        with pytest.raises(InputError, match="more than the system's shared memory has left; enlarge it or train one"):
+            executor(2, tiny)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        torch.set_num_threads(threads)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert speeds.best == 1
+    assert speeds.describe().endswith("no room for 2")
 
 
 def test_pool_of_no_worker_is_refused(tiny: Setup) -> None:
