@@ -92,10 +92,8 @@ class Worker:
         text = self.output.read_text("utf-8", errors="replace").strip()
         self.said.append("a traceback" if "Traceback" in text else (text.splitlines() or [""])[-1])
         lines = self.log()
-        told = {line["told"] for line in lines if "told" in line}
-        begun = [line for line in lines if "begun" in line]
-        if begun and begun[-1]["begun"] not in told:
-            self.redone += time.monotonic() - begun[-1]["at"]
+        if lines and "begun" in lines[-1]:
+            self.redone += time.monotonic() - lines[-1]["at"]
 
     def log(self) -> list[dict[str, Any]]:
         """Return the whole lines of what it began and told."""
@@ -298,7 +296,9 @@ def verdict(storage: str, workers: list[Worker], args: argparse.Namespace) -> di
     ]  # fmt: skip
     keys = Counter(trial.architecture.key for trial in trials if trial.duplicate_of is None)
     twice = sum(count - 1 for count in keys.values())
-    told_twice = sum(count - 1 for count in Counter(line["told"] for line in known).values())
+    # One that was put off as the device was busy is told again, and trained once.
+    trained = Counter(line["told"] for line in known if line["state"] == "trained")
+    told_twice = sum(count - 1 for count in trained.values())
     unexplained = [
         trial.number for trial in trials if trial.state not in ("trained", "infeasible") and not trial.reason
     ]

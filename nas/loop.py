@@ -104,7 +104,9 @@ class Search:
         except BaseException:
             for unfinished in self._running:
                 self._give_back(unfinished)
+            self._study.leave()
             raise
+        self._study.leave()
         if self._stopped:
             self._report(Message(self._stopped))
 
@@ -130,12 +132,15 @@ class Search:
         self._surrogate.observe(trials)
         if self._time_budget.search_left <= 0:
             return False
-        promoted = self._fidelity.promoted(trials, self._running_keys, self._surrogate.promotion_score)
+        # Of several processes that share the study each goes on with its own.
+        others = self._study.others()
+        theirs = {trial.architecture.key for trial in trials if trial.number in others}
+        promoted = self._fidelity.promoted(trials, self._running_keys | theirs, self._surrogate.promotion_score)
         if promoted is not None:
             self._promote(next(trial for trial in trials if trial.architecture.key == promoted))
             return True
         goes_on = self._goes_on(trials)
-        running = self._running_keys
+        running = self._running_keys | theirs
         put_off = [each for each in _by_key(trials).values() if each.state == "put off"]
         put_off = [each for each in put_off if each.architecture.key not in running]
         # In turn with proposals: by the next one the device may be calm.

@@ -53,6 +53,17 @@ class Study(Protocol):
         """
         ...
 
+    def others(self) -> frozenset[int]:
+        """Return the told trials that another process is to measure again or to train on, not this one.
+
+        They are that one's which asked for them, while it lives and goes on; then one heir's.
+        """
+        ...
+
+    def leave(self) -> None:
+        """Say that this process goes on no more: what it told is another's from now on."""
+        ...
+
     def tell(self, trial: Trial) -> None:
         """Record the outcome of an asked trial, on disk before returning."""
         ...

@@ -15,8 +15,8 @@ from nas.optuna_backend.owner import id_of
 # The keys of what is kept with a trial: its outcome, whose it is, that it stood in the queue and no sampler proposed
 # it, and that it was closed for nothing to come of it.
 TRIAL, WORKER, QUEUED, DROPPED = "trial", "worker", "queued", "dropped"
-# And with a study: how far each process has counted.
-ALIVE = "alive/"
+# And with a study: how far each process has counted, until it left.
+ALIVE, LEFT = "alive/", -1
 
 
 def opened(name: str, storage: BaseStorage) -> tuple[optuna.Study, bool]:

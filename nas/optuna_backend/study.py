@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import optuna
@@ -17,6 +17,7 @@ from nas.optuna_backend.storage import SETTINGS, is_there, open_storage
 from nas.optuna_backend.stored import (
     ALIVE,
     DROPPED,
+    LEFT,
     QUEUED,
     TRIAL,
     WORKER,
@@ -66,7 +67,8 @@ class OptunaStudy:
         self._storage = open_storage(storage)
         self._study, self.is_new = opened(name, self._storage)
         self._study_id = self._storage.get_study_id_from_name(name)
-        self._owner, self._beats, self._silence = new_owner(), -1, Silence()
+        self._owner, self._beats, self._silence = new_owner(), 0, Silence()
+        self._has_left = True
         self._pulse = Pulse(self._beat)
         self._asked: dict[int, optuna.Trial] = {}
         self._told: dict[int, Trial] = {}
@@ -133,7 +135,8 @@ class OptunaStudy:
     @uninterrupted()
     def ask(self, propose: Propose, limit: int | None = None) -> tuple[int, Architecture]:
         """Return a waiting architecture (seeds, and those of lost trials), else a new proposal."""
-        if self._beats < 0:
+        if self._has_left:
+            self._has_left = False
             self._beat()
         self._pulse.start()
         drops = 0
@@ -206,6 +209,33 @@ class OptunaStudy:
         self._catch_up()
         self._requeue_lost()
         return begun(self._everything())
+
+    @patient
+    def others(self) -> frozenset[int]:
+        """Return what live processes told, and what others did where one with a lesser id is there to inherit it."""
+        owners = {trial.number: trial.user_attrs.get(WORKER) for trial in self._everything()}
+        beats = self._study.user_attrs
+        live = {owner for owner in owners.values() if owner is not None and self._lives(owner, beats)}
+        is_heir = all(id_of(self._owner) < id_of(owner) for owner in live)
+        inherited = live | {self._owner}
+        return frozenset(
+            number for number, owner in owners.items()
+            if number in self._told and (owner in live or (owner not in inherited and not is_heir))
+        )  # fmt: skip
+
+    def _lives(self, owner: str, beats: Mapping[str, Any]) -> bool:
+        """Return whether another process goes on, as far as is known."""
+        heart = ALIVE + id_of(owner)
+        if owner == self._owner or beats.get(heart, LEFT) == LEFT or has_ended(owner):
+            return False
+        return not self._silence.is_lost(heart)
+
+    @patient
+    @uninterrupted()
+    def leave(self) -> None:
+        """Have its heart stand still, which the others see at once."""
+        self._has_left = True
+        self._storage.set_study_user_attr(self._study_id, ALIVE + id_of(self._owner), LEFT)
 
     @patient
     @uninterrupted()
@@ -300,9 +330,9 @@ class OptunaStudy:
         return self._keys.get(trial.number, "")
 
     def _beat(self) -> None:
-        """Count up while there is work, so that others leave it to this process; and listen to them."""
+        """Count up, so that others leave its trials to this process; and listen to them."""
         try:
-            if self._asked or self._beats < 0:
+            if not self._has_left:
                 self._storage.set_study_user_attr(self._study_id, ALIVE + id_of(self._owner), self._beats + 1)
                 self._beats += 1
                 self._listen()
@@ -319,7 +349,7 @@ class OptunaStudy:
             (name, count) for name, count in self._study.user_attrs.items() if name.startswith(ALIVE)
         )
         hearts = {heart_of(trial) for trial in self._everything() if trial.state == TrialState.RUNNING}
-        self._silence.look({heart: beats.get(heart) for heart in hearts})
+        self._silence.look(dict.fromkeys(hearts) | beats)
 
 
 def recorded(storage: str) -> tuple[dict[str, Any], list[Trial]]:

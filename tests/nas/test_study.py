@@ -296,3 +296,30 @@ def test_later_rungs_told_by_another_process_are_learnt_of(study: Study, reopen:
     study.advance(replace(before, rungs=(Rung(4, before.psnr, 1.0),)))
     other.ask(PROPOSE)
     assert other.trials == study.trials
+
+
+def test_each_process_goes_on_with_what_it_told_and_one_inherits_what_is_left(
+    study: Study, reopen: Open, outcome: Outcome
+) -> None:
+    other = reopen()
+    go_on(study, 1, outcome)
+    go_on(other, 1, outcome)
+    study.ask(PROPOSE)
+    assert (study.others(), other.others()) == ({1}, {0})
+    third = reopen()
+    go_on(third, 1, outcome)
+    study.leave()
+    # What it told is one's of the two that live.
+    third.ask(PROPOSE)
+    other.ask(PROPOSE)
+    assert sorted(each.others() - {1, 2} for each in (other, third)) == [frozenset(), {0}]
+    other.leave()
+    assert third.others() == frozenset()
+
+
+def test_what_a_process_told_that_left_is_inherited(study: Study, reopen: Open, outcome: Outcome) -> None:
+    go_on(study, 1, outcome)
+    again = reopen()
+    assert again.others() == {0}
+    study.leave()
+    assert again.others() == frozenset()
