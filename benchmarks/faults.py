@@ -29,7 +29,7 @@ from typing import Any
 
 from faults_database import Database, why_no_database
 
-from nas.optuna_backend.study import recorded, running
+from nas.optuna_backend.stored import recorded, running
 from nas.trial import Trial, trained_once
 from sr.checkpoint import provenance
 from sr.command import DONE, Parser, run

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nas.evaluate import Setup
-from nas.optuna_backend.study import recorded
+from nas.optuna_backend.stored import recorded
 from nas.study import Study
 from nas.training.rung_training import weights_path
 from nas.trial import Trial

@@ -43,7 +43,7 @@ def has_ended(owner: str | None) -> bool:
         return False
     started = _started(who["pid"])
     if started is not None:
-        return started != who["started"]
+        return bool(started != who["started"])
     try:
         # Another user's may be hidden and run.
         os.kill(who["pid"], 0)

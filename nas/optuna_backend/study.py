@@ -13,7 +13,7 @@ from nas.interrupts import uninterrupted
 from nas.optuna_backend.owner import Silence, has_ended, id_of, new_owner
 from nas.optuna_backend.patience import is_away, patient
 from nas.optuna_backend.pulse import Pulse
-from nas.optuna_backend.storage import SETTINGS, is_there, open_storage
+from nas.optuna_backend.storage import SETTINGS, open_storage
 from nas.optuna_backend.stored import (
     ALIVE,
     DROPPED,
@@ -350,30 +350,3 @@ class OptunaStudy:
         )
         hearts = {heart_of(trial) for trial in self._everything() if trial.state == TrialState.RUNNING}
         self._silence.look(dict.fromkeys(hearts) | beats)
-
-
-def recorded(storage: str) -> tuple[dict[str, Any], list[Trial]]:
-    """Return the settings and the trials, by number, of the only study in a storage, which stays as it is.
-
-    Raises:
-        InputError: Where there is none that was begun, or more than one.
-    """
-    names = optuna.get_all_study_names(open_storage(storage)) if is_there(storage) else []
-    if len(names) != 1:
-        raise InputError(f"{storage} holds {len(names)} studies, and one is wanted; name the folder of a search")
-    study = optuna.load_study(study_name=names[0], storage=open_storage(storage))
-    advanced = study.user_attrs
-    if SETTINGS not in advanced:
-        raise InputError(
-            f"{storage} holds a study that was killed while it was made; name the folder of another search"
-        )
-    told = [each for each in study.get_trials(deepcopy=False) if TRIAL in each.user_attrs]
-    trials = [Trial.from_json(advanced.get(advanced_key(each.number), each.user_attrs[TRIAL])) for each in told]
-    return dict(advanced[SETTINGS]), trials
-
-
-def running(storage: str) -> int:
-    """Return how many trials of the only study in a storage are being worked on, or were when their process died."""
-    (name,) = optuna.get_all_study_names(open_storage(storage))
-    study = optuna.load_study(study_name=name, storage=open_storage(storage))
-    return len(study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)))

@@ -179,7 +179,7 @@ def test_two_calls_share_a_name_only_where_they_are_equal(one: ConvCall, other: 
 
 def test_a_broken_file_is_measured_anew(tmp_path: Path) -> None:
     (tmp_path / "steps.json").write_text("[]")
-    assert table(tmp_path / "steps.json").timings == Timings()
+    assert table(tmp_path / "steps.json").figures == Timings()
 
 
 def test_the_default_file_lies_in_the_users_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
