@@ -21,7 +21,7 @@ SETTINGS = "settings"
 _ATTEMPTS, _WAIT_SECONDS = 6, 0.2
 # For as long SQLite waits for another process that writes.
 _SQLITE_SECONDS = 60
-# A connection whose other end is gone without a word is given up after a minute.
+# For PostgreSQL's own library: a connection whose other end is gone without a word is given up after a minute.
 _POSTGRESQL = {"connect_timeout": 10, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
 
 
@@ -80,7 +80,8 @@ def _database(url: str) -> RDBStorage:
 
 def _engine_arguments(url: str) -> dict[str, Any]:
     """Return how SQLAlchemy is to connect: patiently, and never by a connection that is no more."""
-    backend = make_url(url).get_backend_name()
-    if backend == "sqlite":
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
         return {"connect_args": {"timeout": _SQLITE_SECONDS}}
-    return {"pool_pre_ping": True} | ({"connect_args": dict(_POSTGRESQL)} if backend == "postgresql" else {})
+    by_libpq = parsed.get_driver_name() in ("psycopg", "psycopg2")
+    return {"pool_pre_ping": True} | ({"connect_args": dict(_POSTGRESQL)} if by_libpq else {})
