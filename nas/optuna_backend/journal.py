@@ -62,7 +62,6 @@ class Journal(BaseJournalBackend):
         try:
             with locked(self._path.with_name(self._path.name + ".lock")), self._path.open("r+b", buffering=0) as file:
                 end = _end_of_whole(file)
-                file.truncate(end)
                 try:
                     _write(file, end, content)
                 except OSError:
@@ -79,6 +78,10 @@ class Journal(BaseJournalBackend):
 def _end_of_whole(file: IO[bytes]) -> int:
     """Return how many bytes at the beginning of a journal are whole lines."""
     position = file.seek(0, os.SEEK_END)
+    if position:
+        file.seek(position - 1)
+        if file.read(1) == b"\n":
+            return position
     while position:
         begin = max(0, position - _BLOCK)
         file.seek(begin)
@@ -90,7 +93,9 @@ def _end_of_whole(file: IO[bytes]) -> int:
 
 
 def _write(file: IO[bytes], where: int, content: bytes) -> None:
-    """Write all of `content`; a full disk may take a part of it before it says so."""
+    """Write all of `content` where the whole lines end; a full disk may take a part of it before it says so."""
+    if file.seek(0, os.SEEK_END) > where:
+        file.truncate(where)
     file.seek(where)
     left = memoryview(content)
     while left:
