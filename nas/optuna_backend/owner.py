@@ -5,6 +5,7 @@ whatever its machine is called by now; no clock is compared with another one's. 
 system knows at once that it ended.
 """
 
+import functools
 import json
 import os
 import threading
@@ -54,6 +55,7 @@ def has_ended(owner: str | None) -> bool:
     return False
 
 
+@functools.cache
 def _machine() -> str:
     """Return what tells this start of this machine and this container's processes apart; empty where nobody knows."""
     boot, processes = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")

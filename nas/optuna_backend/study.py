@@ -82,13 +82,17 @@ class OptunaStudy:
         """Return all trials as Optuna has them, by number."""
         return self._study.get_trials(deepcopy=False)
 
+    def _attributes(self) -> dict[str, Any]:
+        """Return what is kept with the study; not a copy, as Optuna's own property makes of all trials' rungs."""
+        return self._storage.get_study_user_attrs(self._study_id)
+
     def _id(self, number: int) -> int:
         """Return what Optuna's storage calls a trial."""
         return self._storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
 
     def _catch_up(self) -> None:
         """Read what was told before and by other processes."""
-        advanced = self._study.user_attrs
+        advanced = self._attributes()
         for trial in self._everything():
             if TRIAL in trial.user_attrs:
                 latest = advanced.get(advanced_key(trial.number), trial.user_attrs[TRIAL])
@@ -112,7 +116,7 @@ class OptunaStudy:
 
     @patient
     def _settings(self) -> dict[str, Any]:
-        return dict(self._study.user_attrs.get(SETTINGS, {}))
+        return dict(self._attributes().get(SETTINGS, {}))
 
     @patient
     @uninterrupted()
@@ -214,7 +218,7 @@ class OptunaStudy:
     def others(self) -> frozenset[int]:
         """Return what live processes told, and what others did where one with a lesser id is there to inherit it."""
         owners = {trial.number: trial.user_attrs.get(WORKER) for trial in self._everything()}
-        beats = self._study.user_attrs
+        beats = self._attributes()
         live = {owner for owner in owners.values() if owner is not None and self._lives(owner, beats)}
         is_heir = all(id_of(self._owner) < id_of(owner) for owner in live)
         inherited = live | {self._owner}
@@ -346,7 +350,7 @@ class OptunaStudy:
     def _listen(self) -> None:
         """Take in how far others have counted, also those that never did."""
         beats = dict[str, int | None](
-            (name, count) for name, count in self._study.user_attrs.items() if name.startswith(ALIVE)
+            (name, count) for name, count in self._attributes().items() if name.startswith(ALIVE)
         )
         hearts = {heart_of(trial) for trial in self._everything() if trial.state == TrialState.RUNNING}
         self._silence.look(dict.fromkeys(hearts) | beats)
