@@ -68,7 +68,8 @@ class OptunaStudy:
         self._study, self.is_new = opened(name, self._storage)
         self._study_id = self._storage.get_study_id_from_name(name)
         self._owner, self._beats, self._silence = new_owner(), 0, Silence()
-        self._has_left = True
+        self._has_left, self._rank = True, 0
+        self._owners: dict[int, str] = {}
         self._pulse = Pulse(self._beat)
         self._asked: dict[int, optuna.Trial] = {}
         self._told: dict[int, Trial] = {}
@@ -139,10 +140,7 @@ class OptunaStudy:
     @uninterrupted()
     def ask(self, propose: Propose, limit: int | None = None) -> tuple[int, Architecture]:
         """Return a waiting architecture (seeds, and those of lost trials), else a new proposal."""
-        if self._has_left:
-            self._has_left = False
-            self._beat()
-        self._pulse.start()
+        self._join()
         drops = 0
         while True:
             self._catch_up()
@@ -216,30 +214,55 @@ class OptunaStudy:
 
     @patient
     def others(self) -> frozenset[int]:
-        """Return what live processes told, and what others did where one with a lesser id is there to inherit it."""
-        owners = {trial.number: trial.user_attrs.get(WORKER) for trial in self._everything()}
-        beats = self._attributes()
-        live = {owner for owner in owners.values() if owner is not None and self._lives(owner, beats)}
-        is_heir = all(id_of(self._owner) < id_of(owner) for owner in live)
-        inherited = live | {self._owner}
+        """Return what live processes told, and what others did where one that came earlier is there to inherit it."""
+        self._join()
+        live = {who: heart for who, heart in self._hearts().items() if self._lives(who, heart)}
+        # Who comes later never takes what an heir is at work on.
+        me = (self._rank, id_of(self._owner))
+        is_heir = all(me < (heart["rank"], who) for who, heart in live.items())
+        owners = {number: self._who(number) for number in self._told}
+        mine = id_of(self._owner)
         return frozenset(
-            number for number, owner in owners.items()
-            if number in self._told and (owner in live or (owner not in inherited and not is_heir))
+            number for number, who in owners.items() if who in live or (who != mine and not is_heir)
         )  # fmt: skip
 
-    def _lives(self, owner: str, beats: Mapping[str, Any]) -> bool:
+    def _who(self, number: int) -> str:
+        """Return the id of the process that asked for a trial."""
+        if number not in self._owners:
+            self._owners[number] = id_of(self._everything()[number].user_attrs.get(WORKER))
+        return self._owners[number]
+
+    def _hearts(self) -> dict[str, Any]:
+        """Return by their ids the hearts of all processes that ever joined."""
+        names = self._attributes().items()
+        return {name.removeprefix(ALIVE): heart for name, heart in names if name.startswith(ALIVE)}
+
+    def _lives(self, who: str, heart: Mapping[str, Any]) -> bool:
         """Return whether another process goes on, as far as is known."""
-        heart = ALIVE + id_of(owner)
-        if owner == self._owner or beats.get(heart, LEFT) == LEFT or has_ended(owner):
+        if who == id_of(self._owner) or heart["count"] == LEFT or has_ended(heart["owner"]):
             return False
-        return not self._silence.is_lost(heart)
+        return not self._silence.is_lost(ALIVE + who)
+
+    def _join(self) -> None:
+        """Begin to beat, behind all who came before."""
+        if self._has_left:
+            self._rank = 1 + max((heart["rank"] for heart in self._hearts().values()), default=0)
+            self._beats += 1
+            self._say(self._beats)
+            self._has_left = False
+        self._pulse.start()
+
+    def _say(self, count: int) -> None:
+        """Write how far this process has counted."""
+        heart = {"count": count, "rank": self._rank, "owner": self._owner}
+        self._storage.set_study_user_attr(self._study_id, ALIVE + id_of(self._owner), heart)
 
     @patient
     @uninterrupted()
     def leave(self) -> None:
         """Have its heart stand still, which the others see at once."""
         self._has_left = True
-        self._storage.set_study_user_attr(self._study_id, ALIVE + id_of(self._owner), LEFT)
+        self._say(LEFT)
 
     @patient
     @uninterrupted()
@@ -337,7 +360,7 @@ class OptunaStudy:
         """Count up, so that others leave its trials to this process; and listen to them."""
         try:
             if not self._has_left:
-                self._storage.set_study_user_attr(self._study_id, ALIVE + id_of(self._owner), self._beats + 1)
+                self._say(self._beats + 1)
                 self._beats += 1
                 self._listen()
         except (InputError, OSError):
@@ -349,8 +372,6 @@ class OptunaStudy:
 
     def _listen(self) -> None:
         """Take in how far others have counted, also those that never did."""
-        beats = dict[str, int | None](
-            (name, count) for name, count in self._attributes().items() if name.startswith(ALIVE)
-        )
+        beats: dict[str, int | None] = {ALIVE + who: heart["count"] for who, heart in self._hearts().items()}
         hearts = {heart_of(trial) for trial in self._everything() if trial.state == TrialState.RUNNING}
         self._silence.look(dict.fromkeys(hearts) | beats)
