@@ -12,6 +12,7 @@ from baselines.config import TrainConfig
 from sr.command import DONE, Parser, run
 from sr.errors import InputError
 from sr.files import write_json
+from sr.heartbeat import Heartbeat
 from sr.terminal import Terminal, say
 
 
@@ -20,7 +21,8 @@ def main(argv: list[str] | None = None) -> int:
     config = parse(argv)
     from baselines.training import train
 
-    trained = train(config, report=Terminal())
+    with Heartbeat(Terminal(), bar=sys.stderr.isatty()) as report:
+        trained = train(config, report=report)
     quality, bicubic = trained.quality, trained.bicubic
     if config.json:
         write_json(

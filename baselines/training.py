@@ -13,7 +13,7 @@ from baselines.registry import BASELINES, build, build_family
 from baselines.stages import Stage
 from sr.checkpoint import Checkpoint, Description, load, save
 from sr.data.pairs import Pairs, fitting_patch, on_device
-from sr.data.sources import load_pairs
+from sr.data.sources import load_pairs, load_set
 from sr.deployment import deploy
 from sr.errors import InputError
 from sr.measure.quality import Quality, bicubic_quality, evaluate
@@ -25,6 +25,8 @@ from sr.training.trainer import TrainingFailedError
 
 # Pictures with a smaller LR side are left out.
 _SMALLEST_SIDE, _SMALLEST_VALIDATION_SIDE = 32, 16
+# No paper has so many.
+_MOST_STAGES = 16
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,8 @@ class Trained:
 def train(config: TrainConfig, report: Report = no_report) -> Trained:
     """Train a network stage by stage, judge it, and save the deployed form.
 
-    Between its stages a training is kept in FILE.partial beside the checkpoint to be, and within a stage in FILE.state;
-    both go when the checkpoint is written.
+    From its beginning on a training is kept in FILE.partial beside the checkpoint to be, as its last finished stage
+    left it, and within a stage in FILE.stageN.state; both go when the checkpoint is written.
 
     Args:
         config: What is trained, how, on what, and where it is written.
@@ -68,19 +70,23 @@ def train(config: TrainConfig, report: Report = no_report) -> Trained:
         raise InputError(f"{config.out} is already there; name another --out, or remove it")
     # Refuses a wrong name or config before anything is read.
     build(config.name, **config.config)
-    pairs = on_device(load_pairs(config.data, "train", minimum_lr_side=_SMALLEST_SIDE, report=report), device)
+    files = _Files(config.out)
+    files.check(resume=config.resume)
+    train_set = load_set(config.data, "train", minimum_lr_side=_SMALLEST_SIDE, report=report)
+    pairs = on_device(train_set.pairs, device)
     val = load_pairs(config.val, "val", minimum_lr_side=_SMALLEST_VALIDATION_SIDE, report=report)
     stages = BASELINES[config.name].recipe
     asked = [stage.recipe(config.steps, config.overrides) for stage in stages]
     # Papers cut their patches from 2K pictures.
     sides = {patch: fitting_patch(pairs, patch, report) for patch in dict.fromkeys(each.patch for each in asked)}
     recipes = [replace(each, patch=sides[each.patch]) for each in asked]
-    files = _Files.beside(config.out)
-    network = deployed_form(config.name, config.config, _through_stages(config, recipes, pairs, device, files, report))
+    pictures = train_set.manifest.describe()
+    through = _through_stages(config, recipes, pairs, pictures, device, files, report)
+    network = deployed_form(config.name, config.config, through)
     trained = Trained(evaluate(network.to(device), val, device), bicubic_quality(val, device), tuple(recipes))
     description = Description("baseline", {"name": config.name, **config.config})
     save(config.out, Checkpoint(description, network.cpu().state_dict(), deployed=True, recipe=trained.recipe_json()))
-    files.partial.unlink(missing_ok=True)
+    files.remove()
     return trained
 
 
@@ -94,20 +100,33 @@ def deployed_form(name: str, config: Mapping[str, Any], trained: nn.Module) -> n
 
 @dataclass(frozen=True)
 class _Files:
-    """Where a training is kept between its stages, and within one."""
+    """Where a training is kept, beside the checkpoint to be."""
 
-    partial: Path
-    state: Path
-
-    @classmethod
-    def beside(cls, out: Path) -> "_Files":
-        """Return those of the checkpoint to be."""
-        return cls(out.with_name(out.name + ".partial"), out.with_name(out.name + ".state"))
+    out: Path
 
     @property
-    def are_there(self) -> bool:
-        """Whether an interrupted training left one."""
-        return self.partial.exists() or self.state.exists()
+    def partial(self) -> Path:
+        """What was begun, as its last finished stage left it."""
+        return self.out.with_name(self.out.name + ".partial")
+
+    def check(self, *, resume: bool) -> None:
+        """Raise InputError where there is an interrupted training and it is not to go on, or the other way round."""
+        if resume and not self.partial.exists():
+            raise InputError(f"there is no interrupted training beside {self.out}; leave --resume out to start one")
+        if not resume and self.partial.exists():
+            raise InputError(
+                f"{self.out} has an interrupted training beside it; go on with --resume, or remove {self.partial}"
+            )
+
+    def state(self, stage: int) -> Path:
+        """Return the state within a stage: a file of its own, which no other stage can take for its."""
+        return self.out.with_name(f"{self.out.name}.stage{stage + 1}.state")
+
+    def remove(self) -> None:
+        """Remove what a finished training does not need, the states first: without them it goes on all the same."""
+        for stage in range(_MOST_STAGES):
+            self.state(stage).unlink(missing_ok=True)
+        self.partial.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)
@@ -129,42 +148,57 @@ class _Growing(Protocol):
 
 
 def _through_stages(
-    config: TrainConfig, recipes: Sequence[Recipe], pairs: Pairs, device: torch.device, files: _Files, report: Report
+    config: TrainConfig,
+    recipes: Sequence[Recipe],
+    pairs: Pairs,
+    pictures: str,
+    device: torch.device,
+    files: _Files,
+    report: Report,
 ) -> nn.Module:
-    """Train the stages that are left, each by its recipe, and return the network in its last form."""
+    """Train the stages that are left, each by its recipe, and return the network in its last form.
+
+    pictures: what only the same pictures share.
+    """
     entry = BASELINES[config.name]
-    asked = {"name": config.name, **config.config, **entry.training_form}
+    form = {"name": config.name, **config.config, **entry.training_form}
+    asked = {**form, "recipes": [asdict(recipe) for recipe in recipes], "pictures": pictures}
     torch.manual_seed(config.seed)
-    training = _resumed(files, asked, config.out) if config.resume else _begun(files, asked, config.out)
+    training = _resumed(files, asked) if config.resume else _begun(files, form, asked)
     for index in range(training.stages_done, len(recipes)):
         training = _entering(entry.recipe[index], training)
         report(Message(f"stage {index + 1} of {len(recipes)}: {recipes[index].steps:,} steps"))
         label = f"{config.name}, stage {index + 1}"
         try:
-            fit(training.network, recipes[index], pairs, device, state=files.state, label=label, report=report)
+            fit(training.network, recipes[index], pairs, device, state=files.state(index), label=label, report=report)
         except TrainingFailedError as error:
             raise InputError(f"the training failed: {error}; try a smaller --learning-rate or --batch") from error
         training = replace(training, stages_done=index + 1)
         _keep(training, files, asked)
+        files.state(index).unlink(missing_ok=True)
     return training.network
 
 
-def _begun(files: _Files, asked: Mapping[str, Any], out: Path) -> _Training:
-    """Return a training before its first stage; raises InputError where an interrupted one is there."""
-    if files.are_there:
-        raise InputError(f"{out} has an interrupted training beside it; go on with --resume, or remove {files.state}")
-    return _Training(build_family(asked), asked)
+def _begun(files: _Files, form: Mapping[str, Any], asked: Mapping[str, Any]) -> _Training:
+    """Return a training before its first stage."""
+    for stage in range(_MOST_STAGES):
+        # Of a training whose FILE.partial somebody removed to start anew.
+        files.state(stage).unlink(missing_ok=True)
+    training = _Training(build_family(form), form)
+    _keep(training, files, asked)
+    return training
 
 
-def _resumed(files: _Files, asked: Mapping[str, Any], out: Path) -> _Training:
-    """Return the training as its last finished stage left it; raises InputError where there is none or another one."""
-    if not files.are_there:
-        raise InputError(f"there is no interrupted training beside {out}; leave --resume out to start one")
-    if not files.partial.exists():
-        return _Training(build_family(asked), asked)
+def _resumed(files: _Files, asked: Mapping[str, Any]) -> _Training:
+    """Return the training as its last finished stage left it; raises InputError where it is another one."""
     kept = load(files.partial)
-    if kept.recipe.get("asked") != asked:
-        raise InputError(f"{files.partial} is of {kept.recipe.get('asked')}; give the same flags, or remove it")
+    was = kept.recipe.get("asked", {})
+    if changed := [name for name in {**was, **asked} if was.get(name) != asked.get(name)]:
+        name = changed[0]
+        raise InputError(
+            f"{files.partial} was begun otherwise: its {name} was {was.get(name)} and is now {asked.get(name)}; "
+            f"give the same flags, or remove it"
+        )
     return _Training(kept.build(), kept.description.config, kept.deployed, int(kept.recipe["stages_done"]))
 
 
@@ -183,4 +217,3 @@ def _keep(training: _Training, files: _Files, asked: Mapping[str, Any]) -> None:
     description = Description("baseline", training.config)
     recipe = {"stages_done": training.stages_done, "asked": asked}
     save(files.partial, Checkpoint(description, training.network.state_dict(), training.folded, recipe))
-    files.state.unlink(missing_ok=True)

@@ -9,6 +9,7 @@ from search_spaces.network import build
 from search_spaces.space import SearchSpace
 from sr.measure.latency import Protocol
 from sr.measure.measurement import measure
+from sr.progress import Report, no_report
 
 # So many measured networks know the others about as well as any number does.
 _ENOUGH = 10
@@ -21,7 +22,7 @@ _TOO_SLOW = 10
 _ATTEMPTS = 3
 
 
-def probe_device(setup: Setup, protocol: Protocol) -> KnownDevice:
+def probe_device(setup: Setup, protocol: Protocol, report: Report = no_report) -> KnownDevice:
     """Return what earlier searches know of the device, brought to its present speed by the reference network.
 
     Where they know little, it is measured at other widths too, which tell in which steps of channels the engine pays,
@@ -30,8 +31,9 @@ def probe_device(setup: Setup, protocol: Protocol) -> KnownDevice:
     Args:
         setup: Of the search that begins.
         protocol: How they are timed, all in the same rounds.
+        report: Is told of what is remembered and cannot be read.
     """
-    known, lr_size = recall(setup.target), setup.target.lr_size
+    known, lr_size = recall(setup.target, report), setup.target.lr_size
     wanted = {REFERENCE: setup.reference}
     if not known.probes or known.calm_ms(lr_size) is None:
         wanted |= {str(width): replace(setup.reference, num_feat=width) for width in _WIDTHS}

@@ -51,7 +51,9 @@ def finish(
     write_tables(out, trials)
     surrogate.observe(trials)
     if not trained_once(trials):
-        return SearchResult(out, setup.budget_ms, tuple(trials), None, (nothing_within(trials, setup.budget_ms),))
+        return SearchResult(
+            out, setup.budget_ms, tuple(trials), None, (nothing_within(trials, setup.budget_ms, config.seconds),)
+        )
     calm = calm_speed(trials, known_ms=known.calm_ms(setup.target.lr_size))
     latency = known.predictor(setup.target.lr_size) if surrogate.latency is None else surrogate.latency
     report(Phase("looking for hand-designed networks of this budget"))
@@ -59,7 +61,9 @@ def finish(
     rivals = rivals_of(tuple(shown), setup, latency.model)
     found = _choose(config, study, fidelity, rivals, calm, time_budget, plan, report)
     if found is None:
-        return SearchResult(out, setup.budget_ms, tuple(trials), None, (nothing_within(trials, setup.budget_ms),))
+        return SearchResult(
+            out, setup.budget_ms, tuple(trials), None, (nothing_within(trials, setup.budget_ms, config.seconds),)
+        )
     finalist, recipe, playoff = found
     summary = finalist.trial.architecture.summary
     report(Message(f"chosen: trial {finalist.trial.number}, {summary}; training it for {recipe.steps:,} steps"))

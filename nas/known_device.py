@@ -9,12 +9,14 @@ from typing import Any
 from nas.predictors.latency import LatencyPredictor
 from search_spaces.architecture import Architecture
 from search_spaces.fast_work import work
+from sr.checkpoint import one_line
 from sr.errors import InputError
 from sr.files import write_json
 from sr.lr_size import LrSize, size_text
 from sr.measure.latency_model import USUAL, LatencyModel
 from sr.measure.target import Target
 from sr.measure.timing_cache import cache_path, place
+from sr.progress import Message, Report, no_report
 
 
 @dataclass(frozen=True)
@@ -67,23 +69,29 @@ def path_of(target: Target) -> Path:
     return cache_path("known", _place_of(target))
 
 
-def recall(target: Target) -> KnownDevice:
+def recall(target: Target, report: Report = no_report) -> KnownDevice:
     """Return what is known of a target's device; nothing where another version of anything ran on it.
 
-    Raises:
-        InputError: Where the file holds something else.
+    Args:
+        target: Its device, engine and precision.
+        report: Is told where the file holds something else: then all is found out anew, and takes its place.
     """
     path, here = path_of(target), _place_of(target)
-    if not path.is_file():
-        return KnownDevice()
     try:
+        if not path.is_file():
+            return KnownDevice()
         content = json.loads(path.read_text(encoding="utf-8"))
         was = {key: content[key] for key in here}
         return KnownDevice.from_json(content) if was == json.loads(json.dumps(here)) else KnownDevice()
     except (OSError, ValueError, TypeError, KeyError, InputError) as error:
-        raise InputError(f"{path} is not what an earlier search left there; delete it, it is made anew") from error
+        line = f"{path} is not what an earlier search left there ({one_line(error)}); the device is measured anew"
+        report(Message(line, aside=True))
+        return KnownDevice()
 
 
-def remember(target: Target, known: KnownDevice) -> None:
-    """Keep what is known of a target's device; raises InputError where the file cannot be written."""
-    write_json(path_of(target), _place_of(target) | known.to_json())
+def remember(target: Target, known: KnownDevice, report: Report = no_report) -> None:
+    """Keep what is known of a target's device; where the file cannot be written `report` is told, and that is all."""
+    try:
+        write_json(path_of(target), _place_of(target) | known.to_json())
+    except InputError as error:
+        report(Message(f"what was learned of the device is not kept for the next search: {error}", aside=True))

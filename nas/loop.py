@@ -11,7 +11,7 @@ from nas.config.search import DEFAULT_PATIENCE
 from nas.predictors.surrogate import Surrogate
 from nas.samplers.protocol import Sampler
 from nas.stopping import stopping_state
-from nas.study import Study
+from nas.study import NoneLeftError, Study
 from nas.successive_halving import Rung
 from nas.time_budget import TimeBudget
 from nas.training.executor import outcome
@@ -91,6 +91,7 @@ class Search:
         self._running: deque[_Running] = deque()
         self._measured: Counter[int] = Counter()
         self._stale, self._stopped, self._just_measured_again = 0, "", False
+        self._none_left = False
 
     def run(self) -> None:
         """Go on until nothing more is to be begun, and all that was begun is told."""
@@ -98,15 +99,26 @@ class Search:
             while True:
                 while len(self._running) < self._executor.workers and self._begin():
                     pass
-                if not self._running:
+                if self._running:
+                    self._finish(self._running.popleft())
+                elif not self._others_leave_one():
                     break
-                self._finish(self._running.popleft())
         except BaseException:
             for unfinished in self._running:
                 self._give_back(unfinished)
+            self._study.leave()
             raise
+        self._study.leave()
         if self._stopped:
             self._report(Message(self._stopped))
+
+    def _others_leave_one(self) -> bool:
+        """Wait, where the last trials are those of other processes; return whether one was lost and is to be done."""
+        limit = self._time_budget.trials
+        if limit is None or not self._none_left:
+            return False
+        self._none_left = False
+        return self._study.await_others(limit, lambda: self._time_budget.search_left > 0)
 
     @property
     def _budget_ms(self) -> float:
@@ -122,12 +134,15 @@ class Search:
         self._surrogate.observe(trials)
         if self._time_budget.search_left <= 0:
             return False
-        promoted = self._fidelity.promoted(trials, self._running_keys, self._surrogate.promotion_score)
+        # Of several processes that share the study each goes on with its own.
+        others = self._study.others()
+        theirs = {trial.architecture.key for trial in trials if trial.number in others}
+        promoted = self._fidelity.promoted(trials, self._running_keys | theirs, self._surrogate.promotion_score)
         if promoted is not None:
             self._promote(next(trial for trial in trials if trial.architecture.key == promoted))
             return True
         goes_on = self._goes_on(trials)
-        running = self._running_keys
+        running = self._running_keys | theirs
         put_off = [each for each in _by_key(trials).values() if each.state == "put off"]
         put_off = [each for each in put_off if each.architecture.key not in running]
         # In turn with proposals: by the next one the device may be calm.
@@ -152,7 +167,11 @@ class Search:
 
     def _propose(self, trials: Sequence[Trial]) -> bool:
         """Ask for a candidate, evaluate it, and begin its first rung where it is within the budget."""
-        number, architecture = self._study.ask(self._sampler.propose)
+        try:
+            number, architecture = self._study.ask(self._sampler.propose, self._time_budget.trials)
+        except NoneLeftError:
+            self._none_left = True
+            return False
         try:
             waiting = next((each for each in self._running if each.trial.architecture.key == architecture.key), None)
             while waiting in self._running:

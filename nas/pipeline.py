@@ -83,7 +83,7 @@ def search(
     study, setup = open_study(config, space, setup, teacher, exists=exists)
     try:
         report(Phase("measuring the reference network"))
-        known = _known_device(study, setup, plan)
+        known = _known_device(study, setup, plan, report)
         latency = known.predictor(setup.target.lr_size) if config.use_predictions else None
         fidelity = _fidelity(config, space, setup, known, time_budget, plan, report)
         surrogate = Surrogate(
@@ -103,7 +103,7 @@ def search(
             sampler = make_sampler(config.sampler, config.nni_tuner, problem)
             calm_ms = known.calm_ms(setup.target.lr_size)
             _explore(config, study, sampler, fidelity, surrogate, time_budget, calm_ms, plan, report, on_trial)
-            _remember_device(study, setup, known, surrogate)
+            _remember_device(study, setup, known, surrogate, report)
         return finish(config, study, fidelity, surrogate, known, time_budget, val, plan, report)
     except KeyboardInterrupt:
         write_tables(Path(config.out), study.trials)
@@ -137,23 +137,23 @@ def prepare(
     return setup, val.pairs, {"train": train.manifest, "val": val.manifest}
 
 
-def _known_device(study: Study, setup: Setup, plan: MeasurementPlan) -> KnownDevice:
+def _known_device(study: Study, setup: Setup, plan: MeasurementPlan, report: Report) -> KnownDevice:
     """Return what is known of the device before the first candidate; a resumed search knows what it knew then.
 
     The reference network is measured, so that predictions are of this device from the first one on.
     """
     if "known" not in study.settings:
-        study.remember(study.settings | {"known": probe_device(setup, plan.candidate).to_json()})
+        study.remember(study.settings | {"known": probe_device(setup, plan.candidate, report).to_json()})
     return KnownDevice.from_json(study.settings["known"])
 
 
-def _remember_device(study: Study, setup: Setup, known: KnownDevice, surrogate: Surrogate) -> None:
+def _remember_device(study: Study, setup: Setup, known: KnownDevice, surrogate: Surrogate, report: Report) -> None:
     """Keep for later searches what this one learned of the device."""
     surrogate.observe(study.trials)
     model = known.model if surrogate.latency is None else surrogate.latency.model
     if any(trial.measurement is not None for trial in study.trials):
         known = known.with_calm(setup.target.lr_size, calm_speed(study.trials).reference_ms)
-    remember(setup.target, replace(known, model=model))
+    remember(setup.target, replace(known, model=model), report)
 
 
 def _fidelity(

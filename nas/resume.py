@@ -1,5 +1,6 @@
 """A study that is begun, or taken up again with the settings that it was begun with."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -20,6 +21,12 @@ from sr.constraints import AUTO
 from sr.errors import InputError
 from sr.training.autotune import autotune
 from sr.training.recipe import Recipe
+from sr.waiting import waiting_for
+
+# The phase of a study that has not taken all trials of an earlier one yet; under the same key, which one.
+_WARM_START = "warm start"
+# Between making a study and saying what it is lies no work: who has not done so by then was killed.
+_MAKING_SECONDS, _LOOK_SECONDS = 5.0, 0.1
 
 
 def is_begun(config: SearchConfig) -> bool:
@@ -55,30 +62,64 @@ def open_study(
     """
     if exists:
         study = OptunaStudy(space, config.study, _storage(config), setup.budget_ms)
-        # As it was found out by the first run, whose time limit and device may have told other things.
-        was = Recipe(**study.settings["recipe"])
-        steps = setup.recipe.steps if config.trial_steps is not None else was.steps
-        recipe = replace(setup.recipe, steps=steps, precision=was.precision, memory_format=was.memory_format)
-        setup = replace(setup, recipe=recipe)
-        if config.engine == AUTO:
-            # As the first run found it, whatever is installed by now.
-            setup = replace(setup, target=setup.target.in_engine(study.settings["conditions"]["engine"]))
-        _check_settings(study.settings, _settings_of(config, space, setup))
+        return study, _taken_up(config, space, setup, study)
+    # One for all: candidates that train in other precisions do not compare.
+    if config.warm_start is None:
+        recipe = autotune(build(setup.reference), setup.recipe, setup.train, setup.target.device, teacher=teacher)
     else:
-        # One for all: candidates that train in other precisions do not compare.
-        if config.warm_start is None:
-            recipe = autotune(build(setup.reference), setup.recipe, setup.train, setup.target.device, teacher=teacher)
-        else:
-            recipe = earlier_recipe(Path(config.warm_start), setup)
-        setup = replace(setup, recipe=recipe)
-        settings = _settings_of(config, space, setup)
-        if config.warm_start is not None:
-            check_same(Path(config.warm_start), settings)
-        study = OptunaStudy(space, config.study, _storage(config), setup.budget_ms)
-        if config.warm_start is not None:
-            take_trials(Path(config.warm_start), study, space, Path(config.out) / "candidates")
+        recipe = earlier_recipe(Path(config.warm_start), setup)
+    begun = replace(setup, recipe=recipe)
+    settings = _settings_of(config, space, begun)
+    if config.warm_start is not None:
+        check_same(Path(config.warm_start), settings)
+    study = OptunaStudy(space, config.study, _storage(config), setup.budget_ms)
+    if not study.is_new and _is_begun_by_another(study):
+        return study, _taken_up(config, space, setup, study)
+    # What a study is comes first: one that is killed from here on goes on.
+    if config.warm_start is None:
         study.remember(settings | {"phase": "search"})
-    return study, setup
+    else:
+        study.remember(settings | {"phase": _WARM_START, _WARM_START: str(config.warm_start)})
+        _warm_up(config, space, study)
+    return study, begun
+
+
+def _taken_up(config: SearchConfig, space: SearchSpace, setup: Setup, study: Study) -> Setup:
+    """Return the setup with what a study was begun with; raises InputError where that was with other settings."""
+    # As it was found out by the first run, whose time limit and device may have told other things.
+    was = Recipe(**study.settings["recipe"])
+    steps = setup.recipe.steps if config.trial_steps is not None else was.steps
+    recipe = replace(setup.recipe, steps=steps, precision=was.precision, memory_format=was.memory_format)
+    setup = replace(setup, recipe=recipe)
+    if config.engine == AUTO:
+        # As the first run found it, whatever is installed by now.
+        setup = replace(setup, target=setup.target.in_engine(study.settings["conditions"]["engine"]))
+    _check_settings(study.settings, _settings_of(config, space, setup))
+    if study.settings["phase"] == _WARM_START:
+        _warm_up(config, space, study)
+    return setup
+
+
+def _warm_up(config: SearchConfig, space: SearchSpace, study: Study) -> None:
+    """Take the trials of the earlier search that a study was begun with, those that are left of them."""
+    take_trials(Path(study.settings[_WARM_START]), study, space, Path(config.out) / "candidates")
+    study.remember(study.settings | {"phase": "search"})
+
+
+def _is_begun_by_another(study: Study) -> bool:
+    """Wait where another process makes the study at this moment; return whether it did, and was not killed."""
+    known, since = -1, time.monotonic()
+    with waiting_for("another process, which makes the study"):
+        while time.monotonic() - since < _MAKING_SECONDS:
+            settings = study.settings
+            if settings and settings["phase"] != _WARM_START:
+                return True
+            trials = study.count()
+            if trials != known:
+                # It is at work.
+                known, since = trials, time.monotonic()
+            time.sleep(_LOOK_SECONDS)
+    return bool(study.settings)
 
 
 def teacher_of(config: SearchConfig) -> nn.Module | None:

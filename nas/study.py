@@ -10,8 +10,12 @@ from search_spaces.architecture import Architecture
 Propose = Callable[[int, Sequence[Trial]], Picks]
 
 
+class NoneLeftError(Exception):
+    """As many trials as there are to be were told, or are being worked on by any process."""
+
+
 class Study(Protocol):
-    """Hands architectures out and records what the caller tells of each."""
+    """Hands architectures out and records what the caller tells of each; several processes may share one."""
 
     @property
     def trials(self) -> list[Trial]:
@@ -23,16 +27,41 @@ class Study(Protocol):
         """JSON values that the study remembers, such as what its trials were measured on."""
         ...
 
+    def count(self) -> int:
+        """Return how many trials there are by now, whatever became of them."""
+        ...
+
     def remember(self, settings: dict[str, Any]) -> None:
         """Replace `settings`, on disk before returning."""
         ...
 
     def enqueue(self, architectures: Sequence[Architecture]) -> None:
-        """Have these asked for next, in this order; nothing where any architecture was asked for or enqueued before."""
+        """Have these asked for next, in this order, each once; nothing where any other was asked for before."""
         ...
 
-    def ask(self, propose: Propose) -> tuple[int, Architecture]:
-        """Return the number of a new trial and its architecture: a waiting one, else what `propose` says."""
+    def ask(self, propose: Propose, limit: int | None = None) -> tuple[int, Architecture]:
+        """Return the number of a new trial and its architecture: a waiting one, else what `propose` says.
+
+        limit: how many trials there are to be, those of all processes together. Raises NoneLeftError beyond that.
+        """
+        ...
+
+    def await_others(self, limit: int, goes_on: Callable[[], bool]) -> bool:
+        """Wait while the last trials are those of other processes; return whether one of them is lost, and so left.
+
+        goes_on: whether there is time to wait.
+        """
+        ...
+
+    def others(self) -> frozenset[int]:
+        """Return the told trials that another process is to measure again or to train on, not this one.
+
+        They are that one's which asked for them, while it lives and goes on; then one heir's.
+        """
+        ...
+
+    def leave(self) -> None:
+        """Say that this process goes on no more: what it told is another's from now on."""
         ...
 
     def tell(self, trial: Trial) -> None:

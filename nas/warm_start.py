@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from nas.evaluate import Setup
-from nas.optuna_backend.study import recorded
+from nas.optuna_backend.stored import recorded
 from nas.study import Study
 from nas.training.rung_training import weights_path
 from nas.trial import Trial
 from search_spaces.space import SearchSpace
 from sr.errors import InputError
+from sr.files import replacing
 from sr.training.recipe import Recipe
 
 # How it proposes need not be the same.
@@ -40,9 +41,11 @@ def check_same(run: Path, settings: Mapping[str, Any]) -> None:
 def take_trials(run: Path, study: Study, space: SearchSpace, weights: Path) -> int:
     """Tell a new study the trials of an earlier search, and copy the weights that its candidates left.
 
+    Where it was killed in between it goes on: what was told stands first in the study, in the same order.
+
     Args:
         run: The folder of the earlier search.
-        study: The new one, which is empty.
+        study: The new one, which holds nothing else.
         space: That of both.
         weights: The new search's folder of weights.
 
@@ -54,13 +57,15 @@ def take_trials(run: Path, study: Study, space: SearchSpace, weights: Path) -> i
     """
     _, trials = recorded(str(run / "study.journal"))
     weights.mkdir(parents=True, exist_ok=True)
-    numbers = dict[int, int]()
+    numbers, before = dict[int, int](), iter(study.trials)
     for trial in trials:
         if trial.state in ("trained", "infeasible") and (trial.duplicate_of is None or trial.duplicate_of in numbers):
-            numbers[trial.number] = _retold(trial, numbers, study, space)
+            told = next(before, None)
+            numbers[trial.number] = _retold(trial, numbers, study, space) if told is None else told.number
             path = weights_path(run / "candidates", trial.architecture.key)
             if path.is_file():
-                shutil.copyfile(path, weights / path.name)
+                with replacing(weights / path.name) as temporary:
+                    shutil.copyfile(path, temporary)
     return len(numbers)
 
 

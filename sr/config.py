@@ -6,13 +6,11 @@ from pathlib import Path
 from sr.constraints import AUTO, DTYPE_NAMES, at_least, one_of
 from sr.errors import InputError
 from sr.file_engines import file_engine
-from sr.lr_size import SMALLEST_SIDE, LrSize
+from sr.lr_size import SMALLEST_SIDE
 
 DIV2K_URL = "http://data.vision.ee.ethz.ch/cvl/DIV2K/"
 DIV2K_PARTS = ("train", "valid")
 # What a network is written as; the first three wherever the package is installed.
-EXPORT_FORMATS = ("onnx", "pt2", "safetensors", "openvino", "tensorrt")
-DEFAULT_FORMATS = EXPORT_FORMATS[:3]
 # What upscaled pictures are written in, and those of them that may lose something.
 PICTURE_FORMATS = ("png", "jpg", "webp", "tiff")
 QUALITY_FORMATS = ("jpg", "webp")
@@ -102,31 +100,6 @@ class EvaluateConfig:
     def __post_init__(self) -> None:
         file_engine(self.network, self.engine)
         one_of(self, "dtype", FLOAT_DTYPES)
-
-
-@dataclass(frozen=True)
-class ExportConfig:
-    """Which network to write in which formats.
-
-    Attributes:
-        network: A checkpoint of ours.
-        formats: Of EXPORT_FORMATS.
-        out: The folder for the files, which have the checkpoint's name.
-        lr_size: Height and width of the one picture that they take; None leaves batch, height and width free.
-
-    Raises:
-        InputError: For an unknown format, or none.
-    """
-
-    network: Path
-    formats: tuple[str, ...] = DEFAULT_FORMATS
-    out: Path = Path("exported")
-    lr_size: LrSize | None = None
-
-    def __post_init__(self) -> None:
-        if not self.formats or not set(self.formats) <= set(EXPORT_FORMATS):
-            given = ",".join(self.formats)
-            raise InputError(f"--formats must be of {', '.join(EXPORT_FORMATS)} with commas between, got {given!r}")
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from sr.progress import Event, Message, Phase, Report, Step, duration
+from sr.waiting import waits
 
 
 class Heartbeat:
@@ -73,6 +74,11 @@ class Heartbeat:
                 self._show(Message(self._going_on(), aside=True))
 
     def _going_on(self) -> str:
+        """Return what is being done, for how long without a word of it, and what it waits for."""
+        waited_for = waits()
+        return self._being_done() + (f"; waiting for {waited_for}" if waited_for else "")
+
+    def _being_done(self) -> str:
         """Return what is being done, and for how long without a word of it."""
         since = self._clock() - self._event_at
         if self._phase is not None:

@@ -1,32 +1,53 @@
 """Optuna's storage as the record of a study."""
 
-from collections.abc import Sequence
-from pathlib import Path
+import contextlib
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import optuna
-from optuna.samplers import RandomSampler
-from optuna.trial import TrialState
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.trial import FrozenTrial, TrialState
 
 from nas.interrupts import uninterrupted
-from nas.optuna_backend.owner import is_lost, owner
-from nas.optuna_backend.storage import open_storage
+from nas.optuna_backend.owner import Silence, has_ended, id_of, new_owner
+from nas.optuna_backend.patience import is_away, patient
+from nas.optuna_backend.pulse import Pulse
+from nas.optuna_backend.storage import SETTINGS, open_storage
+from nas.optuna_backend.stored import (
+    ALIVE,
+    DROPPED,
+    LEFT,
+    QUEUED,
+    TRIAL,
+    WORKER,
+    advanced_key,
+    begun,
+    closed_for_nothing,
+    heart_of,
+    is_live,
+    opened,
+    picks_of,
+)  # fmt: skip
 from nas.optuna_backend.trials import STATES, constraints
-from nas.study import Propose
+from nas.study import NoneLeftError, Propose
 from nas.trial import Trial
 from search_spaces.architecture import Architecture
 from search_spaces.space import SearchSpace
 from sr.errors import InputError
+from sr.waiting import waiting_for
 
-# Optuna's own keys of what is kept with a trial and with a study.
-_TRIAL, _WORKER, _SETTINGS = "trial", "worker", "settings"
+# So many proposals in a row that others are at work on already: there is hardly anything else.
+_MOST_DROPS = 20
+_LOOK_SECONDS = 1.0
 
 
 class OptunaStudy:
     """A study in Optuna's storage; see `nas.study.Study`.
 
     What is handed out depends on what was enqueued and proposed, and on nothing else: a resumed study goes on as an
-    uninterrupted one. What a process of this machine asked for before it died is handed out again.
+    uninterrupted one. What a process asked for before it was lost is handed out again; see `owner`. Each method may be
+    repeated after it failed half way, and is where the database does not answer.
 
     Args:
         space: What the architectures are of.
@@ -38,30 +59,46 @@ class OptunaStudy:
         InputError: Where the storage cannot be opened.
     """
 
+    @patient
     @uninterrupted()
     def __init__(self, space: SearchSpace, name: str, storage: str, budget_ms: float) -> None:
         self._space, self._budget_ms = space, budget_ms
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        self._study = optuna.create_study(
-            study_name=name,
-            storage=open_storage(storage),
-            directions=["maximize", "minimize", "minimize"],
-            # Never draws: every trial is enqueued with all of its picks.
-            sampler=RandomSampler(seed=0),
-            load_if_exists=True,
-        )
+        self._storage = open_storage(storage)
+        self._study, self.is_new = opened(name, self._storage)
+        self._study_id = self._storage.get_study_id_from_name(name)
+        self._owner, self._beats, self._silence = new_owner(), 0, Silence()
+        self._has_left, self._rank = True, 0
+        self._owners: dict[int, str] = {}
+        self._pulse = Pulse(self._beat)
         self._asked: dict[int, optuna.Trial] = {}
         self._told: dict[int, Trial] = {}
+        self._latest: dict[int, Any] = {}
+        self._keys: dict[int, str] = {}
         self._catch_up()
         self._requeue_lost()
+        self._requeue_forgotten()
+
+    def _everything(self) -> list[FrozenTrial]:
+        """Return all trials as Optuna has them, by number."""
+        return self._study.get_trials(deepcopy=False)
+
+    def _attributes(self) -> dict[str, Any]:
+        """Return what is kept with the study; not a copy, as Optuna's own property makes of all trials' rungs."""
+        return self._storage.get_study_user_attrs(self._study_id)
+
+    def _id(self, number: int) -> int:
+        """Return what Optuna's storage calls a trial."""
+        return self._storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
 
     def _catch_up(self) -> None:
         """Read what was told before and by other processes."""
-        advanced = self._study.user_attrs
-        for trial in self._study.get_trials(deepcopy=False):
-            if trial.number not in self._told and _TRIAL in trial.user_attrs:
-                latest = advanced.get(_advanced_key(trial.number), trial.user_attrs[_TRIAL])
-                self._told[trial.number] = Trial.from_json(latest)
+        advanced = self._attributes()
+        for trial in self._everything():
+            if TRIAL in trial.user_attrs:
+                latest = advanced.get(advanced_key(trial.number), trial.user_attrs[TRIAL])
+                if self._latest.get(trial.number) != latest:
+                    self._latest[trial.number], self._told[trial.number] = latest, Trial.from_json(latest)
 
     @property
     def trials(self) -> list[Trial]:
@@ -71,100 +108,270 @@ class OptunaStudy:
     @property
     def settings(self) -> dict[str, Any]:
         """What `remember` was given last."""
-        return dict(self._study.user_attrs.get(_SETTINGS, {}))
+        return self._settings()
 
+    @patient
+    def count(self) -> int:
+        """Return how many trials there are in the storage."""
+        return len(self._everything())
+
+    @patient
+    def _settings(self) -> dict[str, Any]:
+        return dict(self._attributes().get(SETTINGS, {}))
+
+    @patient
     @uninterrupted()
     def remember(self, settings: dict[str, Any]) -> None:
         """Keep `settings` with the study."""
-        self._study.set_user_attr(_SETTINGS, settings)
+        self._study.set_user_attr(SETTINGS, settings)
 
+    @patient
     @uninterrupted()
     def enqueue(self, architectures: Sequence[Architecture]) -> None:
-        """Have these asked for next, where the study is still empty."""
-        if not self._study.get_trials(deepcopy=False):
-            for architecture in architectures:
-                self._study.enqueue_trial(self._space.encode(architecture))
+        """Have these asked for next that were not before, where nothing but such was."""
+        everything = self._everything()
+        if all(QUEUED in trial.user_attrs for trial in everything):
+            there = [picks_of(trial) for trial in everything if DROPPED not in trial.user_attrs]
+            for picks in map(self._space.encode, architectures):
+                if picks not in there:
+                    self._queue(picks)
 
+    @patient
     @uninterrupted()
-    def ask(self, propose: Propose) -> tuple[int, Architecture]:
+    def ask(self, propose: Propose, limit: int | None = None) -> tuple[int, Architecture]:
         """Return a waiting architecture (seeds, and those of lost trials), else a new proposal."""
-        self._catch_up()
-        everything = self._study.get_trials(deepcopy=False)
-        if not any(trial.state == TrialState.WAITING for trial in everything):
-            self._study.enqueue_trial(propose(len(everything), self.trials))
-        trial = self._study.ask()
-        trial.set_user_attr(_WORKER, owner())
-        for name, values in self._space.choices.items():
-            trial.suggest_categorical(name, values)
-        self._asked[trial.number] = trial
-        return trial.number, self._space.decode(trial.params)
+        self._join()
+        drops = 0
+        while True:
+            self._catch_up()
+            self._requeue_lost()
+            everything = self._everything()
+            if limit is not None and begun(everything) >= limit:
+                raise NoneLeftError
+            if not any(trial.state == TrialState.WAITING for trial in everything):
+                self._study.enqueue_trial(propose(len(everything), self.trials))
+            trial = self._study.ask()
+            trial.set_user_attr(WORKER, self._owner)
+            everything = self._everything()
+            if self._is_ours(everything[trial.number], everything, limit, may_repeat=drops >= _MOST_DROPS):
+                for name, values in self._space.choices.items():
+                    trial.suggest_categorical(name, values)
+                self._asked[trial.number] = trial
+                return trial.number, self._space.decode(trial.params)
+            self._drop(everything[trial.number])
+            drops += 1
 
+    def _is_ours(
+        self, trial: FrozenTrial, everything: list[FrozenTrial], limit: int | None, *, may_repeat: bool
+    ) -> bool:
+        """Return whether a trial that was taken is to be worked on: by its number, which all processes see alike.
+
+        Those of one network are the first one's; and so many are worked on as are to be. may_repeat: whether one that
+        another process works on is all the same.
+        """
+        if not picks_of(trial):
+            # Another process took the proposal in between, and Optuna drew something itself.
+            return False
+        before = [each for each in everything[: trial.number] if is_live(each)]
+        if limit is not None and len(before) >= limit:
+            return False
+        for each in before:
+            if QUEUED in trial.user_attrs and picks_of(each) == picks_of(trial):
+                # Two processes queued it at once.
+                return False
+            is_others = TRIAL not in each.user_attrs and each.number not in self._asked
+            if is_others and not may_repeat and self._key(each) == self._key(trial):
+                return False
+        return True
+
+    def _drop(self, trial: FrozenTrial) -> None:
+        """Close a trial that nothing comes of."""
+        with contextlib.suppress(UpdateFinishedTrialError):
+            trial_id = self._id(trial.number)
+            self._storage.set_trial_user_attr(trial_id, DROPPED, value=True)
+            self._storage.set_trial_state_values(trial_id, TrialState.FAIL)
+
+    def await_others(self, limit: int, goes_on: Callable[[], bool]) -> bool:
+        """Look every second whether other processes told their trials, or were lost."""
+        with waiting_for("the last trials of other processes"):
+            while goes_on():
+                begun = self._begun_by_all()
+                if begun < limit:
+                    return True
+                if len(self._told) >= limit:
+                    return False
+                time.sleep(_LOOK_SECONDS)
+        return False
+
+    @patient
+    @uninterrupted()
+    def _begun_by_all(self) -> int:
+        """Return how many trials were told or are worked on, what was lost put back into the queue."""
+        self._listen()
+        self._catch_up()
+        self._requeue_lost()
+        return begun(self._everything())
+
+    @patient
+    def others(self) -> frozenset[int]:
+        """Return what live processes told, and what others did where one that came earlier is there to inherit it."""
+        self._join()
+        live = {who: heart for who, heart in self._hearts().items() if self._lives(who, heart)}
+        # Who comes later never takes what an heir is at work on.
+        me = (self._rank, id_of(self._owner))
+        is_heir = all(me < (heart["rank"], who) for who, heart in live.items())
+        owners = {number: self._who(number) for number in self._told}
+        mine = id_of(self._owner)
+        return frozenset(
+            number for number, who in owners.items() if who in live or (who != mine and not is_heir)
+        )  # fmt: skip
+
+    def _who(self, number: int) -> str:
+        """Return the id of the process that asked for a trial."""
+        if number not in self._owners:
+            self._owners[number] = id_of(self._everything()[number].user_attrs.get(WORKER))
+        return self._owners[number]
+
+    def _hearts(self) -> dict[str, Any]:
+        """Return by their ids the hearts of all processes that ever joined."""
+        names = self._attributes().items()
+        return {name.removeprefix(ALIVE): heart for name, heart in names if name.startswith(ALIVE)}
+
+    def _lives(self, who: str, heart: Mapping[str, Any]) -> bool:
+        """Return whether another process goes on, as far as is known."""
+        if who == id_of(self._owner) or heart["count"] == LEFT or has_ended(heart["owner"]):
+            return False
+        return not self._silence.is_lost(ALIVE + who)
+
+    def _join(self) -> None:
+        """Begin to beat, behind all who came before."""
+        if self._has_left:
+            self._rank = 1 + max((heart["rank"] for heart in self._hearts().values()), default=0)
+            self._beats += 1
+            self._say(self._beats)
+            self._has_left = False
+        self._pulse.start()
+
+    def _say(self, count: int) -> None:
+        """Write how far this process has counted."""
+        heart = {"count": count, "rank": self._rank, "owner": self._owner}
+        self._storage.set_study_user_attr(self._study_id, ALIVE + id_of(self._owner), heart)
+
+    @patient
+    @uninterrupted()
+    def leave(self) -> None:
+        """Have its heart stand still, which the others see at once."""
+        self._has_left = True
+        self._say(LEFT)
+
+    @patient
     @uninterrupted()
     def tell(self, trial: Trial) -> None:
-        """Record the outcome: infeasible as pruned with its constraint, so that whoever reads the storage sees it."""
-        asked = self._asked.pop(trial.number)
-        for name, excess in constraints(trial, self._budget_ms).items():
-            # Set once and just before the tell: Optuna ignores a second value of a constraint.
-            asked.set_constraint(name, excess)
-        asked.set_user_attr(_TRIAL, trial.to_json())
-        self._close(trial)
-        self._told[trial.number] = trial
+        """Record the outcome: infeasible as pruned with its constraint, so that whoever reads the storage sees it.
 
+        That of a trial that was given to another process, as this one had not beaten for long, is the other's to tell.
+        """
+        asked = self._asked[trial.number]
+        try:
+            for name, excess in constraints(trial, self._budget_ms).items():
+                # Set once and just before the tell: Optuna ignores a second value of a constraint.
+                asked.set_constraint(name, excess)
+            asked.set_user_attr(TRIAL, trial.to_json())
+            self._latest[trial.number], self._told[trial.number] = trial.to_json(), trial
+        except UpdateFinishedTrialError:
+            # Or it was told before the connection broke.
+            self._catch_up()
+        self._close(trial)
+        del self._asked[trial.number]
+
+    @patient
     @uninterrupted()
     def advance(self, trial: Trial) -> None:
         """Keep a trial's later rungs with the study: Optuna lets nothing be added to a finished trial."""
-        self._study.set_user_attr(_advanced_key(trial.number), trial.to_json())
-        self._told[trial.number] = trial
+        self._study.set_user_attr(advanced_key(trial.number), trial.to_json())
+        self._latest[trial.number], self._told[trial.number] = trial.to_json(), trial
 
     def _close(self, trial: Trial) -> None:
-        """Give Optuna the outcome of a trial that the record already holds."""
+        """Give Optuna the outcome of a trial that the record already holds, where nobody did."""
+        values = None
         if trial.state == "trained":
             negative_psnr, runtime_ms, activations = trial.objectives
-            self._study.tell(trial.number, [-negative_psnr, runtime_ms, activations])
-        else:
-            self._study.tell(trial.number, state=STATES[trial.state])
+            values = [-negative_psnr, runtime_ms, activations]
+        with contextlib.suppress(UpdateFinishedTrialError):
+            self._storage.set_trial_state_values(self._id(trial.number), STATES[trial.state], values)
 
+    @patient
     @uninterrupted()
     def abandon(self, number: int) -> None:
         """Close the trial as failed and queue its architecture."""
-        asked = self._asked.pop(number)
-        self._study.tell(asked, state=TrialState.FAIL)
-        self._study.enqueue_trial(asked.params)
+        self._give_back(self._everything()[number])
+        self._asked.pop(number, None)
+
+    def _give_back(self, trial: FrozenTrial) -> None:
+        """Close a trial and queue its architecture; of several processes that do so one alone, which closed it."""
+        trial_id = self._id(trial.number)
+        try:
+            self._storage.set_trial_state_values(trial_id, TrialState.FAIL)
+        except UpdateFinishedTrialError:
+            return
+        # It may have been told at the last moment.
+        if TRIAL not in self._storage.get_trial(trial_id).user_attrs:
+            self._queue(picks_of(trial))
+
+    def _queue(self, picks: dict[str, Any]) -> None:
+        """Have an architecture asked for before anything is proposed; one of another space is left out."""
+        if len(picks) == len(self._space.choices):
+            self._study.enqueue_trial(picks, user_attrs={QUEUED: True})
 
     def _requeue_lost(self) -> None:
-        """Queue again what a process of this machine asked for before it died.
+        """Queue again what a process asked for that is lost.
 
         Optuna's own retry would copy the constraint of the lost trial, and journals have no heartbeat.
         """
-        for trial in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-            if not is_lost(trial.user_attrs.get(_WORKER)):
+        for trial in self._everything():
+            if trial.state != TrialState.RUNNING or trial.number in self._asked:
                 continue
-            if _TRIAL in trial.user_attrs:
-                self._close(Trial.from_json(trial.user_attrs[_TRIAL]))
+            owner = trial.user_attrs.get(WORKER)
+            # Its own where the connection broke while it was asked for.
+            if not (owner == self._owner or has_ended(owner) or self._silence.is_lost(heart_of(trial))):
                 continue
-            self._study.tell(trial.number, state=TrialState.FAIL)
-            # From the queue where the process died before it took all of them.
-            picks = trial.system_attrs.get("fixed_params") or trial.params
-            if len(picks) == len(self._space.choices):
-                self._study.enqueue_trial(picks)
+            if TRIAL in trial.user_attrs:
+                self._close(Trial.from_json(trial.user_attrs[TRIAL]))
+            else:
+                self._give_back(trial)
 
+    def _requeue_forgotten(self) -> None:
+        """Queue again what was given back by a process that was killed before it had queued it."""
+        everything = self._everything()
+        there = [picks_of(trial) for trial in everything if is_live(trial)]
+        for trial in everything:
+            if closed_for_nothing(trial) and picks_of(trial) not in there:
+                self._queue(picks_of(trial))
+                there.append(picks_of(trial))
 
-def recorded(storage: str) -> tuple[dict[str, Any], list[Trial]]:
-    """Return the settings and the trials, by number, of the only study in a storage, which stays as it is.
+    def _key(self, trial: FrozenTrial) -> str:
+        """Return what names the network of a trial; nothing where it has none, or one of another space."""
+        picks = picks_of(trial)
+        if trial.number not in self._keys and len(picks) == len(self._space.choices):
+            self._keys[trial.number] = self._space.decode(picks).key
+        return self._keys.get(trial.number, "")
 
-    Raises:
-        InputError: Where there is none, or more than one.
-    """
-    names = optuna.get_all_study_names(open_storage(storage)) if "://" in storage or Path(storage).is_file() else []
-    if len(names) != 1:
-        raise InputError(f"{storage} holds {len(names)} studies, and one is wanted; name the folder of a search")
-    study = optuna.load_study(study_name=names[0], storage=open_storage(storage))
-    advanced = study.user_attrs
-    told = [each for each in study.get_trials(deepcopy=False) if _TRIAL in each.user_attrs]
-    trials = [Trial.from_json(advanced.get(_advanced_key(each.number), each.user_attrs[_TRIAL])) for each in told]
-    return dict(advanced.get(_SETTINGS, {})), trials
+    def _beat(self) -> None:
+        """Count up, so that others leave its trials to this process; and listen to them."""
+        try:
+            if not self._has_left:
+                self._say(self._beats + 1)
+                self._beats += 1
+                self._listen()
+        except (InputError, OSError):
+            # A full disk: the main thread meets it where it matters. A heart that fails now may beat the next time.
+            return
+        except Exception as error:
+            if not is_away(error):
+                raise
 
-
-def _advanced_key(number: int) -> str:
-    """Return the key under which a study keeps the later rungs of a trial."""
-    return f"{_TRIAL}/{number}"
+    def _listen(self) -> None:
+        """Take in how far others have counted, also those that never did."""
+        beats: dict[str, int | None] = {ALIVE + who: heart["count"] for who, heart in self._hearts().items()}
+        hearts = {heart_of(trial) for trial in self._everything() if trial.state == TrialState.RUNNING}
+        self._silence.look(dict.fromkeys(hearts) | beats)

@@ -1,11 +1,13 @@
 """The closing lines of a search: what was chosen, what it takes, what was gained, what was tried."""
 
+import math
 from collections.abc import Sequence
 
 from nas.finalize import Chosen
 from nas.training.fidelity_schedule import FidelitySchedule
 from nas.trial import Trial, front_of
 from sr.lr_size import size_text
+from sr.progress import duration
 from sr.shipping import describe as describe_engines
 
 
@@ -40,8 +42,13 @@ def closing_lines(
     ]
 
 
-def nothing_within(trials: Sequence[Trial], budget_ms: float) -> str:
-    """Say which candidate came nearest to the budget."""
+def nothing_within(trials: Sequence[Trial], budget_ms: float, seconds: float = math.inf) -> str:
+    """Say which candidate came nearest to the budget; seconds: what limit there was for the whole search."""
+    if not trials and math.isfinite(seconds):
+        return (
+            f"the time limit of {duration(seconds)} ended before the first candidate; give more by --time-limit, or "
+            f"go on with --resume"
+        )
     measured = {trial: trial.measurement.runtime for trial in trials if trial.measurement is not None}
     if not measured:
         return f"nothing meets the budget of {budget_ms:g} ms: no candidate could be measured"

@@ -16,6 +16,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, cast
 
 import torch
 
+from sr.errors import InputError
 from sr.executors.executor import WorkerDiedError
 from sr.measure.device_lock import training_on
 from sr.worker_process import begin
@@ -118,6 +119,10 @@ class _Worker(Generic[S]):
                 began.result()
         except BrokenProcessPool as error:
             raise WorkerDiedError(_NOT_BEGUN) from error
+        except OSError as error:
+            # Its semaphores lie in the memory that processes share, which may be full.
+            why = error.strerror or error
+            raise InputError(f"a process to train in must start, but: {why}; train one at a time") from error
 
     def call(self, work: Callable[Concatenate[S, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Do a piece of work in the started process and wait for it; raises WorkerDiedError where that dies."""

@@ -18,6 +18,7 @@ import portalocker
 import torch
 
 from sr.measure.gpu import current, uuid_of
+from sr.waiting import waiting_for
 
 # Of one processor; and what the system's own counting in ticks may be off by, in seconds.
 _NOTICEABLE, _TICKS = 0.15, 0.05
@@ -54,7 +55,11 @@ def measuring_on(device: torch.device) -> Iterator[None]:
 def _locked(device: torch.device, name: str, flags: portalocker.LockFlags) -> Iterator[None]:
     """Hold one lock file of `device`, waiting for it."""
     with lock_file(device, name) as handle:
-        portalocker.lock(handle, flags)
+        try:
+            portalocker.lock(handle, flags | portalocker.LockFlags.NON_BLOCKING)
+        except portalocker.AlreadyLocked:
+            with waiting_for(f"{device_key(device)}, which another process measures or trains on ({handle.name})"):
+                portalocker.lock(handle, flags)
         try:
             yield
         finally:

@@ -4,6 +4,7 @@ import json
 import math
 import os
 import re
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from sr.checkpoint import provenance
+from sr.checkpoint import one_line, provenance
 from sr.constraints import AUTO, DTYPE_NAMES
 from sr.deployment import DTYPES
 from sr.errors import InputError
@@ -86,15 +87,15 @@ class TimingCache:
         device: Where the works run.
         dtype: One of `DTYPE_NAMES`.
         path: Where the timings are remembered; None for nowhere. A file of other conditions (processor, versions,
-            threads, ...) or of another layout is replaced, and `report` gets a line that says so.
+            threads, ...), of another layout or broken is replaced, and `report` gets a line that says so.
         memory_format: A key of `sr.memory_format.MEMORY_FORMATS`; None where the works choose their own.
         engine: One of `ENGINE_NAMES`: what runs the works.
         execution: One of `EXECUTIONS`: how torch launches them on a CUDA device.
-        report: Is told of what is replaced and of a device that is busy.
+        report: Is told of what is replaced, of what cannot be kept and of a device that is busy.
         time_works: Returns the milliseconds of each of some works, run on a device.
 
     Raises:
-        InputError: For an unknown dtype or memory format, or a file that is no such table.
+        InputError: For an unknown dtype or memory format.
     """
 
     def __init__(
@@ -174,15 +175,15 @@ class TimingCache:
             self.save()
 
     def save(self) -> None:
-        """Write the table to its file, where it has one.
-
-        Raises:
-            InputError: Where that cannot be written.
-        """
+        """Write the table to its file, where it has one; one that cannot be written costs a warning, once."""
         if self.path is not None:
             sure = {key: ms for key, ms in self.timings.ms.items() if key not in self._doubtful}
             content = replace(self.timings, ms=sure).to_json()
-            write_json(self.path, {**self.place, "date": provenance()["date"], **content})
+            try:
+                write_json(self.path, {**self.place, "date": provenance()["date"], **content})
+            except InputError as error:
+                self._report(Message(f"the {self.subject} are not kept for the next run: {error}", aside=True))
+                self.path = None
         self.saved_at = time.monotonic()
 
     def beside_anchor(self, prepare: Sequence[Prepare]) -> list[float]:
@@ -269,7 +270,7 @@ def place(
 
 
 def _remembered(path: Path, here: Mapping[str, Any], subject: str, report: Report) -> Timings:
-    """Return the timings in `path` where they were measured `here`, else none; InputError for a broken file."""
+    """Return the timings in `path` where they were measured `here`, else none."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         was = {key: content[key] for key in here}
@@ -277,7 +278,9 @@ def _remembered(path: Path, here: Mapping[str, Any], subject: str, report: Repor
     except FileNotFoundError:
         return Timings()
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise InputError(f"{path} is no table of {subject}; delete it and they are measured anew") from error
+        line = f"{path} is no table of {subject} ({one_line(error)}); they are measured anew"
+        report(Message(line, aside=True))
+        return Timings()
     differing = [f"{key} was {was[key]} and is now {now}" for key, now in here.items() if was[key] != now]
     if timings is None:
         differing = ["the file has the layout of an earlier version"]
@@ -289,7 +292,6 @@ def _remembered(path: Path, here: Mapping[str, Any], subject: str, report: Repor
 
 def cache_path(name: str, here: Mapping[str, Any]) -> Path:
     """Return where the timings of this `place` are remembered: a file in the user's cache folder, `name` first."""
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     # Everything that a user switches between has its own file; else two tables would replace each other in turn.
     words = [
         f"{here['device']} {here['threads']} threads",
@@ -299,4 +301,14 @@ def cache_path(name: str, here: Mapping[str, Any]) -> Path:
         here.get("execution", ""),
     ]
     text = " ".join(words).strip().lower()
-    return Path(cache) / "paretosr" / f"{name}-{re.sub(r'[^a-z0-9_]+', '-', text)}.json"
+    return _cache_folder() / "paretosr" / f"{name}-{re.sub(r'[^a-z0-9_]+', '-', text)}.json"
+
+
+def _cache_folder() -> Path:
+    """Return the user's cache folder; that of temporary files for a user who has no home, as in some containers."""
+    if named := os.environ.get("XDG_CACHE_HOME"):
+        return Path(named)
+    try:
+        return Path.home() / ".cache"
+    except RuntimeError:
+        return Path(tempfile.gettempdir())

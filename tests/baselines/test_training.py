@@ -53,19 +53,46 @@ def test_patches_are_no_larger_than_every_picture_can_give(picture: Path, tmp_pa
 def test_a_training_goes_on_behind_its_last_finished_stage(picture: Path, tmp_path: Path) -> None:
     out, config = tmp_path / "network.pth", {"num_feat": 8, "num_block": 1}
     network = build("rfdn", **config)
-    asked = {"name": "rfdn", **config}
-    between = Checkpoint(
-        Description("baseline", asked), network.state_dict(), recipe={"stages_done": 2, "asked": asked}
-    )
+    form = {"name": "rfdn", **config}
+    recipes = train(config_for(picture, tmp_path / "another.pth")).recipe_json()["stages"]
+    (tmp_path / "another.pth").unlink()
+    asked = {**form, "recipes": recipes, "pictures": ["picture"]}
+    between = Checkpoint(Description("baseline", form), network.state_dict(), recipe={"stages_done": 2, "asked": asked})
     save(tmp_path / "network.pth.partial", between)
     with pytest.raises(InputError, match="has an interrupted training beside it"):
         train(config_for(picture, out))
     with pytest.raises(InputError, match="give the same flags, or remove it"):
         train(config_for(picture, out, config={"num_feat": 10, "num_block": 1}, resume=True))
+    with pytest.raises(InputError, match=r"its recipes was .* give the same flags"):
+        train(config_for(picture, out, steps=20, resume=True))
+    # As a kill leaves it between a stage's end and the removal of its state: of no other stage.
+    (tmp_path / "network.pth.stage2.state").write_bytes(b"of a finished stage")
     train(config_for(picture, out, resume=True))
     # Both stages were done: what was kept is what is shipped.
     expected = deploy(network).state_dict()
     assert all(torch.equal(tensor, expected[key]) for key, tensor in load_network(out).state_dict().items())
+    assert [path.name for path in tmp_path.iterdir()] == ["network.pth"]
+
+
+@pytest.mark.numeric
+def test_training_killed_before_its_first_stage_ended_goes_on(
+    picture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "network.pth"
+
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("baselines.training.fit", killed)
+        with pytest.raises(KeyboardInterrupt):
+            train(config_for(picture, out))
+    # It begins with the weights of its seed, as at first.
+    torch.manual_seed(0)
+    drawn = build("rfdn", num_feat=8, num_block=1).state_dict()
+    kept = load(tmp_path / "network.pth.partial").tensors
+    assert all(torch.equal(tensor, kept[name]) for name, tensor in drawn.items())
+    train(config_for(picture, out, resume=True))
     assert [path.name for path in tmp_path.iterdir()] == ["network.pth"]
 
 

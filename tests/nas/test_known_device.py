@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from nas.known_device import KnownDevice, path_of, recall, remember
-from sr.errors import InputError
 from sr.measure.latency_model import USUAL
 from sr.measure.target import Target
+from sr.progress import Event, Message
 
 TARGET = Target(torch.device("cpu"), (16, 24), "float32")
 KNOWN = KnownDevice(replace(USUAL, channel_step=16, networks=12)).with_calm((16, 24), 3.5)
@@ -58,19 +58,34 @@ def test_calm_runtime_is_the_least_of_each_picture_s_size() -> None:
     assert known.with_calm((16, 24), 3.0).calm_ms((16, 24)) == 3.0
 
 
-@pytest.mark.parametrize("content", ["{", "[]", "{}", '"text"'])
-def test_broken_file_is_named(content: str) -> None:
+@pytest.mark.parametrize("content", ["{", "[]", "{}", '"text"', "\x00\x00"])
+def test_broken_file_costs_a_warning_and_is_replaced(content: str) -> None:
     remember(TARGET, KNOWN)
     path_of(TARGET).write_text(content)
-    with pytest.raises(InputError, match="is not what an earlier search left there; delete it") as caught:
-        recall(TARGET)
-    assert str(path_of(TARGET)) in str(caught.value)
+    told: list[Event] = []
+    assert recall(TARGET, told.append) == KnownDevice()
+    (warning,) = told
+    assert isinstance(warning, Message)
+    assert warning.text.startswith(f"{path_of(TARGET)} is not what an earlier search left there")
+    remember(TARGET, KNOWN)
+    assert recall(TARGET) == KNOWN
 
 
-def test_broken_model_is_named() -> None:
+def test_folder_that_cannot_be_written_costs_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    told: list[Event] = []
+    assert recall(TARGET, told.append) == KnownDevice()
+    remember(TARGET, KNOWN, told.append)
+    assert isinstance(told[-1], Message)
+    assert told[-1].text.startswith("what was learned of the device is not kept for the next search: cannot write")
+
+
+def test_broken_model_costs_a_warning() -> None:
     remember(TARGET, KNOWN)
     content = json.loads(path_of(TARGET).read_text())
     content["model"]["costs_ms"] = [-1.0]
     path_of(TARGET).write_text(json.dumps(content))
-    with pytest.raises(InputError, match="delete it, it is made anew"):
-        recall(TARGET)
+    told: list[Event] = []
+    assert recall(TARGET, told.append) == KnownDevice()
+    assert "the device is measured anew" in str(told[0])

@@ -1,5 +1,7 @@
 """A study that is begun, and one that goes on: with the settings that it was begun with."""
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,10 +14,14 @@ from nas.evaluate import Setup
 from nas.optuna_backend.study import OptunaStudy
 from nas.resume import _check_settings, _settings_of, is_begun, open_study, teacher_of
 from nas.study import Study
+from nas.trial import Trial
+from search_spaces.architecture import Architecture
 from search_spaces.msrresnet import MSRRESNET_SPACE, repeated
 from search_spaces.network import build
 from sr.checkpoint import Checkpoint, Description, save
 from sr.errors import InputError
+
+Outcome = Callable[[int, Architecture], Trial]
 
 
 def config_of(out: Path, **fields: Any) -> SearchConfig:
@@ -40,7 +46,10 @@ def test_beginning_and_going_on_are_told_apart(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"there is no study 'search' in .* to resume; leave --resume out"):
         is_begun(config_of(tmp_path, resume=True))
     assert not is_begun(config_of(tmp_path))
-    OptunaStudy(MSRRESNET_SPACE, "search", str(tmp_path / "study.journal"), 60_000.0)
+    # What a killed process leaves that did not come to say what it had begun is none.
+    study = OptunaStudy(MSRRESNET_SPACE, "search", str(tmp_path / "study.journal"), 60_000.0)
+    assert not is_begun(config_of(tmp_path))
+    study.remember({"phase": "search"})
     assert is_begun(config_of(tmp_path, resume=True))
     with pytest.raises(InputError, match=r"is already in .*; go on with --resume, or name another --out"):
         is_begun(config_of(tmp_path))
@@ -87,6 +96,55 @@ def test_resumed_study_of_another_target_or_budget_is_refused(tmp_path: Path, se
         opened(config_of(tmp_path, resume=True), replace(setup, target=replace(setup.target, dtype="bfloat16")))
     with pytest.raises(InputError, match=r"its budget_ms was 60000\.0 and is now 50000\.0"):
         opened(config_of(tmp_path, resume=True), replace(setup, budget_ms=50_000.0))
+
+
+def test_study_of_a_process_that_was_killed_as_it_made_it_is_begun(
+    tmp_path: Path, setup: Setup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nas.resume._MAKING_SECONDS", 0.2)
+    OptunaStudy(MSRRESNET_SPACE, "search", str(tmp_path / "study.journal"), 60_000.0)
+    study, begun = opened(config_of(tmp_path), setup)
+    assert begun == setup
+    assert study.settings["phase"] == "search"
+
+
+@pytest.mark.parametrize("kind", ["journal", "sqlite"])
+def test_of_processes_that_begin_one_study_at_once_the_first_one_says_what_it_is(
+    kind: str, tmp_path: Path, setup: Setup
+) -> None:
+    storage = str(tmp_path / "a.journal") if kind == "journal" else f"sqlite:///{tmp_path / 'a.db'}"
+    config = config_of(tmp_path, storage=storage)
+    made = OptunaStudy(MSRRESNET_SPACE, "search", storage, 60_000.0)
+    with ThreadPoolExecutor(1) as threads:
+        # Both asked before either had made it.
+        other = threads.submit(open_study, config, MSRRESNET_SPACE, setup, None, exists=False)
+        first = replace(setup, recipe=replace(setup.recipe, memory_format="channels_last"))
+        made.remember(_settings_of(config, MSRRESNET_SPACE, first) | {"phase": "search"})
+        study, taken = other.result()
+    assert taken == first
+    assert study.settings == made.settings
+
+
+def test_warm_start_that_was_killed_goes_on_where_it_was(tmp_path: Path, setup: Setup, outcome: Outcome) -> None:
+    earlier, space = config_of(tmp_path / "earlier"), MSRRESNET_SPACE
+    source, _ = opened(earlier, setup)
+    for seed in space.seeds[:3]:
+        number, architecture = source.ask(lambda *_, seed=seed: space.encode(seed))  # type: ignore[misc]
+        source.tell(replace(outcome(number, architecture), state="infeasible"))
+    config = config_of(tmp_path / "new", warm_start=tmp_path / "earlier")
+
+    def killed_after_one(study: Study, *_: object) -> None:
+        number, architecture = study.ask(lambda *_: space.encode(space.seeds[0]))
+        study.tell(replace(source.trials[0], number=number, architecture=architecture, seconds=0.0))
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("nas.resume.take_trials", lambda _run, study, *rest: killed_after_one(study, *rest))
+        with pytest.raises(KeyboardInterrupt):
+            opened(config, setup)
+    study, _ = opened(replace(config, resume=True), setup)
+    assert [trial.architecture for trial in study.trials] == [trial.architecture for trial in source.trials]
+    assert study.settings["phase"] == "search"
 
 
 def test_settings_that_changed_are_named() -> None:

@@ -8,14 +8,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import optuna
 import pytest
+from optuna.trial import TrialState
 
-from nas.optuna_backend.owner import owner
+from nas.optuna_backend.owner import new_owner
 from nas.optuna_backend.storage import has_study, open_storage
 from nas.optuna_backend.study import OptunaStudy
 from nas.samplers.protocol import Picks, SearchProblem
 from nas.samplers.random_search import RandomSearch
-from nas.study import Study
+from nas.study import NoneLeftError, Study
 from nas.successive_halving import Rung
 from nas.trial import Trial
 from search_spaces import SPACES
@@ -80,7 +82,7 @@ def lose(storage: str, number: int) -> None:
     """Have an asked trial be that of a process that is no more."""
     kept = open_storage(storage)
     trial_id = kept.get_trial_id_from_study_id_trial_number(kept.get_study_id_from_name("s"), number)
-    kept.set_trial_user_attr(trial_id, "worker", json.dumps({**json.loads(owner()), "pid": ended_process()}))
+    kept.set_trial_user_attr(trial_id, "worker", json.dumps({**json.loads(new_owner()), "pid": ended_process()}))
 
 
 def test_enqueued_architectures_are_asked_for_first_and_in_order(study: Study, reopen: Open, outcome: Outcome) -> None:
@@ -179,3 +181,145 @@ def test_trials_told_by_another_process_are_learnt_of(study: Study, reopen: Open
     number, _ = other.ask(PROPOSE)
     assert number == 2
     assert other.trials == study.trials
+
+
+def test_trials_are_no_more_than_the_limit_in_two_processes_and_on_resume(
+    study: Study, reopen: Open, outcome: Outcome
+) -> None:
+    study.enqueue(SEEDS)
+    other = reopen()
+    first, second = study.ask(never, 3), other.ask(never, 3)
+    study.tell(outcome(*first))
+    third = study.ask(never, 3)
+    with pytest.raises(NoneLeftError):
+        other.ask(never, 3)
+    other.tell(outcome(*second))
+    # The last one is another's: it is waited for, and not done twice.
+    assert not other.await_others(3, iter([True, False]).__next__)
+    study.tell(outcome(*third))
+    assert not other.await_others(3, lambda: True)
+    assert len(other.trials) == 3
+    with pytest.raises(NoneLeftError):
+        reopen().ask(never, 3)
+    assert reopen().ask(never, 4)[1].key == SEEDS[3].key
+
+
+def test_last_trial_of_a_lost_process_is_left_to_those_who_wait(
+    study: Study, reopen: Open, storage: str, outcome: Outcome
+) -> None:
+    other = reopen()
+    number, architecture = study.ask(PROPOSE, 2)
+    go_on(other, 1, outcome)
+    lose(storage, number)
+    assert other.await_others(2, lambda: True)
+    assert other.ask(never, 2)[1] == architecture
+
+
+def test_network_that_another_process_works_on_is_not_handed_out(study: Study, reopen: Open) -> None:
+    draws = iter([SEEDS[0], SEEDS[0], SEEDS[0], SEEDS[1]])
+
+    def propose(_number: int, _trials: Sequence[Trial]) -> Picks:
+        return SPACE.encode(next(draws))
+
+    assert study.ask(propose)[1].key == SEEDS[0].key
+    assert reopen().ask(propose)[1].key == SEEDS[1].key
+    assert list(draws) == []
+
+
+def test_seeds_that_two_processes_enqueue_at_once_are_asked_for_once(
+    study: Study, reopen: Open, storage: str, outcome: Outcome
+) -> None:
+    study.enqueue(SEEDS[:2])
+    # As the other one does that looked before the first had enqueued any.
+    record = optuna.load_study(study_name="s", storage=open_storage(storage))
+    for seed in SEEDS[:2]:
+        record.enqueue_trial(SPACE.encode(seed), user_attrs={"queued": True})
+    assert go_on(study, 2, outcome) == [seed.key for seed in SEEDS[:2]]
+    assert not {reopen().ask(PROPOSE)[1].key} & {seed.key for seed in SEEDS[:2]}
+    assert len(study.trials) == 2
+
+
+def test_seeds_that_a_killed_process_had_not_enqueued_all_are_enqueued(study: Study, reopen: Open) -> None:
+    study.enqueue(SEEDS[:2])
+    again = reopen()
+    again.enqueue(SEEDS)
+    assert [again.ask(never)[1].key for _ in SEEDS] == [seed.key for seed in SEEDS]
+
+
+def test_architecture_given_back_by_a_process_that_was_killed_then_is_asked_for_again(
+    study: Study, reopen: Open, storage: str
+) -> None:
+    number, architecture = study.ask(PROPOSE)
+    kept = open_storage(storage)
+    trial_id = kept.get_trial_id_from_study_id_trial_number(kept.get_study_id_from_name("s"), number)
+    kept.set_trial_state_values(trial_id, TrialState.FAIL)
+    again = reopen()
+    assert again.ask(never)[1] == architecture
+    # And once.
+    assert reopen().count() == 2
+
+
+def test_outcome_of_a_trial_that_was_given_to_another_is_the_other_s_to_tell(
+    study: Study, reopen: Open, storage: str, outcome: Outcome
+) -> None:
+    number, architecture = study.ask(PROPOSE)
+    lose(storage, number)
+    other = reopen()
+    taken, same = other.ask(never)
+    assert same == architecture
+    study.tell(outcome(number, architecture))
+    other.tell(outcome(taken, same))
+    assert [trial.number for trial in reopen().trials] == [taken]
+    assert study.ask(PROPOSE)[1] != architecture
+
+
+def test_silent_process_elsewhere_loses_its_trials(
+    study: Study, reopen: Open, storage: str, outcome: Outcome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number, architecture = study.ask(PROPOSE)
+    kept = open_storage(storage)
+    trial_id = kept.get_trial_id_from_study_id_trial_number(kept.get_study_id_from_name("s"), number)
+    # A container whose name and numbers mean nothing here.
+    kept.set_trial_user_attr(trial_id, "worker", json.dumps({"id": "other", "machine": "other", "pid": 1}))
+    again = reopen()
+    go_on(again, 1, outcome)
+    assert architecture not in [trial.architecture for trial in again.trials]
+    monkeypatch.setattr("nas.optuna_backend.owner.LOST_SECONDS", 0.0)
+    assert again.ask(never)[1] == architecture
+
+
+def test_later_rungs_told_by_another_process_are_learnt_of(study: Study, reopen: Open, outcome: Outcome) -> None:
+    study.enqueue(SEEDS)
+    go_on(study, 4, outcome)
+    other = reopen()
+    before = next(trial for trial in study.trials if trial.state == "trained")
+    study.advance(replace(before, rungs=(Rung(4, before.psnr, 1.0),)))
+    other.ask(PROPOSE)
+    assert other.trials == study.trials
+
+
+def test_each_process_goes_on_with_what_it_told_and_one_inherits_what_is_left(
+    study: Study, reopen: Open, outcome: Outcome
+) -> None:
+    other = reopen()
+    go_on(study, 1, outcome)
+    go_on(other, 1, outcome)
+    study.ask(PROPOSE)
+    assert (study.others(), other.others()) == ({1}, {0})
+    third = reopen()
+    go_on(third, 1, outcome)
+    study.leave()
+    # What it told is one's of the two that live.
+    third.ask(PROPOSE)
+    other.ask(PROPOSE)
+    assert sorted(each.others() - {1, 3} for each in (other, third)) == [frozenset(), {0}]
+    other.leave()
+    assert third.others() == frozenset()
+
+
+def test_what_a_process_told_that_left_is_inherited(study: Study, reopen: Open, outcome: Outcome) -> None:
+    go_on(study, 1, outcome)
+    again = reopen()
+    assert again.others() == {0}
+    study.leave()
+    assert again.others() == frozenset()

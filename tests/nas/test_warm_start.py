@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from nas.optuna_backend.study import OptunaStudy, recorded
+from nas.optuna_backend.stored import recorded
+from nas.optuna_backend.study import OptunaStudy
 from nas.samplers.protocol import SearchProblem
 from nas.samplers.random_search import RandomSearch
 from nas.training.rung_training import weights_path

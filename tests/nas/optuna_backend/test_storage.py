@@ -1,5 +1,6 @@
 """Where studies are kept, and whether one is there."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -18,9 +19,24 @@ def test_asking_for_a_study_makes_no_journal(tmp_path: Path) -> None:
 
 def test_study_of_another_name_is_not_there(tmp_path: Path) -> None:
     where = str(tmp_path / "study.journal")
-    OptunaStudy(MSRRESNET_SPACE, "s", where, 100.0)
+    study = OptunaStudy(MSRRESNET_SPACE, "s", where, 100.0)
+    # As a process leaves it that is killed here: nobody can go on with it.
+    assert not has_study(where, "s")
+    study.remember({"phase": "search"})
     assert has_study(where, "s")
     assert not has_study(where, "t")
+
+
+def test_asking_for_a_study_makes_no_database(tmp_path: Path) -> None:
+    assert not has_study(f"sqlite:///{tmp_path / 'study.db'}", "s")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_processes_that_make_one_database_at_once_all_come_up(tmp_path: Path) -> None:
+    where = f"sqlite:///{tmp_path / 'study.db'}"
+    with ThreadPoolExecutor(3) as threads:
+        made = [threads.submit(OptunaStudy, MSRRESNET_SPACE, "s", where, 100.0) for _ in range(3)]
+        assert [each.result().is_new for each in made].count(True) == 1
 
 
 def test_folder_of_a_journal_is_made(tmp_path: Path) -> None:

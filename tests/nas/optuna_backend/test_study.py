@@ -11,7 +11,7 @@ from pathlib import Path
 import optuna
 import pytest
 
-from nas.optuna_backend.owner import owner
+from nas.optuna_backend.owner import new_owner
 from nas.optuna_backend.storage import open_storage
 from nas.optuna_backend.study import OptunaStudy
 from nas.optuna_backend.trials import STATES
@@ -93,7 +93,7 @@ def test_trial_told_to_the_record_but_not_to_optuna_is_not_repeated(journal: str
     # As the process leaves it that is killed after the first of its two writes.
     storage = open_storage(journal)
     trial_id = storage.get_trial_id_from_study_id_trial_number(storage.get_study_id_from_name("s"), number)
-    storage.set_trial_user_attr(trial_id, "worker", json.dumps({**json.loads(owner()), "pid": ended.pid}))
+    storage.set_trial_user_attr(trial_id, "worker", json.dumps({**json.loads(new_owner()), "pid": ended.pid}))
     storage.set_trial_user_attr(trial_id, "trial", trial.to_json())
     again = opened(journal)
     assert again.trials == [trial]

@@ -116,4 +116,5 @@ def test_where_nothing_is_within_the_fastest_is_named(outcome: Outcome) -> None:
     said = nothing_within(trials, 1e-3)
     assert said.startswith("nothing meets the budget of 0.001 ms: the fastest of 3 candidates, trial 2 (8ch 1x idle")
     failed = Trial(0, MSRRESNET, "failed", None, "no memory")
+    assert nothing_within([], 5.0, 90.0).startswith("the time limit of 1 m 30 s ended before the first candidate; give")
     assert nothing_within([failed], 5.0) == "nothing meets the budget of 5 ms: no candidate could be measured"

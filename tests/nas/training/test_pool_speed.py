@@ -1,5 +1,7 @@
 """How many train at once: the best of measured speeds by hand, and a measurement."""
 
+import resource
+import signal
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -7,6 +9,7 @@ import pytest
 import torch
 
 from nas.evaluate import Setup
+from nas.training.executor import executor
 from nas.training.pool_speed import PoolSpeeds, _sizes, measure_pool_speeds
 from search_spaces.msrresnet import repeated
 from sr.errors import InputError
@@ -24,18 +27,21 @@ def test_on_a_cpu_no_more_workers_than_threads_are_tried(tiny: Setup) -> None:
     assert speeds.describe() == f"candidates train one at a time: {speeds.steps_per_second[1]:.1f} steps/s alone"
 
 
-def test_shared_memory_without_room_for_pictures_is_no_room_for_several(
-    tiny: Setup, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As in a container with 64 MB of it."""
-
-    def refuse(_tensor: torch.Tensor) -> None:
-        raise RuntimeError("unable to write to file </torch_1_2>: No space left on device (28)")
-
-    monkeypatch.setattr(torch.Tensor, "share_memory_", refuse)
-    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
-    speeds = measure_pool_speeds(tiny, TINY, 2)
-    assert speeds.steps_per_second[2] == 0
+def test_shared_memory_without_room_for_the_pictures_leaves_one_at_a_time(tiny: Setup) -> None:
+    """As in a container whose /dev/shm is smaller: the system refuses longer files there."""
+    threads, before = torch.get_num_threads(), resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    torch.set_num_threads(2)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (16, before[1]))
+    try:
+        speeds = measure_pool_speeds(tiny, TINY, 2)
+        with pytest.raises(InputError, match="more than the system's shared memory has left; enlarge it or train one"):
+            executor(2, tiny)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        torch.set_num_threads(threads)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert speeds.best == 1
     assert speeds.describe().endswith("no room for 2")
 
 

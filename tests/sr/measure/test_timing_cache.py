@@ -2,6 +2,7 @@
 
 import json
 import math
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -168,19 +169,38 @@ def test_a_file_of_an_earlier_layout_is_replaced_and_that_is_said(tmp_path: Path
         lambda _text: "[]",
     ],
 )
-def test_a_broken_file_is_one_clear_line(tmp_path: Path, spoil: Callable[[str], str]) -> None:
-    path = known(tmp_path / "timings.json")
+def test_a_broken_file_costs_a_line_and_is_replaced(tmp_path: Path, spoil: Callable[[str], str]) -> None:
+    path, events = known(tmp_path / "timings.json"), list[object]()
     path.write_text(spoil(path.read_text()))
-    with pytest.raises(InputError, match=r"timings\.json is no table of timings; delete it") as raised:
-        table(path)
-    assert "\n" not in str(raised.value)
+    broken = table(path, events.append)
+    assert broken.timings == Timings()
+    (line,) = texts(events)
+    assert "timings.json is no table of timings (" in line
+    assert "\n" not in line
+    broken.remember(KNOWN)
+    broken.save()
+    assert table(path).timings == KNOWN
 
 
-def test_a_table_that_cannot_be_written_says_so(tmp_path: Path) -> None:
-    measured = table(tmp_path / "folder" / "timings.json")
+def test_a_table_that_cannot_be_written_costs_one_line(tmp_path: Path) -> None:
+    events: list[object] = []
+    measured = table(tmp_path / "folder" / "timings.json", events.append)
     (tmp_path / "folder").write_text("in the way")
-    with pytest.raises(InputError, match="cannot write"):
-        measured.save()
+    measured.remember(KNOWN)
+    measured.save()
+    measured.save()
+    (line,) = texts(events)
+    assert line.startswith("the timings are not kept for the next run: cannot write")
+    assert measured.ms("slow") == 123.0
+
+
+def test_a_user_without_a_home_has_the_folder_of_temporary_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setattr(Path, "home", none)
+    assert cache_path("blocks", place(CPU, "float32")).is_relative_to(tempfile.gettempdir())
 
 
 @pytest.mark.parametrize("wrong", [{"dtype": "int3"}, {"memory_format": "tiled"}])

@@ -1,0 +1,95 @@
+"""What lies in Optuna's storage of a study, and what it says."""
+
+import contextlib
+from collections.abc import Sequence
+from typing import Any
+
+import optuna
+from optuna.exceptions import DuplicatedStudyError
+from optuna.samplers import RandomSampler
+from optuna.storages import BaseStorage
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+
+from nas.optuna_backend.owner import id_of
+from nas.optuna_backend.storage import SETTINGS, is_there, open_storage
+from nas.trial import Trial
+from sr.errors import InputError
+
+# The keys of what is kept with a trial: its outcome, whose it is, that it stood in the queue and no sampler proposed
+# it, and that it was closed for nothing to come of it.
+TRIAL, WORKER, QUEUED, DROPPED = "trial", "worker", "queued", "dropped"
+# And with a study: how far each process has counted, until it left.
+ALIVE, LEFT = "alive/", -1
+# PSNR, runtime, activations.
+_DIRECTIONS = (StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE, StudyDirection.MINIMIZE)
+
+
+def opened(name: str, storage: BaseStorage) -> tuple[optuna.Study, bool]:
+    """Return the study of a name, and whether it was made here: of several processes that make it one does."""
+    # Never draws: every trial is enqueued with all of its picks.
+    sampler = RandomSampler(seed=0)
+    with contextlib.suppress(KeyError):
+        return optuna.load_study(study_name=name, storage=storage, sampler=sampler), False
+    try:
+        return optuna.create_study(study_name=name, storage=storage, directions=_DIRECTIONS, sampler=sampler), True
+    except DuplicatedStudyError:
+        return optuna.load_study(study_name=name, storage=storage, sampler=sampler), False
+
+
+def begun(everything: Sequence[FrozenTrial]) -> int:
+    """Return how many trials were told or are worked on."""
+    return sum(TRIAL in trial.user_attrs or trial.state == TrialState.RUNNING for trial in everything)
+
+
+def picks_of(trial: FrozenTrial) -> dict[str, Any]:
+    """Return the picks that a trial was queued with; none where it was not."""
+    return dict(trial.system_attrs.get("fixed_params", {}))
+
+
+def heart_of(trial: FrozenTrial) -> str:
+    """Return what is listened to for a trial: the heart of its process, its own silence where none signed it."""
+    who = id_of(trial.user_attrs.get(WORKER))
+    return ALIVE + who if who else f"trial {trial.number}"
+
+
+def is_live(trial: FrozenTrial) -> bool:
+    """Return whether a trial was told, is worked on, or waits."""
+    return TRIAL in trial.user_attrs or not trial.state.is_finished()
+
+
+def closed_for_nothing(trial: FrozenTrial) -> bool:
+    """Return whether a trial was given back and so has to stand in the queue again under another number."""
+    return trial.state == TrialState.FAIL and not {TRIAL, DROPPED} & trial.user_attrs.keys()
+
+
+def advanced_key(number: int) -> str:
+    """Return the key under which a study keeps the later rungs of a trial."""
+    return f"{TRIAL}/{number}"
+
+
+def recorded(storage: str) -> tuple[dict[str, Any], list[Trial]]:
+    """Return the settings and the trials, by number, of the only study in a storage, which stays as it is.
+
+    Raises:
+        InputError: Where there is none that was begun, or more than one.
+    """
+    names = optuna.get_all_study_names(open_storage(storage)) if is_there(storage) else []
+    if len(names) != 1:
+        raise InputError(f"{storage} holds {len(names)} studies, and one is wanted; name the folder of a search")
+    study = optuna.load_study(study_name=names[0], storage=open_storage(storage))
+    advanced = study.user_attrs
+    if SETTINGS not in advanced:
+        raise InputError(
+            f"{storage} holds a study that was killed while it was made; name the folder of another search"
+        )
+    told = [each for each in study.get_trials(deepcopy=False) if TRIAL in each.user_attrs]
+    trials = [Trial.from_json(advanced.get(advanced_key(each.number), each.user_attrs[TRIAL])) for each in told]
+    return dict(advanced[SETTINGS]), trials
+
+
+def running(storage: str) -> int:
+    """Return how many trials of the only study in a storage are being worked on, or were when their process died."""
+    (name,) = optuna.get_all_study_names(open_storage(storage))
+    study = optuna.load_study(study_name=name, storage=open_storage(storage))
+    return len(study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)))
