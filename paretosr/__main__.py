@@ -11,10 +11,13 @@ from sr.terminal import say
 # The name of each command, the module that it is, and what it does.
 COMMANDS: dict[str, tuple[str, str]] = {
     "search": ("nas.search", "find, train and export a network within a runtime budget"),
+    "report": ("nas.report.__main__", "write the page of a search, or show it while the search goes on"),
+    "compare": ("nas.compare", "put searches, engines and devices on one page"),
+    "pick": ("nas.export", "export any network that a search found"),
     "prune": ("prune.run", "prune a network until it is as fast as asked"),
     "evaluate": ("sr.evaluate", "PSNR and SSIM of a network beside bicubic interpolation's"),
     "upscale": ("sr.upscale", "upscale pictures with all that they carry, in tiles"),
-    "export": ("sr.export", "write a network as ONNX, OpenVINO, TensorRT, torch.export or safetensors"),
+    "export": ("sr.export", "write a network as ONNX, OpenVINO, TensorRT, TorchScript, plain PyTorch or safetensors"),
     "quantize": ("sr.quantize", "write a network in 8 bits, with dB lost and ms gained"),
     "calibrate": ("nas.calibrate", "say which cheap score ranks networks as full training does here"),
     "table": ("baselines.table", "measure the hand-designed networks of the field on this device"),

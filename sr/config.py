@@ -10,7 +10,6 @@ from sr.lr_size import SMALLEST_SIDE
 
 DIV2K_URL = "http://data.vision.ee.ethz.ch/cvl/DIV2K/"
 DIV2K_PARTS = ("train", "valid")
-# What a network is written as; the first three wherever the package is installed.
 # What upscaled pictures are written in, and those of them that may lose something.
 PICTURE_FORMATS = ("png", "jpg", "webp", "tiff")
 QUALITY_FORMATS = ("jpg", "webp")
