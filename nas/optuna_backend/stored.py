@@ -43,8 +43,13 @@ def begun(everything: Sequence[FrozenTrial]) -> int:
 
 
 def picks_of(trial: FrozenTrial) -> dict[str, Any]:
-    """Return the picks that a trial was queued with; none where it was not."""
+    """Return the picks that a trial was queued with; none where it was not, or its space has none to make."""
     return dict(trial.system_attrs.get("fixed_params", {}))
+
+
+def was_queued(trial: FrozenTrial) -> bool:
+    """Return whether a trial stood in Optuna's queue, as all of ours do."""
+    return "fixed_params" in trial.system_attrs
 
 
 def heart_of(trial: FrozenTrial) -> str:

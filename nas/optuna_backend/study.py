@@ -28,6 +28,7 @@ from nas.optuna_backend.stored import (
     is_live,
     opened,
     picks_of,
+    was_queued,
 )  # fmt: skip
 from nas.optuna_backend.trials import STATES, constraints
 from nas.study import NoneLeftError, Propose
@@ -169,7 +170,7 @@ class OptunaStudy:
         Those of one network are the first one's; and so many are worked on as are to be. may_repeat: whether one that
         another process works on is all the same.
         """
-        if not picks_of(trial):
+        if not was_queued(trial):
             # Another process took the proposal in between, and Optuna drew something itself.
             return False
         before = [each for each in everything[: trial.number] if is_live(each)]
@@ -260,9 +261,10 @@ class OptunaStudy:
     @patient
     @uninterrupted()
     def leave(self) -> None:
-        """Have its heart stand still, which the others see at once."""
+        """Have its heart stand still, which the others see at once; and take in what they told last."""
         self._has_left = True
         self._say(LEFT)
+        self._catch_up()
 
     @patient
     @uninterrupted()
