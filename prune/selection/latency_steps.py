@@ -178,9 +178,6 @@ class CostTable:
             ...) is replaced.
         report: Gets a line that says so, and how far a longer measuring came.
         time_works: Returns the milliseconds of each of some works, run on a device.
-
-    Raises:
-        InputError: For a file that is no such table.
     """
 
     def __init__(
@@ -236,7 +233,7 @@ class CostTable:
         return sum(not self.table.knows(step.key) for step in steps)
 
     def save(self) -> None:
-        """Write the table to its file, where it has one; raises InputError where that cannot be written."""
+        """Write the table to its file, where it has one; where that cannot be, `report` is told."""
         self.table.save()
 
     def beside_anchor(self, prepare: Sequence[Prepare]) -> list[float]:
