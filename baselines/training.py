@@ -80,7 +80,7 @@ def train(config: TrainConfig, report: Report = no_report) -> Trained:
     # Papers cut their patches from 2K pictures.
     sides = {patch: fitting_patch(pairs, patch, report) for patch in dict.fromkeys(each.patch for each in asked)}
     recipes = [replace(each, patch=sides[each.patch]) for each in asked]
-    pictures = train_set.manifest.describe()
+    pictures = train_set.manifest.identity
     through = _through_stages(config, recipes, pairs, pictures, device, files, report)
     network = deployed_form(config.name, config.config, through)
     trained = Trained(evaluate(network.to(device), val, device), bicubic_quality(val, device), tuple(recipes))
@@ -151,7 +151,7 @@ def _through_stages(
     config: TrainConfig,
     recipes: Sequence[Recipe],
     pairs: Pairs,
-    pictures: str,
+    pictures: Mapping[str, Any],
     device: torch.device,
     files: _Files,
     report: Report,

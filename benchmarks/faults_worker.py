@@ -52,7 +52,7 @@ def main(argv: list[str] | None = None) -> int:
     with Heartbeat(Terminal(), bar=False) as report:
         exists = is_begun(config)
         budget = TimeBudget(config.seconds, config.trials)
-        setup, _ = prepare(config, budget, report)
+        setup, _, _ = prepare(config, budget, report)
         space = SPACES[config.space]
         study, setup = open_study(config, space, setup, None, exists=exists)
         fidelity = fidelity_schedule("train", setup, Path(folder) / "candidates")

@@ -61,7 +61,8 @@ def synthetic_run(folder: Path, count: int, samples: Sequence[Sample] = (), *, b
     ending = Ending(best.number, best.architecture, measurement, Quality(24.5, 26.0, None, 5),
                     {"torch": measurement.runtime}, rivals, rival_quality, ended=datetime.now(UTC))  # fmt: skip
     settings = {
-        "space": "msrresnet", "budget_ms": budget_ms, "recipe": {"seed": 0}, "pictures": [400, "a", "b"],
+        "space": "msrresnet", "budget_ms": budget_ms, "recipe": {"seed": 0},
+        "pictures": {"train": {"count": 400, "fingerprint": "a"}, "val": {"count": 2, "fingerprint": "b"}},
         "conditions": {**vars(_PLACE), "lr_size": list(_PLACE.lr_size)}, "fidelity": "rungs", "sampler": "mixed",
         "phase": "done", "chosen": best.number,
     }  # fmt: skip

@@ -63,7 +63,7 @@ def estimate_cost(
 ) -> CostEstimate:
     """Measure one small candidate and return what the search would cost; writes nothing."""
     time_budget, teacher = TimeBudget(config.seconds, config.trials), teacher_of(config)
-    setup, _ = prepare(config, time_budget, report)
+    setup, _, _ = prepare(config, time_budget, report)
     measurement = measure_candidate(setup.reference, setup, plan.candidate)
     network, device = build(setup.reference), setup.target.device
     recipe = autotune(network, setup.recipe, setup.train, device, teacher=teacher)

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 
@@ -33,7 +34,7 @@ class Setup:
         train: Pairs to train on, on the target's device where they fit.
         val: What the short trainings are judged on, on the target's device.
         reference: Timed in the same rounds as each candidate.
-        pictures: What `train` and `val` were made from, in words that only the same pictures share.
+        pictures: What `train` and `val` were made from: `Manifest.identity` of each.
         devices: Those that networks train on, the target's first; empty for that alone.
     """
 
@@ -43,7 +44,7 @@ class Setup:
     train: Pairs
     val: Pairs
     reference: Architecture
-    pictures: Mapping[str, str] = field(default_factory=dict)
+    pictures: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     devices: tuple[torch.device, ...] = ()
 
 

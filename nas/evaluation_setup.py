@@ -63,7 +63,7 @@ def make_setup(
         train=on_device(train.pairs, target.device),
         val=val.pairs.centre_crops(CROP_SIDE, CROPS).to(target.device),
         reference=REFERENCE_NETWORK,
-        pictures={name: each.manifest.describe() for name, each in (("train", train), ("val", val))},
+        pictures={name: each.manifest.identity for name, each in (("train", train), ("val", val))},
         devices=(target.device,) if config.devices is None else parse_devices(config.devices),
     )
 

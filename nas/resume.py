@@ -135,7 +135,7 @@ def _settings_of(config: SearchConfig, space: SearchSpace, setup: Setup) -> dict
         "budget_ms": setup.budget_ms,
         "conditions": place | {"lr_size": list(setup.target.lr_size)},
         "recipe": asdict(setup.recipe),
-        "pictures": dict(setup.pictures),
+        "pictures": {name: dict(each) for name, each in setup.pictures.items()},
         "fidelity": config.fidelity,
         "init": "supernet" if config.starts_from_supernet else "scratch",
         "sampler": config.sampler,

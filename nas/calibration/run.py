@@ -151,7 +151,7 @@ def _settings_of(config: CalibrateConfig, setup: Setup, steps: Ladder) -> dict[s
         "conditions": {**asdict(setup.target.conditions), "lr_size": list(setup.target.lr_size)},
         "ladder": list(steps.steps),
         "recipe": asdict(setup.recipe),
-        "pictures": dict(setup.pictures),
+        "pictures": {name: dict(each) for name, each in setup.pictures.items()},
     }
 
 

@@ -68,11 +68,11 @@ def _groups(runs: Sequence[Run]) -> dict[str, list[Run]]:
     """Part searches by what their PSNR and their runtime are of: the validation pictures, the scale and the LR size."""
     found: dict[tuple[Any, ...], list[Run]] = {}
     for run in runs:
-        pictures = tuple(run.settings["pictures"][1:])
-        found.setdefault((pictures, run.scale, run.conditions.lr_size), []).append(run)
+        val = run.settings["pictures"]["val"]
+        found.setdefault((val["fingerprint"], val["count"], run.scale, run.conditions.lr_size), []).append(run)
     named = {}
-    for number, ((pictures, scale, size), members) in enumerate(found.items(), start=1):
-        alike = f"x{scale}, {len(pictures)} validation pictures, runtimes for {size_text(size)} LR"
+    for number, ((_, pictures, scale, size), members) in enumerate(found.items(), start=1):
+        alike = f"x{scale}, {pictures} validation pictures, runtimes for {size_text(size)} LR"
         named[alike if len(found) == 1 else f"{alike} (group {number})"] = members
     return named
 
@@ -141,8 +141,10 @@ def _described(run: Run) -> dict[str, str]:
         "scale": f"x{run.scale}",
         "versions": place.versions,
         "allocator": place.allocator,
-        "validation pictures": f"{len(pictures) - 1}: {', '.join(pictures[1:4])} ...",
-        "training pictures": str(pictures[0]),
+        **{
+            name: f"{pictures[part]['count']} with the fingerprint {pictures[part]['fingerprint']}"
+            for name, part in (("validation pictures", "val"), ("training pictures", "train"))
+        },
         "long training": f"{run.settings.get('final_recipe', {}).get('steps', 'not kept')} steps",
     }
 

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from nas.optuna_backend.study import recorded
+from nas.optuna_backend.stored import recorded
 from nas.optuna_backend.times import trial_times
 from nas.report.ending import Ending, read_ending
 from nas.trial import Trial, front_of, trained_once

@@ -144,7 +144,7 @@ def tally(run: Run) -> str:
 
 def plotted_psnr(run: Run) -> str:
     """Say what the PSNR of a candidate is the PSNR of: only what was trained alike can stand on one plot."""
-    steps, pictures = early_steps(run), len(run.settings["pictures"]) - 1
+    steps, pictures = early_steps(run), run.settings["pictures"]["val"]["count"]
     trained = f"after the same {steps:,} training steps" if steps else "with weights taken from one shared network"
     return (
         f"Each candidate's PSNR is that {trained}, the chosen one's too, on the centres of {pictures} validation "
@@ -163,7 +163,7 @@ def how(run: Run) -> list[tuple[str, str]]:
         ("budget", f"{run.budget_ms:g} ms, kept by nine runs of ten"),
         ("searched", f"space {run.settings['space']}, sampler {run.settings['sampler']}, candidates judged by "
                      f"{_FIDELITY.get(run.settings['fidelity'], run.settings['fidelity'])}"),
-        ("pictures", f"{pictures[0]} to train on; to validate on {len(pictures) - 1}"),
+        ("pictures", f"{pictures['train']['count']} to train on; to validate on {pictures['val']['count']}"),
         ("seed", str(recipe.get("seed", "not kept"))),
         ("time", _time(run)),
         ("finished", "not yet" if run.ending is None else

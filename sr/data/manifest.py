@@ -51,9 +51,10 @@ class Manifest:
             content.update(f"{len(each.name)} {each.name} {each.width}x{each.height} {each.digest}\n".encode())
         return content.hexdigest()
 
-    def describe(self) -> str:
-        """Return how many pictures are used, and by what their fingerprint begins."""
-        return f"{len(self.used)} pictures with the fingerprint {self.fingerprint[:16]}"
+    @property
+    def identity(self) -> dict[str, Any]:
+        """How many pictures are used and by what their fingerprint begins, as JSON holds it."""
+        return {"count": len(self.used), "fingerprint": self.fingerprint[:16]}
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as JSON holds it."""

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
 from types import TracebackType
@@ -69,7 +70,7 @@ class Processes(Generic[S]):
 
     def submit(self, work: Callable[Concatenate[S, P], T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Hand a piece of work to the next idle process."""
-        return self._threads.submit(self._call_idle, work, *args, **kwargs)
+        return self._threads.submit(partial(self._call_idle, work, *args, **kwargs))
 
     def start(self) -> None:
         """Start all processes."""

@@ -11,6 +11,7 @@ from baselines import build
 from baselines.config import TrainConfig
 from baselines.training import deployed_form, train
 from sr.checkpoint import Checkpoint, Description, load, load_network, save
+from sr.data.sources import load_set
 from sr.deployment import deploy
 from sr.errors import InputError
 from sr.progress import Event, Message
@@ -56,7 +57,7 @@ def test_a_training_goes_on_behind_its_last_finished_stage(picture: Path, tmp_pa
     form = {"name": "rfdn", **config}
     recipes = train(config_for(picture, tmp_path / "another.pth")).recipe_json()["stages"]
     (tmp_path / "another.pth").unlink()
-    asked = {**form, "recipes": recipes, "pictures": ["picture"]}
+    asked = {**form, "recipes": recipes, "pictures": load_set(picture, "train").manifest.identity}
     between = Checkpoint(Description("baseline", form), network.state_dict(), recipe={"stages_done": 2, "asked": asked})
     save(tmp_path / "network.pth.partial", between)
     with pytest.raises(InputError, match="has an interrupted training beside it"):

@@ -36,8 +36,8 @@ def test_setup_judges_on_crops_of_validation_pictures() -> None:
     assert (setup.budget_ms, setup.target) == (40.0, target_of(given))
     assert len(setup.train) == len(train.pairs)
     assert len(setup.val) == min(CROPS, len(val.pairs))
-    assert setup.pictures["train"] == f"6 pictures with the fingerprint {train.manifest.fingerprint[:16]}"
-    assert setup.pictures["val"] == f"3 pictures with the fingerprint {val.manifest.fingerprint[:16]}"
+    assert setup.pictures == {"train": train.manifest.identity, "val": val.manifest.identity}
+    assert (train.manifest.identity["count"], val.manifest.identity["count"]) == (6, 3)
     assert max(int(setup.val.lr.heights.max()), int(setup.val.lr.widths.max())) <= CROP_SIDE
 
 

@@ -28,6 +28,7 @@ from sr.data.pairs import Pairs, pack
 from sr.measure.latency import Protocol
 from sr.measure.target import Target
 from sr.training.recipe import Recipe
+from sr.training.trainer import Trainer
 from tests.prune.by_multi_adds import by_multi_adds
 
 pytestmark = pytest.mark.numeric
@@ -129,16 +130,16 @@ def test_a_killed_fine_tuning_goes_on(pruned: Pruned, tmp_path: Path, monkeypatc
         return replace(contender("per-layer (shared)", pruned, DESCRIPTION), network=copy.deepcopy(pruned.network))
 
     whole = fine_tuned(each(), RECIPE, begun(), tmp_path / "whole", None)
-    calls, patches, seconds = [0], Pairs.patches, iter(range(0, 10**6, 60))
+    calls, patches, seconds = [0], Trainer.patches, iter(range(0, 10**6, 60))
 
-    def counted(pairs: Pairs, *args: Any) -> Any:
+    def counted(trainer: Trainer, *args: Any) -> Any:
         calls[0] += 1
         if calls[0] == 22:
             raise KeyboardInterrupt
-        return patches(pairs, *args)
+        return patches(trainer, *args)
 
     monkeypatch.setattr("sr.training.fit.time.monotonic", lambda: float(next(seconds)))
-    monkeypatch.setattr(Pairs, "patches", counted)
+    monkeypatch.setattr(Trainer, "patches", counted)
     with pytest.raises(KeyboardInterrupt):
         fine_tuned(each(), RECIPE, begun(), tmp_path / "parts", None)
     assert [path.name for path in (tmp_path / "parts").iterdir()] == ["fine-tuning.state"]

@@ -36,7 +36,8 @@ def run(outcome: Outcome, tmp_path: Path) -> Run:
     )  # fmt: skip
     settings = {
         "space": "msrresnet", "budget_ms": 100.0, "conditions": asdict(ours.conditions), "recipe": {"seed": 7},
-        "pictures": [400, "a", "b"], "fidelity": "rungs", "sampler": "mixed", "phase": "done", "chosen": best.number,
+        "pictures": {"train": {"count": 400, "fingerprint": "a"}, "val": {"count": 2, "fingerprint": "b"}},
+        "fidelity": "rungs", "sampler": "mixed", "phase": "done", "chosen": best.number,
     }  # fmt: skip
     times = {each.number: timedelta(minutes=1 + index) for index, each in enumerate(trials)}
     began = datetime(2026, 1, 1, 23, tzinfo=UTC)

@@ -32,7 +32,13 @@ def test_engines_look_different_and_their_difference_is_named(run: Run, other: R
 
 
 def test_other_pictures_stand_on_a_plot_of_their_own(run: Run, other: Run) -> None:
-    apart = replace(other, settings={**other.settings, "pictures": [400, "c"]})
+    apart = replace(
+        other,
+        settings={
+            **other.settings,
+            "pictures": {**other.settings["pictures"], "val": {"count": 1, "fingerprint": "c"}},
+        },
+    )
     page = comparison_page([run, apart])
     assert page.count('<figure class="chart">') == 2
     assert "their figures do not compare" in page

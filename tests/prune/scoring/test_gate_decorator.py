@@ -28,6 +28,7 @@ from prune.selection.state import Selection
 from sr.data.pairs import Pairs, pack
 from sr.deployment import deploy
 from sr.errors import InputError
+from sr.training.trainer import Trainer
 
 pytestmark = pytest.mark.numeric
 
@@ -89,15 +90,15 @@ class Killer:
     """Kills a pruning before patches are cut for the n-th time, counted from 1; 0 for never."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, at: int) -> None:
-        self.calls, self.at, patches = 0, at, Pairs.patches
+        self.calls, self.at, patches = 0, at, Trainer.patches
 
-        def counted(pairs: Pairs, *args: Any) -> tuple[Tensor, Tensor]:
+        def counted(trainer: Trainer, *args: Any) -> tuple[Tensor, Tensor]:
             self.calls += 1
             if self.calls == self.at:
                 raise KeyboardInterrupt
-            return patches(pairs, *args)
+            return patches(trainer, *args)
 
-        monkeypatch.setattr(Pairs, "patches", counted)
+        monkeypatch.setattr(Trainer, "patches", counted)
 
 
 @pytest.fixture(scope="module")
@@ -179,18 +180,18 @@ def test_a_long_tick_or_tock_goes_on_within_itself(kind: str, tmp_path: Path, mo
 
 def kill_in(patch: pytest.MonkeyPatch, decorator: GateDecorator, kind: str, step: int, seen: list[int]) -> None:
     """Kill a decorator at a step of its tick or tock."""
-    patches = Pairs.patches
+    patches = Trainer.patches
 
-    def counted(pairs: Pairs, *args: Any) -> tuple[Tensor, Tensor]:
+    def counted(trainer: Trainer, *args: Any) -> tuple[Tensor, Tensor]:
         scoring = next(iter(decorator.gated.convs().values())).collecting
         here = "tick" if scoring else "tock"
         if here == kind:
             seen.append(1)
             if len(seen) == step:
                 raise KeyboardInterrupt
-        return patches(pairs, *args)
+        return patches(trainer, *args)
 
-    patch.setattr(Pairs, "patches", counted)
+    patch.setattr(Trainer, "patches", counted)
 
 
 def test_a_choice_once_made_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
