@@ -1,11 +1,21 @@
 """How much memory a device has left, and what the lack of it looks like."""
 
+import re
 from pathlib import Path
 
 import torch
 
 # Where the system does not tell.
-ASSUMED_FREE_BYTES = {"float16": 2, "bfloat16": 2}
+ASSUMED_FREE_BYTES = 4 * 2**30
+# What says so: torch's allocators and the libraries under them, C++, onnxruntime's arena, OpenVINO and TensorRT.
+_SAID = re.compile(
+    r"not enough memory|DefaultCPUAllocator|out of memory|can(?:no|')t allocate memory|bad_alloc|bad allocation|"
+    r"failed to allocate|could not allocate|unable to allocate|no room for this network|"
+    r"(?:CUDNN|CUBLAS|CUSOLVER)_STATUS_ALLOC_FAILED|DEVICE_ALLOCATION_FAILED|"
+    r"memory .{0,60}smaller than requested",
+    re.IGNORECASE,
+)
+_BYTES = {"float16": 2, "bfloat16": 2}
 
 
 def free_bytes(device: torch.device | str = "cpu") -> int:
