@@ -27,10 +27,10 @@ def test_every_family_that_the_league_needs_has_sizes():
 
 
 @pytest.mark.parametrize("name", scalable_families())
-def test_every_size_builds_and_enlarges_four_times(name):
-    lr = torch.empty(1, 3, 16, 16, device="meta")
+def test_sizes_build_and_enlarge_four_times(name):
+    lr, sizes = torch.empty(1, 3, 16, 16, device="meta"), sizes_of(name)
     with torch.no_grad():
-        for config in sizes_of(name):
+        for config in (*sizes[::6], sizes[-1]):
             assert build(name, **config).to("meta")(lr).shape == (1, 3, 64, 64), config
 
 

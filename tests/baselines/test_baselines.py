@@ -188,7 +188,6 @@ def test_flat_pictures_have_finite_gradients(name):
     assert all(torch.isfinite(each.grad).all() for each in network.parameters() if each.grad is not None)
 
 
-@pytest.mark.numeric
 @pytest.mark.parametrize("name", BASELINES)
 def test_exports_with_free_height_and_width(name):
     # The exporter takes its time per operator, and one block has all of them.
