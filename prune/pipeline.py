@@ -30,7 +30,7 @@ from sr.measure.measurement import Measurement
 from sr.progress import Message, Report, no_report
 from sr.report.sample_crops import keep_samples
 from sr.report.samples import FOLDER as SAMPLES
-from sr.report.samples import read_samples
+from sr.report.samples import LISTED, read_samples
 from sr.training.trainer import TrainingFailedError
 
 
@@ -129,7 +129,8 @@ def prune(
     network = contenders[origins[best.name]].network
     shipped = ship(network, paths[best.name], setup, config.folder)
     dense = contenders[DENSE].network.cpu().float().eval()
-    keep_samples(config.folder / SAMPLES, setup.val.to("cpu"), network.cpu().float().eval(), {DENSE: dense})
+    if not (config.folder / SAMPLES / LISTED).is_file():
+        keep_samples(config.folder / SAMPLES, setup.val.to("cpu"), network.cpu().float().eval(), {DENSE: dense})
     shown = f"paretosr.prune({str(path)!r}, {config!r})" if command is None else command
     lines = tuple(each.line for each in fallbacks)
     result = PruneResult(
