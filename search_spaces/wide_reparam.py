@@ -5,6 +5,9 @@ what the 1x1 makes of a zero-padded input: so the folded kernel computes the sam
 runs the folded kernel, the whole block at the price of one convolution.
 """
 
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -32,13 +35,15 @@ class Conv3XC(nn.Module):
 
     def folded(self) -> tuple[Tensor, Tensor | None]:
         """Return the folded weight (out, in, 3, 3) and bias (out,), None where the branches have none."""
-        chain = _before_point(_behind_point(self.square.weight, self.expand.weight), self.project.weight)
-        kernel = chain + _centred(self.point.weight)
+        kernel, bias = _FoldChain.apply(
+            self.expand.weight, self.square.weight, self.project.weight, self.expand.bias, self.square.bias
+        )
+        kernel = kernel + _centred(self.point.weight)
         if self.expand.bias is None:
             return kernel, None
-        wide = _constant_through(self.square, self.expand.bias)
+        assert self.project.bias is not None
         assert self.point.bias is not None
-        return kernel, _constant_through(self.project, wide) + self.point.bias
+        return kernel, bias + self.project.bias + self.point.bias
 
     def forward(self, feature: Tensor) -> Tensor:
         """Map (n, in, h, w) to (n, out, h, w)."""
@@ -66,10 +71,11 @@ class ExpandedResidualConv(nn.Module):
     def folded(self) -> tuple[Tensor, Tensor]:
         """Return the folded weight (num_feat, num_feat, 3, 3) and bias (num_feat,)."""
         square = self.square.weight + _identity(self.square.weight)
-        chain = _before_point(_behind_point(square, self.expand.weight), self.project.weight)
-        assert self.expand.bias is not None
-        wide = self.expand.bias + _constant_through(self.square, self.expand.bias)
-        return chain + _identity(chain), _constant_through(self.project, wide)
+        kernel, bias = _FoldChain.apply(
+            self.expand.weight, square, self.project.weight, self.expand.bias, self.square.bias
+        )
+        assert self.project.bias is not None
+        return kernel + _identity(kernel), bias + self.project.bias
 
     def forward(self, feature: Tensor) -> Tensor:
         """Map (n, num_feat, h, w) to the same shape."""
@@ -139,14 +145,74 @@ def conv3xc(in_channels: int, out_channels: int, *, branched: bool, bias: bool =
     return nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=bias)
 
 
+class _FoldChain(torch.autograd.Function):
+    """Folds a chain of 1x1, 3x3 and 1x1 convolutions in one step forth and one back.
+
+    With an operation for each product and sum autograd takes longer over these small tensors than over the
+    convolution itself.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,  # noqa: ANN401 - what autograd keeps between both directions
+        expand: Tensor,
+        square: Tensor,
+        project: Tensor,
+        expand_bias: Tensor | None,
+        square_bias: Tensor | None,
+    ) -> tuple[Tensor, Tensor]:
+        """Return the kernel (out, in, 3, 3) and what comes of both biases, (out,), zeros without them.
+
+        Args:
+            ctx: Autograd's.
+            expand: (mid, in, 1, 1).
+            square: (wide, mid, 3, 3).
+            project: (out, wide, 1, 1).
+            expand_bias: (mid,).
+            square_bias: (wide,), given where `expand_bias` is.
+        """
+        with _in_full_precision(square.device):
+            first, last = expand[:, :, 0, 0], project[:, :, 0, 0]
+            # (out, mid, 9), then (out, 9, in).
+            behind = (last @ square.flatten(1)).view(len(last), len(first), -1)
+            kernel = behind.transpose(1, 2) @ first
+            wide = None
+            if expand_bias is not None and square_bias is not None:
+                wide = square.sum((2, 3)) @ expand_bias + square_bias
+            bias = last.new_zeros(len(last)) if wide is None else last @ wide
+        ctx.save_for_backward(first, square, last, expand_bias, behind, wide)
+        return kernel.transpose(1, 2).reshape(len(last), -1, *square.shape[2:]), bias
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
+        """Return the gradients of what `forward` is given."""
+        kernel, bias = gradients
+        first, square, last, expand_bias, behind, wide = ctx.saved_tensors
+        # (out, 9, in), and (out, mid * 9).
+        by_tap = kernel.flatten(2).transpose(1, 2)
+        inner = (by_tap @ first.t()).transpose(1, 2).reshape(len(last), -1)
+        to_first = behind.transpose(0, 1).reshape(len(first), -1) @ by_tap.reshape(-1, first.shape[1])
+        to_last = inner @ square.flatten(1).t()
+        to_square = (last.t() @ inner).view_as(square)
+        if wide is None:
+            return to_first[:, :, None, None], to_square, to_last[:, :, None, None], None, None
+        to_wide = last.t() @ bias
+        to_last = to_last + torch.outer(bias, wide)
+        to_square = to_square + torch.outer(to_wide, expand_bias)[:, :, None, None]
+        to_expand_bias = square.sum((2, 3)).t() @ to_wide
+        return to_first[:, :, None, None], to_square, to_last[:, :, None, None], to_expand_bias, to_wide
+
+
+def _in_full_precision(device: torch.device) -> AbstractContextManager[object]:
+    """Return a context in which products stay in the precision of their factors, whatever autocast is on."""
+    if torch.amp.is_autocast_available(device.type):
+        return torch.autocast(device.type, enabled=False)
+    return nullcontext()
+
+
 def _behind_point(square: Tensor, point: Tensor) -> Tensor:
     """Return the kernel (out, in, 3, 3) of a 1x1 convolution (mid, in, 1, 1) and then a 3x3 one (out, mid, 3, 3)."""
     return torch.einsum("omhw,mi->oihw", square, point[:, :, 0, 0])
-
-
-def _before_point(square: Tensor, point: Tensor) -> Tensor:
-    """Return the kernel (out, in, 3, 3) of a 3x3 convolution (mid, in, 3, 3) and then a 1x1 one (out, mid, 1, 1)."""
-    return torch.einsum("mihw,om->oihw", square, point[:, :, 0, 0])
 
 
 def _centred(point: Tensor) -> Tensor:

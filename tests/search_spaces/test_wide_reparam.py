@@ -46,6 +46,28 @@ def test_conv3xc_is_its_chain_on_a_zero_padded_input_plus_a_1x1(in_channels, out
     assert (deploy(block).bias is not None) == bias
 
 
+@pytest.mark.parametrize("bias", [True, False])
+def test_the_gradients_of_a_folded_chain_are_those_of_its_products(bias):
+    block = Conv3XC(3, 4, bias=bias).double()
+    names = [name for name, _ in block.named_parameters() if not name.startswith("point")]
+    feature = torch.randn(1, 3, 4, 5, dtype=torch.float64)
+
+    def run(*values):
+        return torch.func.functional_call(block, dict(zip(names, values, strict=True)), feature)
+
+    values = tuple(block.get_parameter(name).detach().requires_grad_() for name in names)
+    assert torch.autograd.gradcheck(run, values)
+
+
+def test_a_chain_is_folded_in_its_own_precision_whatever_autocast_is_on():
+    block = ExpandedResidualConv(4)
+    with torch.autocast("cpu", torch.bfloat16):
+        kernel, bias = block.folded()
+        assert block(torch.rand(1, 4, 5, 5)).dtype == torch.bfloat16
+    assert kernel.dtype == bias.dtype == torch.float32
+    torch.testing.assert_close(kernel, block.folded()[0], rtol=0, atol=0)
+
+
 @settings(deadline=None, max_examples=40)
 @given(widths, ratios, sizes)
 def test_expanded_residual_conv_is_its_chain_with_both_identities(width, ratio, size):
