@@ -35,9 +35,7 @@ class Conv3XC(nn.Module):
 
     def folded(self) -> tuple[Tensor, Tensor | None]:
         """Return the folded weight (out, in, 3, 3) and bias (out,), None where the branches have none."""
-        kernel, bias = _FoldChain.apply(
-            self.expand.weight, self.square.weight, self.project.weight, self.expand.bias, self.square.bias
-        )
+        kernel, bias = _fold_chain(self.expand, self.square.weight, self.square.bias, self.project)
         kernel = kernel + _centred(self.point.weight)
         if self.expand.bias is None:
             return kernel, None
@@ -71,9 +69,7 @@ class ExpandedResidualConv(nn.Module):
     def folded(self) -> tuple[Tensor, Tensor]:
         """Return the folded weight (num_feat, num_feat, 3, 3) and bias (num_feat,)."""
         square = self.square.weight + _identity(self.square.weight)
-        kernel, bias = _FoldChain.apply(
-            self.expand.weight, square, self.project.weight, self.expand.bias, self.square.bias
-        )
+        kernel, bias = _fold_chain(self.expand, square, self.square.bias, self.project)
         assert self.project.bias is not None
         return kernel + _identity(kernel), bias + self.project.bias
 
@@ -143,6 +139,17 @@ def conv3xc(in_channels: int, out_channels: int, *, branched: bool, bias: bool =
     if branched:
         return Conv3XC(in_channels, out_channels, bias=bias)
     return nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=bias)
+
+
+def _fold_chain(
+    expand: nn.Conv2d, square: Tensor, square_bias: Tensor | None, project: nn.Conv2d
+) -> tuple[Tensor, Tensor]:
+    """Return the kernel (out, in, 3, 3) of a 1x1, a 3x3 and a 1x1 convolution, and what comes of the first two biases.
+
+    square: (wide, mid, 3, 3).
+    """
+    kernel, bias = _FoldChain.apply(expand.weight, square, project.weight, expand.bias, square_bias)  # type: ignore[no-untyped-call]
+    return kernel, bias
 
 
 class _FoldChain(torch.autograd.Function):
