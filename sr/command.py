@@ -6,9 +6,10 @@ import shlex
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from sr.constraints import AUTO, EXECUTIONS
-from sr.data.flags import add_pictures, add_recursive
+from sr.data.flags import NOTED, add_pictures, add_recursive
 from sr.errors import InputError
 from sr.terminal import say
 
@@ -31,6 +32,12 @@ class Parser(argparse.ArgumentParser):
             epilog=f"example:\n  {example}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:  # type: ignore[override] # noqa: ANN401
+        """Parse; that --recursive was given is in the paths, and no value of its own."""
+        found, rest = super().parse_known_args(args, namespace)
+        vars(found).pop(NOTED, None)
+        return found, rest
 
     def error(self, message: str) -> None:  # type: ignore[override]
         """Raise InputError instead of printing the usage."""

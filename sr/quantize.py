@@ -75,7 +75,7 @@ def _parse(argv: list[str] | None) -> tuple[QuantizeConfig, Path | None]:
                         f"(default {QuantizeConfig.max_loss_db:g})")  # fmt: skip
     parser.add_shared("out", "data", "val", "seed", "json", out=str(QuantizeConfig.out))
     args = parser.parse_args(argv)
-    values = {name: value for name, value in vars(args).items() if name not in ("json", "recursive")}
+    values = {name: value for name, value in vars(args).items() if name != "json"}
     return QuantizeConfig(**values | {"lr_size": parse_size(args.lr_size)}), args.json
 
 

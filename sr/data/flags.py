@@ -7,7 +7,8 @@ from typing import Any
 
 from sr.data.places import Place, joined, places
 
-_RECURSIVE = "recursive"
+# Where the namespace notes that the flag was given; `sr.command.Parser` takes it away again, for it is in the paths.
+NOTED = "_recursive"
 
 
 def add_pictures(parser: argparse.ArgumentParser, flag: str, about: str) -> None:
@@ -27,7 +28,7 @@ def add_pictures(parser: argparse.ArgumentParser, flag: str, about: str) -> None
 def add_recursive(parser: argparse.ArgumentParser, *dests: str) -> None:
     """Add --recursive, which gives the folders of the flags `dests` with all that lie below them."""
     parser.add_argument(
-        f"--{_RECURSIVE}", action=_Recursive, nargs=0, default=False, const=dests,
+        "--recursive", dest=NOTED, action=_Recursive, nargs=0, default=False, const=dests,
         help="take pictures from the folders below as well",
     )  # fmt: skip
 
@@ -44,7 +45,7 @@ class _Pictures(argparse.Action):
     ) -> None:
         before = getattr(namespace, self.dest)
         given = Path(str(values)) if before is None else Path(f"{before},{values}")
-        setattr(namespace, self.dest, _as_trees(given) if getattr(namespace, _RECURSIVE, False) else given)
+        setattr(namespace, self.dest, _as_trees(given) if getattr(namespace, NOTED, False) else given)
 
 
 class _Recursive(argparse.Action):

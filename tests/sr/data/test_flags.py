@@ -37,7 +37,7 @@ def parser(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Parser:
 def test_what_is_given_is_one_path(parser: Parser, argv: list[str], data: str | None, val: str | None) -> None:
     args = parser.parse_args(argv)
     assert (args.data, args.val) == (data and Path(data), val and Path(val))
-    assert args.recursive == ("--recursive" in argv)
+    assert set(vars(args)) == {"data", "val"}
 
 
 def test_recursive_names_what_is_not_there(parser: Parser) -> None:
