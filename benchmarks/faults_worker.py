@@ -19,17 +19,18 @@ from nas.loop import Search
 from nas.optuna_backend.storage import has_study
 from nas.pipeline import prepare
 from nas.predictors.surrogate import Surrogate
-from nas.report import write_tables
+from nas.report.tables import write_tables
 from nas.resume import is_begun, open_study
 from nas.samplers.protocol import SearchProblem
 from nas.samplers.registry import make_sampler
 from nas.time_budget import TimeBudget
-from nas.training.executor import InProcessExecutor
 from nas.training.fidelity_schedule import fidelity_schedule
+from nas.training.worker_state import WorkerState
 from nas.trial import Trial
 from search_spaces import SPACES
 from search_spaces.architecture import Architecture
 from sr.command import DONE, run
+from sr.executors.in_process import InThisProcess
 from sr.heartbeat import Heartbeat
 from sr.measure.latency import Protocol
 from sr.terminal import Terminal
@@ -76,8 +77,8 @@ def main(argv: list[str] | None = None) -> int:
 
         sampler = make_sampler(config.sampler, config.nni_tuner, problem)
         Search(
-            study, sampler, evaluate, fidelity, InProcessExecutor(setup), surrogate, budget, patience=config.patience,
-            on_told=on_told, report=report,
+            study, sampler, evaluate, fidelity, InThisProcess(WorkerState(setup)), surrogate, budget,
+            patience=config.patience, on_told=on_told, report=report,
         ).run()  # fmt: skip
         write_tables(Path(folder), study.trials)
     return DONE

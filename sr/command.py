@@ -33,10 +33,11 @@ class Parser(argparse.ArgumentParser):
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
 
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:  # type: ignore[override] # noqa: ANN401
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:  # noqa: ANN401
         """Parse; that --recursive was given is in the paths, and no value of its own."""
         found, rest = super().parse_known_args(args, namespace)
-        vars(found).pop(NOTED, None)
+        if hasattr(found, NOTED):
+            delattr(found, NOTED)
         return found, rest
 
     def error(self, message: str) -> None:  # type: ignore[override]
