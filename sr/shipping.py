@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from sr.data.pairs import Pairs
 from sr.exporting import export_for, export_onnx
 from sr.lr_size import size_text
-from sr.measure.engines.network import of_any_size, open_network
+from sr.measure.engines.network import EngineNetwork, of_any_size, open_network
 from sr.measure.engines.registry import FILE_ENGINES, file_engine_of, usable
 from sr.measure.latency import Runtime, Subject
 from sr.measure.quality import Quality, evaluate
@@ -99,9 +99,13 @@ def judge(shipped: ShippedFiles, network: nn.Module, val: Pairs) -> Quality:
         network: What they were made of, on the target's device.
         val: What it is judged on, on the same device.
     """
-    target = shipped.target
-    own = shipped.own_any_size
-    return evaluate(of_any_size(network, target) if own is None else open_network(own, target), val, target.device)
+    return evaluate(running(shipped, network), val, shipped.target.device)
+
+
+def running(shipped: ShippedFiles, network: nn.Module) -> EngineNetwork:
+    """Return the file itself in its engine, for pictures of any size; the network in torch where that is what runs."""
+    own, target = shipped.own_any_size, shipped.target
+    return of_any_size(network, target) if own is None else open_network(own, target)
 
 
 def quality_in_engine(

@@ -80,7 +80,7 @@ def _as_json(result: "UpscaleResult") -> dict[str, object]:
 
 def _last_line(result: "UpscaleResult") -> str:
     """Say how many were done, and name those that were not."""
-    from sr.pictures.names import printable
+    from sr.printable import printable
 
     line = f"{len(result.upscaled)} of {result.total} pictures upscaled"
     if result.skipped:

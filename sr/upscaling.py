@@ -21,10 +21,11 @@ from sr.measure.engines.registry import engine_of, usable
 from sr.measure.target import Target
 from sr.memory import is_out_of_memory
 from sr.pictures.enlarging import Enlarger, Tiles
-from sr.pictures.names import Found, Planned, find, identity, in_words, printable
+from sr.pictures.names import Found, Planned, describe, find, identity
 from sr.pictures.picture import FrameRows, Picture
 from sr.pictures.reading import frames_of, opened
 from sr.pictures.writing import FORMATS, format_for, lost_in, opaque, require_room, write
+from sr.printable import printable
 from sr.progress import Message, Progress, Report, no_report
 from sr.tiling import MULTIPLES, OVERLAP, upscale_at_multiple, upscale_at_size
 
@@ -95,7 +96,7 @@ def upscale_files(config: UpscaleConfig, *, report: Report = no_report) -> Upsca
     make_folder(config.out)
     report(Message(place_line(config.network, target, network)))
     if found.left_out:
-        report(Message(in_words(found.left_out), aside=True))
+        report(Message(describe(found.left_out), aside=True))
     run = _Run(config, network, target, found, report)
     failed = [run.failed(path, reason) for path, reason in found.unreadable]
     upscaled, skipped = [], []

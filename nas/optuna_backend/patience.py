@@ -28,7 +28,7 @@ def is_away(error: BaseException) -> bool:
     return isinstance(cause, DBAPIError) and cause.connection_invalidated
 
 
-def one_line(error: BaseException) -> str:
+def database_said(error: BaseException) -> str:
     """Return the first line of what the database said."""
     cause = error.__cause__ if isinstance(error, StorageInternalError) else error
     said = getattr(cause, "orig", None) or cause
@@ -54,10 +54,10 @@ def patient(method: Callable[P, T]) -> Callable[P, T]:
                 since = since or time.monotonic()
                 if time.monotonic() - since >= PATIENCE_SECONDS:
                     raise InputError(
-                        f"the storage has not answered for {duration(PATIENCE_SECONDS)}: {one_line(error)}; once it "
-                        f"does, go on with --resume"
+                        f"the storage has not answered for {duration(PATIENCE_SECONDS)}: {database_said(error)}; once "
+                        f"it does, go on with --resume"
                     ) from error
-                with waiting_for(f"the storage of the study ({one_line(error)})"):
+                with waiting_for(f"the storage of the study ({database_said(error)})"):
                     time.sleep(wait)
                 wait = min(2 * wait, _LONGEST_WAIT_SECONDS)
 

@@ -12,7 +12,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from nas.optuna_backend.journal import Journal
-from nas.optuna_backend.patience import one_line
+from nas.optuna_backend.patience import database_said
 from sr.errors import InputError
 
 # What a study remembers about itself is kept under this key with it.
@@ -35,7 +35,7 @@ def open_storage(storage: str) -> BaseStorage:
     except InputError:
         raise
     except Exception as error:
-        detail = one_line(error)
+        detail = database_said(error)
         raise InputError(f"cannot open the storage {storage}: {detail}; give the path of a journal or a URL") from error
 
 

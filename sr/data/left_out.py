@@ -4,6 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from sr.printable import printable
+
 # So many names stand for the rest of their reason; a manifest lists all.
 SHOWN_NAMES = 3
 
@@ -32,11 +34,6 @@ def summary(left_out: Sequence[LeftOut]) -> str:
         reasons.setdefault(each.reason, []).append(each)
     parts = [f"{_total(each)} {reason} ({_names(each)})" for reason, each in reasons.items()]
     return f"left out {_total(left_out)}: {', '.join(parts)}" if parts else ""
-
-
-def printable(text: str) -> str:
-    """Return a name as a line can hold it: line breaks and bytes that are no text are written as escapes."""
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
 
 
 def _total(left_out: Iterable[LeftOut]) -> int:

@@ -12,13 +12,14 @@ import skimage
 from sr.data.decoding import Minimum, decode_all
 from sr.data.finding import Group, Source, find
 from sr.data.layouts import Label
-from sr.data.left_out import SHOWN_NAMES, LeftOut, printable, summary
+from sr.data.left_out import SHOWN_NAMES, LeftOut, summary
 from sr.data.manifest import Manifest
 from sr.data.pairs import Pairs
 from sr.data.places import Place, places
 from sr.errors import InputError
 from sr.files import StrPath
 from sr.memory import free_bytes
+from sr.printable import printable
 from sr.progress import Message, Report, no_report
 
 Part = Literal["train", "val"]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sr.errors import InputError
 from sr.lr_size import SCALE
+from sr.printable import printable
 
 # Those that Pillow reads and people have folders of; in a folder everything else is left out, and counted.
 SUFFIXES = (".apng", ".avif", ".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm",
@@ -64,13 +65,7 @@ def find(given: Sequence[Path], out: Path, *, recursive: bool = False) -> Found:
     return Found(tuple(_named(once, out)), tuple(walk.unreadable), dict(walk.left_out))
 
 
-def printable(text: object) -> str:
-    """Return a path or a message on one line that every terminal of UTF-8 shows, whatever bytes a name is of."""
-    escaped = str(text).encode("utf-8", "backslashreplace").decode("utf-8")
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in escaped)
-
-
-def in_words(left_out: dict[str, int]) -> str:
+def describe(left_out: dict[str, int]) -> str:
     """Say how many files were left out, by reason."""
     return "left out: " + ", ".join(f"{count} {reason}" for reason, count in sorted(left_out.items()))
 

@@ -16,10 +16,9 @@ from sr.data.images import Picture, write_picture
 from sr.data.pairs import Pairs
 from sr.errors import InputError
 from sr.files import write_json
-from sr.measure.engines.network import of_any_size, open_network
 from sr.measure.metrics import psnr
 from sr.report.samples import BICUBIC, HR, LISTED, LR, OURS
-from sr.shipping import ShippedFiles
+from sr.shipping import ShippedFiles, running
 from sr.tiling import upscale
 
 Upscaler = Callable[[Tensor], Tensor]
@@ -51,8 +50,7 @@ def keep_shipped_samples(folder: Path, shipped: ShippedFiles, network: nn.Module
         network: What they were made of: it upscales where torch is the engine.
         val: On the target's device.
     """
-    own, target = shipped.own_any_size, shipped.target
-    keep_samples(folder, val, of_any_size(network, target) if own is None else open_network(own, target))
+    keep_samples(folder, val, running(shipped, network))
 
 
 def keep_samples(folder: Path, val: Pairs, ours: Upscaler, others: Mapping[str, Upscaler] | None = None) -> None:

@@ -56,7 +56,7 @@ def test_heart_that_stands_still_for_long_is_lost() -> None:
     for beats in range(int(LOST_SECONDS / BEAT_SECONDS) + 2):
         clock.now += BEAT_SECONDS
         silence.look({"still": 7, "never": None, "beats": beats})
-    assert [silence.is_lost(each) for each in ("still", "never", "beats", "unheard")] == [True, True, False, False]
+    assert [silence.is_lost(each) for each in ("still", "never", "beats", "unknown")] == [True, True, False, False]
     clock.now += BEAT_SECONDS
     silence.look({"still": 8})
     assert not silence.is_lost("still")

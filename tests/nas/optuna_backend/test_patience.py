@@ -4,7 +4,7 @@ import pytest
 from optuna.exceptions import StorageInternalError
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
-from nas.optuna_backend.patience import is_away, one_line, patient
+from nas.optuna_backend.patience import database_said, is_away, patient
 from sr.errors import InputError
 
 AWAY = OperationalError("SELECT 1", {}, Exception("connection refused\nIs the server running?"))
@@ -22,7 +22,7 @@ def test_what_says_that_the_database_is_away_is_told_from_what_will_not_mend() -
     assert is_away(ProgrammingError("", {}, Exception(), connection_invalidated=True))
     assert not is_away(wrapped(ProgrammingError("SELECT", {}, Exception("no such table"))))
     assert not is_away(ValueError("no"))
-    assert one_line(wrapped(AWAY)) == "connection refused"
+    assert database_said(wrapped(AWAY)) == "connection refused"
 
 
 def test_method_goes_on_once_the_database_answers(monkeypatch: pytest.MonkeyPatch) -> None:

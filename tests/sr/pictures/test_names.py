@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sr.errors import InputError
-from sr.pictures.names import Found, find, in_words, printable
+from sr.pictures.names import Found, describe, find
 
 OUT = Path("out")
 
@@ -27,7 +27,7 @@ def test_the_pictures_of_a_folder_are_found_and_the_rest_is_counted(tmp_path: Pa
     found = find([tmp_path], OUT)
     assert results(found) == {"a.jfif": "out/a_x4", "b.PNG": "out/b_x4"}
     assert found.left_out == {"hidden": 1, "of kind .txt": 1, "of kind without a suffix": 1}
-    assert in_words(found.left_out) == "left out: 1 hidden, 1 of kind .txt, 1 of kind without a suffix"
+    assert describe(found.left_out) == "left out: 1 hidden, 1 of kind .txt, 1 of kind without a suffix"
 
 
 def test_recursive_finds_those_below_and_keeps_their_folders(tmp_path: Path) -> None:
@@ -92,13 +92,3 @@ def test_a_folder_that_cannot_be_listed_is_named(tmp_path: Path) -> None:
 def test_names_that_no_file_has_are_left_for_reading_to_refuse() -> None:
     names = [Path("no\0name.png"), Path("x" * 5000), Path("missing.png")]
     assert [planned.source for planned in find(names, OUT).planned] == names
-
-
-@pytest.mark.parametrize(
-    ("name", "shown"),
-    [("plain é 猫.png", "plain é 猫.png"), ("two\nlines\t\x1b[31m", "two\\nlines\\t\\x1b[31m"),
-     (os.fsdecode(b"\xff.png"), "\\udcff.png")],
-)  # fmt: skip
-def test_what_is_printed_is_one_line_of_utf_8(name: str, shown: str) -> None:
-    assert printable(Path(name)) == shown
-    printable(name).encode("utf-8")
