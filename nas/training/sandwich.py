@@ -23,7 +23,12 @@ class Sandwich(nn.Module):
     and the number of the step, which is part of the state. A tensor that no network of a step uses has no gradient and
     stays; one that is used in part has zeros elsewhere, where Adam goes on by its momentum. Raises ValueError where
     `distillation` breaks its constraint.
+
+    Attributes:
+        varies: That no two steps need do the same: what a graph of one of them would repeat.
     """
+
+    varies = True
 
     def __init__(self, supernet: Supernet, population: Population, *, seed: int = 0, distillation: float = 0.5) -> None:
         super().__init__()

@@ -19,8 +19,8 @@ from sr.training.fit import Fitted, fit
 from sr.training.recipe import Recipe
 from sr.training.trainer import Trainer, TrainingFailedError, failures
 
-# Of a training that is timed: what the first steps cost beside is not counted.
-_WARM_UP_STEPS = 3
+# Of a training that is timed, after those that cost more than the others.
+_WARM_UP_STEPS = 2
 
 
 class WorkerState:
@@ -48,10 +48,9 @@ class WorkerState:
             self.place()
             setup, device = self.setup, self.setup.target.device
             fitted = _fitted(task, setup)
-            # Judging disturbs whoever measures as much as training does.
             with training_on(device):
                 network = as_judged(fitted.network, setup.target)
-                quality = evaluate(network, setup.val, device, with_ssim=False)
+            quality = evaluate(network, setup.val, device, with_ssim=False)
         except TrainingFailedError as error:
             return TrainingResult(None, time.monotonic() - began, str(error))
         except Exception as error:
@@ -76,7 +75,7 @@ class WorkerState:
         with failures(), training_on(device):
             network = initial_network(architecture, recipe, None)
             self._trainer = Trainer(network, recipe, self.setup.train, device)
-            self.take_steps(_WARM_UP_STEPS)
+            self.take_steps(self._trainer.settling_steps + _WARM_UP_STEPS)
 
     def take_steps(self, steps: int) -> None:
         """Take steps and wait for the last one; without the device lock, which the caller holds."""

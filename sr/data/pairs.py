@@ -57,7 +57,7 @@ class PatchPositions:
         picture: The index of its picture.
         row: Of its upper left corner, in LR pixels.
         column: Of that corner.
-        symmetry: 0 to 7, as of `patch_pixels`.
+        symmetry: 0 to 7, as of `patch_walk`.
     """
 
     picture: Tensor
@@ -145,18 +145,25 @@ class Pairs:
     def cut(self, positions: PatchPositions, patch: int) -> tuple[Tensor, Tensor]:
         """Return the LR (b, 3, p, p) and HR (b, 3, 4p, 4p) patches of these positions, float32 in [0, 1]."""
         lr, hr = (
-            side.gather(
-                patch_pixels(
-                    side,
-                    positions.picture,
-                    (scale * positions.row, scale * positions.column),
-                    positions.symmetry,
-                    scale * patch,
-                )
-            )
-            for side, scale in ((self.lr, 1), (self.hr, SCALE))
+            walk.to(side.values.device, non_blocking=True)
+            for walk, side in zip(self.walks(positions, patch), (self.lr, self.hr), strict=True)
         )
+        return self.along(lr, hr, patch)
+
+    def walks(self, positions: PatchPositions, patch: int) -> tuple[Tensor, Tensor]:
+        """Return the walks over LR and over HR, each (3, b) on the CPU, that `along` takes; see `patch_walk`."""
+        lr, hr = (patch_walk(side, positions, scale, scale * patch) for side, scale in ((self.lr, 1), (self.hr, SCALE)))
         return lr, hr
+
+    def along(self, lr: Tensor, hr: Tensor, patch: int) -> tuple[Tensor, Tensor]:
+        """Return the patches of walks as `cut` does; nothing here waits for a device.
+
+        Args:
+            lr: (3, b) the walk over LR, on the device of the pictures.
+            hr: (3, b) that over HR.
+            patch: The LR side of patches.
+        """
+        return self.lr.gather(walked(lr, patch)), self.hr.gather(walked(hr, SCALE * patch))
 
     def smallest_side(self) -> int:
         """Return the shortest LR side of all pictures."""
@@ -188,30 +195,35 @@ def on_device(pairs: Pairs, device: torch.device) -> Pairs:
     return pairs.to(device)
 
 
-def patch_pixels(side: Packed, picture: Tensor, corner: tuple[Tensor, Tensor], symmetry: Tensor, size: int) -> Tensor:
-    """Return which pixels patches consist of.
+def patch_walk(side: Packed, positions: PatchPositions, scale: int, size: int) -> Tensor:
+    """Return how one walks over b patches.
 
     Args:
-        side: The pictures that b patches are of.
-        picture: (b,) their indices, on the CPU, as the next two.
-        corner: (b,) the rows and (b,) the columns of their upper left corners.
-        symmetry: (b,) from 0 to 7: bit 2 swaps rows and columns, then bit 0 flips the rows and bit 1 the columns.
+        side: The pictures that they are of.
+        positions: Where they lie. Bit 2 of a symmetry swaps rows and columns, then bit 0 flips the rows and bit 1 the
+            columns.
+        scale: How many pixels of `side` an LR pixel is.
         size: The side of a patch.
 
     Returns:
-        (b, size, size) the indices of the pixels in `side.values`, on its device.
+        (3, b) int64 on the CPU: the index of the first pixel in `side.values`, the step down and the step right.
     """
-    width = side.widths[picture]
-    corners = side.offsets[picture] + corner[0] * width + corner[1]
+    width, symmetry = side.widths[positions.picture], positions.symmetry
+    corners = side.offsets[positions.picture] + scale * positions.row * width + scale * positions.column
     swapped = (symmetry & 4) > 0
     down, right = torch.where(swapped, 1, width), torch.where(swapped, width, 1)
     flips = (symmetry & 1) > 0, (symmetry & 2) > 0
     # A flip walks backwards from the opposite end.
     first = corners + (size - 1) * (down * flips[0] + right * flips[1])
     down, right = torch.where(flips[0], -down, down), torch.where(flips[1], -right, right)
-    walk = torch.stack((first, down, right)).to(side.values.device, non_blocking=True)[:, :, None, None]
-    steps = torch.arange(size, device=side.values.device)
-    return walk[0] + walk[1] * steps[:, None] + walk[2] * steps
+    return torch.stack((first, down, right))
+
+
+def walked(walk: Tensor, size: int) -> Tensor:
+    """Return (b, size, size) the indices of the pixels on a walk (3, b), on its device."""
+    first, down, right = walk[:, :, None, None]
+    steps = torch.arange(size, device=walk.device)
+    return first + down * steps[:, None] + right * steps
 
 
 def _centre(lr: Tensor, hr: Tensor, lr_side: int) -> tuple[Tensor, Tensor]:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from sr.data.degradation import upscale_bicubic
 from sr.data.pairs import Pairs
+from sr.measure.device_lock import training_on
 from sr.measure.metrics import psnr, ssim
 from sr.tiling import upscale_in_memory
 
@@ -56,11 +57,14 @@ def bicubic_quality(pairs: Pairs, device: torch.device | str = "cpu", *, with_ss
 def qualities(
     upscaler: Callable[[Tensor], Tensor], pairs: Pairs, device: torch.device | str, *, with_ssim: bool = True
 ) -> Iterator[Quality]:
-    """Yield the quality on each picture in turn, each upscaled whole where the memory suffices."""
+    """Yield the quality on each picture in turn, each upscaled whole where the memory suffices.
+
+    It holds the device with those who train on it, and lets whoever measures there in between two pictures.
+    """
     for index in range(len(pairs)):
-        lr, hr = (side.to(device) for side in pairs.pair(index))
         # Not around the yield: between two pictures the caller's own mode holds.
-        with torch.inference_mode():
+        with training_on(torch.device(device)), torch.inference_mode():
+            lr, hr = (side.to(device) for side in pairs.pair(index))
             # In tiles only where a GPU has no room for it whole: nothing of the hours before is lost then.
             sr = upscale_in_memory(upscaler, lr, tile=None)
             quality = Quality(psnr(sr, hr), psnr(sr, hr, luma=True), ssim(sr, hr) if with_ssim else None, 1)

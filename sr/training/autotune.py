@@ -16,8 +16,9 @@ from sr.memory_format import MEMORY_FORMATS
 from sr.training.recipe import Recipe
 from sr.training.trainer import Trainer, check_teacher
 
-# Of each precision and memory format, after a first one that pays for setting up.
-_TRIAL_STEPS = 3
+# Readings of each precision and memory format, after the steps that pay for setting up, and the steps in one of them:
+# on a GPU the wait for a single one would take as long as the step.
+_READINGS, _STEPS = 3, {"cuda": 10}
 
 
 def autotune(
@@ -103,18 +104,32 @@ def _fastest_step(
     teacher: nn.Module | None,
     clock: Callable[[], float],
 ) -> float:
-    """Return the seconds of the fastest of TRIAL_STEPS after a first one; `network` is left as it is.
+    """Return the seconds of a step in the fastest of _READINGS; `network` is left as it is.
 
     The fastest, as other processes only ever add time: what holds one step up must not decide.
     """
-    trainer = Trainer(copy.deepcopy(network), recipe, pairs, device, teacher=teacher)
-    trainer.step().item()
+    trainer = _settled(network, recipe, pairs, device, teacher)
+    steps = _STEPS.get(device.type, 1)
     seconds = []
-    for _ in range(_TRIAL_STEPS):
+    for _ in range(_READINGS):
         began = clock()
-        trainer.step().item()
-        seconds.append(clock() - began)
+        _take(trainer, steps)
+        seconds.append((clock() - began) / steps)
     return min(seconds)
+
+
+def _settled(
+    network: nn.Module, recipe: Recipe, pairs: Pairs, device: torch.device, teacher: nn.Module | None
+) -> Trainer:
+    """Return a trainer of a copy of the network that has taken the steps that cost more than the others."""
+    trainer = Trainer(copy.deepcopy(network), recipe, pairs, device, teacher=teacher)
+    _take(trainer, trainer.settling_steps)
+    return trainer
+
+
+def _take(trainer: Trainer, steps: int) -> None:
+    """Take steps and wait for the last one."""
+    torch.stack([trainer.step() for _ in range(steps)]).sum().item()
 
 
 def seconds_per_step(
@@ -126,7 +141,7 @@ def seconds_per_step(
     *,
     teacher: nn.Module | None = None,
 ) -> float:
-    """Return the mean time of a step after a first one, holding the device with those who train on it.
+    """Return the mean time of a step once they cost the same, holding the device with those who train on it.
 
     Args:
         network: What to train; left as it is.
@@ -140,8 +155,7 @@ def seconds_per_step(
         ValueError: Where the recipe is not autotuned, or teacher and distillation do not go together.
     """
     with training_on(device):
-        trainer = Trainer(copy.deepcopy(network), recipe, pairs, device, teacher=teacher)
-        trainer.step().item()
+        trainer = _settled(network, recipe, pairs, device, teacher)
         began = time.perf_counter()
-        torch.stack([trainer.step() for _ in range(steps)]).sum().item()
+        _take(trainer, steps)
         return (time.perf_counter() - began) / steps

@@ -3,10 +3,9 @@
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
-import torch
 from torch import Tensor
 
-from sr.data.pairs import Packed, Pairs, PatchPositions, patch_pixels
+from sr.data.pairs import Packed, Pairs, PatchPositions, walked
 from sr.lr_size import SCALE
 
 # LR (b, 3, p, p) and HR (b, 3, 4p, 4p), uint8 on the CPU, channels_last in memory.
@@ -14,7 +13,7 @@ _Bytes = tuple[Tensor, Tensor]
 
 
 class PinnedBatches:
-    """Batches by their numbers, the same as `Pairs.cut` gives, on a device; the next one is cut meanwhile.
+    """Batches by their numbers, the pixels that `Pairs.cut` gives, in bytes; the next one is cut meanwhile.
 
     Bytes take a quarter of the way to the device that floats would, and pinned memory lets the step go on meanwhile.
 
@@ -22,47 +21,35 @@ class PinnedBatches:
         pairs: On the CPU.
         patch: The LR side of patches.
         draw: Where the patches of a batch lie, by its number.
-        device: Where they are wanted.
         pin: Whether the batches lie in pinned memory, which takes a CUDA device.
     """
 
-    def __init__(
-        self,
-        pairs: Pairs,
-        patch: int,
-        draw: Callable[[int], PatchPositions],
-        device: torch.device,
-        *,
-        pin: bool,
-    ) -> None:
-        self._pairs, self._patch, self._draw, self._device, self._pin = pairs, patch, draw, device, pin
+    def __init__(self, pairs: Pairs, patch: int, draw: Callable[[int], PatchPositions], *, pin: bool) -> None:
+        self._pairs, self._patch, self._draw, self._pin = pairs, patch, draw, pin
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="batches")
         self._ahead: tuple[int, Future[_Bytes]] | None = None
 
-    def batch(self, number: int) -> tuple[Tensor, Tensor]:
-        """Return LR (b, 3, p, p) and HR (b, 3, 4p, 4p) of a batch, float32 in [0, 1], and begin with the next one."""
+    def batch(self, number: int) -> _Bytes:
+        """Return LR (b, 3, p, p) and HR (b, 3, 4p, 4p) of a batch, uint8 on the CPU, and begin with the next one.
+
+        torch keeps pinned memory until the copies out of it are done.
+        """
         if self._ahead is None or self._ahead[0] != number:
             self._ahead = number, self._thread.submit(self._cut, number)
         _, future = self._ahead
         sides = future.result()
         self._ahead = number + 1, self._thread.submit(self._cut, number + 1)
-        # torch keeps pinned memory until the copies out of it are done.
-        lr, hr = (side.to(self._device, non_blocking=True).float().div_(255) for side in sides)
-        return lr, hr
+        return sides
 
     def _cut(self, number: int) -> _Bytes:
         """Cut a batch on the CPU."""
-        positions = self._draw(number)
-        lr, hr = (
-            _bytes_of(side, positions, scale, self._patch)
-            for side, scale in ((self._pairs.lr, 1), (self._pairs.hr, SCALE))
-        )
+        walks = self._pairs.walks(self._draw(number), self._patch)
+        lr, hr = map(_bytes_of, (self._pairs.lr, self._pairs.hr), walks, (self._patch, SCALE * self._patch))
         return (lr.pin_memory(), hr.pin_memory()) if self._pin else (lr, hr)
 
 
-def _bytes_of(side: Packed, positions: PatchPositions, scale: int, patch: int) -> Tensor:
+def _bytes_of(side: Packed, walk: Tensor, size: int) -> Tensor:
     """Return the patches of one side as (b, 3, p, p) uint8."""
-    corner = scale * positions.row, scale * positions.column
-    pixels = patch_pixels(side, positions.picture, corner, positions.symmetry, scale * patch)
+    pixels = walked(walk, size)
     picked = side.values.view(-1, 3).index_select(0, pixels.view(-1)).view(*pixels.shape, 3)
     return picked.permute(0, 3, 1, 2)

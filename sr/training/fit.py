@@ -32,12 +32,14 @@ class Fitted:
         loss: The mean over the last steps: with the teacher's share and never with the network's own penalty; see
             Trainer.step.
         seconds: How long the steps took.
+        execution: How they were launched on a CUDA device: in a graph, or `eager`ly one kernel after the other.
     """
 
     network: nn.Module
     recipe: Recipe
     loss: float
     seconds: float
+    execution: str = ""
 
 
 def fit(
@@ -84,7 +86,7 @@ def fit(
         network = trainer.trained()
         if tuned.solve_output:
             _solve(network, trainer)
-    return Fitted(network, tuned, loss, time.monotonic() - began)
+    return Fitted(network, tuned, loss, time.monotonic() - began, trainer.execution)
 
 
 def solve_last(network: nn.Module, recipe: Recipe, pairs: Pairs, device: torch.device) -> bool:

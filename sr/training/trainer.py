@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from sr.cuda_graph import WARM_UPS
 from sr.data.pairs import Pairs, PatchPositions
 from sr.errors import InputError
 from sr.memory import is_out_of_memory
@@ -17,6 +18,7 @@ from sr.memory_format import MEMORY_FORMATS, lay_out
 from sr.seeds import generator
 from sr.training.average import WeightAverage
 from sr.training.batches import PinnedBatches
+from sr.training.captured_step import CapturedStep
 from sr.training.losses import LOSSES
 from sr.training.recipe import OPTIMISERS, PRECISIONS, Recipe
 
@@ -58,21 +60,38 @@ class Trainer:
         self.network = network.to(device).train()
         lay_out(self.network, recipe.memory_format)
         self.teacher = None if teacher is None else _frozen(teacher, recipe, device)
-        optimiser = OPTIMISERS[recipe.optimiser]
-        self.optimiser = optimiser(
-            self.network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
+        # A GPU reads the rate from its own memory, so that a captured step sees what it is by then.
+        on_cuda = device.type == "cuda"
+        self._rate = torch.tensor(recipe.learning_rate, device=device) if on_cuda else recipe.learning_rate
+        self.optimiser = OPTIMISERS[recipe.optimiser](
+            self.network.parameters(), lr=self._rate, weight_decay=recipe.weight_decay, fused=True
         )
         self.average = WeightAverage(network, recipe.ema_decay) if recipe.ema_decay else None
         # Half precision has no range for small gradients: they are scaled up, and a step that overflows is left out.
         self.scaler = torch.amp.GradScaler(device.type) if recipe.precision == "float16" else None
-        elsewhere = pairs.lr.values.device.type == "cpu" and device.type == "cuda"
+        elsewhere = device.type != "cpu" and pairs.lr.values.device.type == "cpu"
         self._batches = (
             # Not a method: a trainer that held itself would keep its memory on the device for a while.
-            PinnedBatches(pairs, recipe.patch, functools.partial(_drawn, pairs, recipe), device, pin=True)
+            PinnedBatches(pairs, recipe.patch, functools.partial(_drawn, pairs, recipe), pin=on_cuda)
             if elsewhere
             else None
         )
+        # Scaling a loss asks the device whether the step overflowed, and what varies has no one graph.
+        fixed = self.scaler is None and not getattr(network, "varies", False)
+        self._captured = CapturedStep(device) if on_cuda and fixed else None
         self.steps_done = 0
+
+    @property
+    def execution(self) -> str:
+        """How the next step is launched on a CUDA device, graph or eager; empty elsewhere."""
+        if self.device.type != "cuda":
+            return ""
+        return "graph" if self._captured is not None and self._captured.captured else "eager"
+
+    @property
+    def settling_steps(self) -> int:
+        """How many steps it takes from the beginning until each costs the same."""
+        return 1 if self._captured is None else WARM_UPS + 1
 
     def step(self) -> Tensor:
         """Take one step and return its loss, a scalar on the device, unchecked: a check would wait for the device.
@@ -80,17 +99,28 @@ class Trainer:
         A network that has a `penalty` (a method that returns a scalar) trains on the loss plus that; what is returned
         is without it, so that it compares with the loss of other networks.
         """
-        recipe = self.recipe
-        lr, hr = self.patches(self.steps_done)
+        self._set_rate(self.recipe.learning_rate_at(self.steps_done))
+        inputs = self._inputs(self.steps_done)
+        loss = self._take(*self._moved(inputs)) if self._captured is None else self._captured.take(self._take, inputs)
+        self.steps_done += 1
+        return loss
+
+    def _set_rate(self, rate: float) -> None:
+        """Set the learning rate of the next step."""
+        if isinstance(self._rate, Tensor):
+            self._rate.fill_(rate)
         for group in self.optimiser.param_groups:
-            group["lr"] = recipe.learning_rate_at(self.steps_done)
+            group["lr"] = self._rate if isinstance(self._rate, Tensor) else rate
+
+    def _take(self, *inputs: Tensor) -> Tensor:
+        """Take a step on what `_inputs` gave, by now on the device, and return its loss; waits for nothing."""
+        lr, hr = self._batch(*inputs)
         loss = self.loss(lr, hr)
         penalty = getattr(self.network, "penalty", None)
         self.optimiser.zero_grad(set_to_none=True)
         self._descend(loss if penalty is None else loss + penalty())
         if self.average is not None:
-            self.average.update(self.network)
-        self.steps_done += 1
+            self.average.update(self.network, first=self.steps_done == 0)
         return loss.detach()
 
     def _descend(self, total: Tensor) -> None:
@@ -103,6 +133,9 @@ class Trainer:
             self.scaler.unscale_(self.optimiser)
         if self.recipe.clip_norm:
             nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip_norm)
+        if self.device.type == "cuda":
+            for group in self.optimiser.param_groups:
+                group["capturable"] = torch.cuda.is_current_stream_capturing()
         if self.scaler is None:
             self.optimiser.step()
         else:
@@ -111,11 +144,25 @@ class Trainer:
 
     def patches(self, number: int) -> tuple[Tensor, Tensor]:
         """Return LR (b, 3, p, p) in the recipe's memory format and HR (b, 3, 4p, 4p), the same for the same number."""
+        return self._batch(*self._moved(self._inputs(number)))
+
+    def _moved(self, inputs: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        """Return inputs on the device."""
+        lr, hr = (each.to(self.device, non_blocking=True) for each in inputs)
+        return lr, hr
+
+    def _inputs(self, number: int) -> tuple[Tensor, Tensor]:
+        """Return what LR and HR of a batch are made of, on the CPU: their bytes, or where they lie on the device."""
         if self._batches is not None:
-            lr, hr = self._batches.batch(number)
+            return self._batches.batch(number)
+        return self.pairs.walks(_drawn(self.pairs, self.recipe, number), self.recipe.patch)
+
+    def _batch(self, lr: Tensor, hr: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the batch, as of `patches`, that is made of these, on the device."""
+        if self._batches is not None:
+            lr, hr = lr.float().div_(255), hr.float().div_(255)
         else:
-            cut = self.pairs.cut(_drawn(self.pairs, self.recipe, number), self.recipe.patch)
-            lr, hr = (patches.to(self.device, non_blocking=True) for patches in cut)
+            lr, hr = self.pairs.along(lr, hr, self.recipe.patch)
         return lr.contiguous(memory_format=MEMORY_FORMATS[self.recipe.memory_format]), hr
 
     def loss(self, lr: Tensor, hr: Tensor) -> Tensor:

@@ -5,11 +5,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
+import portalocker
 import pytest
 import torch
 from torch import nn
 
 from sr.data.pairs import Pairs
+from sr.measure.device_lock import lock_file, training_on
+from sr.measure.quality import qualities
 from sr.seeds import generator
 from sr.training.average import WeightAverage
 from sr.training.batches import PinnedBatches
@@ -65,15 +68,14 @@ def test_average_follows_without_work_on_the_cpu(gpu: torch.device, strictly: Ca
     network = tiny().to(gpu)
     average = WeightAverage(network, 0.9)
     with strictly():
-        for _ in range(3):
-            average.update(network)
+        for step in range(3):
+            average.update(network, first=step == 0)
 
 
 def test_batches_cut_ahead_go_to_the_device_in_bytes(gpu: torch.device, pairs: Pairs) -> None:
-    batches = PinnedBatches(pairs, 5, lambda number: pairs.draw(2, 5, generator(0, number)), gpu, pin=False)
-    lr, hr = batches.batch(0)
-    assert lr.device == hr.device == gpu
-    assert (lr.dtype, hr.shape[-1]) == (torch.float32, 20)
+    batches = PinnedBatches(pairs, 5, lambda number: pairs.draw(2, 5, generator(0, number)), pin=False)
+    lr, hr = (each.to(gpu) for each in batches.batch(0))
+    assert (lr.dtype, hr.shape[-1]) == (torch.uint8, 20)
 
 
 @pytest.mark.filterwarnings("ignore:for .*copying from a non-meta parameter:UserWarning")
@@ -117,3 +119,15 @@ def test_nothing_of_a_training_is_done_outside_the_lock(
     recipe = replace(RECIPE, steps=25, ema_decay=0.9, solve_output=solve_output)
     fit(tiny(), recipe, pairs, locked_gpu, state=tmp_path / "state")
     assert (tmp_path / "state").exists()
+
+
+def test_pictures_are_judged_under_the_lock_and_others_measure_in_between(
+    locked_gpu: torch.device, pairs: Pairs
+) -> None:
+    with training_on(locked_gpu):
+        network = tiny().to(locked_gpu)
+    for index, quality in enumerate(qualities(network, pairs, locked_gpu)):
+        assert quality.pictures == 1
+        if index == 0:
+            with lock_file(locked_gpu, "use") as handle:
+                portalocker.lock(handle, portalocker.LockFlags.EXCLUSIVE | portalocker.LockFlags.NON_BLOCKING)

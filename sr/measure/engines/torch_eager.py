@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from sr.checkpoint import load_network
+from sr.cuda_graph import CudaGraph
 from sr.deployment import DTYPES, deploy
 from sr.errors import InputError
-from sr.measure.engines.cuda_graph import CudaGraph
 from sr.measure.engines.engine import picture_of
 from sr.measure.gpu import current
 from sr.measure.target import Target

@@ -3,7 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sr.data.pairs import Packed, Pairs, fitting_patch, pack, packed, patch_pixels, same_pictures
+from sr.data.pairs import Packed, Pairs, PatchPositions, fitting_patch, pack, packed, patch_walk, same_pictures, walked
 from sr.progress import Event
 
 SYMMETRIES = range(8)
@@ -74,8 +74,8 @@ def test_every_symmetry_by_its_definition(symmetry: int) -> None:
     side = pack(
         [torch.randint(0, 256, (3, 3, 3), dtype=torch.uint8), torch.randint(0, 256, (6, 7, 3), dtype=torch.uint8)]
     )
-    corner = (torch.tensor([2]), torch.tensor([1]))
-    pixels = patch_pixels(side, torch.tensor([1]), corner, torch.tensor([symmetry]), 4)
+    positions = PatchPositions(*(torch.tensor([value]) for value in (1, 2, 1, symmetry)))
+    pixels = walked(patch_walk(side, positions, 1, 4), 4)
     expected = turned(side.picture(1)[2:6, 1:5], symmetry)
     assert torch.equal((side.gather(pixels)[0] * 255).round().byte(), expected.permute(2, 0, 1))
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from sr.cuda_graph import CudaGraph
 from sr.errors import InputError
-from sr.measure.engines.cuda_graph import CudaGraph
 from sr.measure.engines.torch_eager import TorchRunner
 from sr.measure.target import Target
 
