@@ -18,6 +18,7 @@ from sr.measure.device_lock import measuring_on
 from sr.measure.engines.engine import Runner
 from sr.measure.engines.registry import engine_of
 from sr.measure.target import Target
+from sr.measure.timing import INTERVAL_MS
 from sr.measure.watch import watch_of
 
 # (p90 - p10) / median above which a measurement is unreliable.
@@ -84,15 +85,17 @@ class Protocol:
     """How a runtime is taken: in rounds, until every network has enough runs.
 
     Attributes:
-        seconds: Of timed runs, for each network at least.
+        seconds: Of timed runs, for each network at least; on a GPU of readings, each the mean of the runs of an
+            interval (`sr.measure.timing.INTERVAL_MS`), and so are the numbers of runs below.
         minimum_runs: For each network at least.
-        maximum_runs: After which the rest is left; on a GPU, where so many may take some milliseconds, none.
+        maximum_runs: After which the rest is left; on a GPU none.
         early_stop_ms: A network slower than this gets `early_stop_runs` and no more: nothing will make it pass. Where
             its first, cold run is four times as slow no other follows.
         early_stop_runs: See there; with one that cold sample is the runtime.
         memory_format: A key of `sr.memory_format.MEMORY_FORMATS`, or `fastest`: all that the engine takes stay in the
             rounds until one is clearly ahead.
         idle_seconds: How long the measurer waits at most for other processes to let go of the CPU or the GPU.
+        reading_ms: What one reading takes at least, over which the shortest runs are a mean.
     """
 
     seconds: float = 1.0
@@ -102,6 +105,7 @@ class Protocol:
     early_stop_runs: int = 1
     memory_format: str = "fastest"
     idle_seconds: float = 5.0
+    reading_ms: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -151,7 +155,10 @@ def measure_subjects(subjects: Mapping[str, Subject], protocol: Protocol = Proto
         raise ValueError(f"networks in the same rounds run on one device, got {devices}")
     (device,) = devices
     keep_freed_memory()
-    protocol = protocol if device.type == "cpu" else replace(protocol, maximum_runs=_NO_CAP)
+    if device.type != "cpu":
+        protocol = replace(protocol, maximum_runs=_NO_CAP)
+    if device.type == "cuda":
+        protocol = replace(protocol, reading_ms=INTERVAL_MS)
     with measuring_on(device):
         watch = watch_of(device)
         disturbed = not watch.wait_until_idle(protocol.idle_seconds)
@@ -201,7 +208,8 @@ def enough(times_ms: list[float], protocol: Protocol) -> bool:
     """Return whether a network's timed runs suffice."""
     if times_ms and min(times_ms) > protocol.early_stop_ms:
         return len(times_ms) >= protocol.early_stop_runs
-    long_enough = len(times_ms) >= protocol.minimum_runs and sum(times_ms) >= 1000 * protocol.seconds
+    taken_ms = sum(max(each, protocol.reading_ms) for each in times_ms)
+    long_enough = len(times_ms) >= protocol.minimum_runs and taken_ms >= 1000 * protocol.seconds
     return long_enough or len(times_ms) >= protocol.maximum_runs
 
 

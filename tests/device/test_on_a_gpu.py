@@ -34,12 +34,18 @@ RECIPE = Recipe(steps=12, batch=2, patch=8, warmup_steps=2, precision="float32",
 ROUNDING = 1e-3
 
 
-def network(norm: bool = False) -> nn.Module:
+def network(*, norm: bool = False) -> nn.Module:
     torch.manual_seed(0)
     between = [nn.BatchNorm2d(8)] if norm else []
-    return nn.Sequential(
-        nn.Conv2d(3, 8, 3, padding=1), *between, nn.ReLU(), nn.Conv2d(8, 48, 3, padding=1), nn.PixelShuffle(4)
-    )
+    # Before a norm a bias has no gradient but rounding, which Adam takes for one.
+    first = nn.Conv2d(3, 8, 3, padding=1, bias=not norm)
+    return nn.Sequential(first, *between, nn.ReLU(), nn.Conv2d(8, 48, 3, padding=1), nn.PixelShuffle(4))
+
+
+def unlike(pairs: Pairs) -> Pairs:
+    """Return pairs whose HR no network makes of their LR."""
+    hr = pairs.hr.values.roll(1)
+    return replace(pairs, hr=replace(pairs.hr, values=hr))
 
 
 def losses(made: Trainer, steps: int) -> list[float]:
@@ -136,8 +142,9 @@ def test_fit_tunes_trains_solves_and_evaluates(pairs: Pairs) -> None:
     recipe = replace(RECIPE, steps=40, precision="fastest", memory_format="fastest", solve_output=True, ema_decay=0.9)
     fitted = fit(untrained(repeated(8, "residual_leaky", 1)), recipe, pairs.to(GPU), GPU)
     assert fitted.execution == "graph"
-    here = evaluate(fitted.network.cpu(), pairs, torch.device("cpu"))
-    there = evaluate(fitted.network.to(GPU), pairs, GPU)
+    judged_on = unlike(pairs)
+    here = evaluate(fitted.network.cpu(), judged_on, torch.device("cpu"))
+    there = evaluate(fitted.network.to(GPU), judged_on, GPU)
     assert (there.psnr, there.psnr_y, there.ssim) == pytest.approx((here.psnr, here.psnr_y, here.ssim), abs=2e-3)
     assert autotune(network(), replace(RECIPE, precision="fastest"), pairs, GPU).precision in ("float32", "bfloat16")
 
