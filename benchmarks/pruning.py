@@ -185,7 +185,7 @@ def _against_group(where: str, ratio: float, result: dict[str, Any]) -> dict[str
     text += f", and {MORE_PSNR} dB above or at most {LESS_RUNTIME} of it" if more else ""
     if found is None:
         return goal(text, "; ".join(result["left_out"]), met=False)
-    given_way = " (the group's network)" if result["fallbacks"] else ""
+    given_way = " (another method's network)" if result["fallbacks"] else ""
     return goal(
         text,
         f"{found['runtime_share']:.3f} of it at {found['psnr_gained']:+.3f} dB{given_way}; {describe(ours(result))}",

@@ -11,7 +11,7 @@ from torch import nn
 from prune.asked import begin, keep
 from prune.compare import Contender, compared, contender, dense_contender, fine_tuned
 from prune.config import PER_LAYER, PruneConfig
-from prune.fallback import GROUP, with_fallbacks
+from prune.fallback import with_fallbacks
 from prune.methods import Variant, variants_of
 from prune.outcomes import DENSE, Outcome, Shipped
 from prune.planning.arm_time import ArmTime
@@ -44,7 +44,7 @@ class PruneResult:
         paths: By the name of an outcome the checkpoint of its network.
         shipped: The file of the best in the engine that was asked for.
         left_out: A line per method that cannot prune this network.
-        fallbacks: A line per network of ours that gave way to the group's.
+        fallbacks: A line per network of ours that gave way to another method's.
         command: How it was asked for.
         folder: Where all results lie, page.html and network.onnx among them.
         time: What was planned and what it took, from where it began or went on.
@@ -80,6 +80,7 @@ class PruneResult:
         return to_json(self.outcomes, self.shipped) | {
             "command": self.command,
             "exported": self.chosen,
+            "network": str(self.paths[self.chosen].relative_to(self.folder)),
             "left_out": list(self.left_out),
             "fallbacks": list(self.fallbacks),
             "seconds": asdict(self.time),
@@ -123,7 +124,7 @@ def prune(
     outcomes, fallbacks = with_fallbacks(compared(contenders, setup))
     best = max((each for each in outcomes if each.name != DENSE), key=lambda each: (each.is_ours, each.psnr))
     # Under which name the network lies that an outcome is of.
-    origins = {name: name for name in contenders} | dict.fromkeys((each.name for each in fallbacks), GROUP)
+    origins = {name: name for name in contenders} | {each.name: each.source for each in fallbacks}
     folders = _folders(config)
     paths = {name: config.folder / folders[origin] / "network.pth" for name, origin in origins.items()}
     network = contenders[origins[best.name]].network

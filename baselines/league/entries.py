@@ -145,12 +145,9 @@ def _exported(run: Path) -> Path:
     """Return the checkpoint of the network that a pruning exported."""
     try:
         results = json.loads((run / "results.json").read_text(encoding="utf-8"))
-        name, lines = str(results["exported"]), [str(line) for line in results.get("fallbacks", ())]
+        return run / str(results["network"])
     except (OSError, ValueError, KeyError) as error:
         raise InputError(f"pruned={run} is neither a checkpoint nor a folder of a finished pruning: {error}") from error
-    # "per-layer (independent)" lies in per-layer-independent; what gave way to the group's network is that one.
-    folder = "group" if any(line.startswith(name) for line in lines) else name.replace(" (", "-").rstrip(")")
-    return run / folder / "network.pth"
 
 
 def _digest(content: bytes) -> str:

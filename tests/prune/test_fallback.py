@@ -1,4 +1,4 @@
-"""Our own method never loses to the group: where freedom did not pay, it is the group's network."""
+"""Our own method never loses: where freedom did not pay, it is another method's network."""
 
 from dataclasses import replace
 
@@ -35,16 +35,24 @@ DENSE, OURS = outcome("dense", 100.0, 28.0), outcome("per-layer (shared)", 50.0,
         (50.0, 27.9, False), (40.0, 27.8, False), (60.0, 28.0, False), (55.0, 27.8, False),
     ],
 )  # fmt: skip
-def test_the_groups_network_is_taken_where_it_is_ahead(ms: float, psnr: float, taken: bool) -> None:
-    group = outcome("group", ms, psnr)
-    outcomes, fallbacks = with_fallbacks([DENSE, OURS, group])
-    ours = replace(group, name=OURS.name) if taken else OURS
-    assert outcomes == (DENSE, ours, group)
+@pytest.mark.parametrize("name", ["group", "magnitude"])
+def test_another_methods_network_is_taken_where_it_is_ahead(name: str, ms: float, psnr: float, taken: bool) -> None:
+    rival = outcome(name, ms, psnr)
+    outcomes, fallbacks = with_fallbacks([DENSE, OURS, rival])
+    ours = replace(rival, name=OURS.name) if taken else OURS
+    assert outcomes == (DENSE, ours, rival)
     assert [each.line for each in fallbacks] == [
-        f"per-layer (shared) is the group's network: its own plan took 50 ms at 27.90 dB, the group's {ms:.3g} ms at "
+        f"per-layer (shared) is the network of {name}: its own plan took 50 ms at 27.90 dB, that one {ms:.3g} ms at "
         f"{psnr:.2f} dB"
     ] * taken
 
 
-def test_without_the_group_nothing_is_exchanged() -> None:
+def test_of_several_that_are_ahead_the_best_is_taken() -> None:
+    rivals = [outcome("group", 50.0, 27.95), outcome("magnitude", 51.0, 28.0)]
+    outcomes, (fallback,) = with_fallbacks([DENSE, OURS, *rivals])
+    assert fallback.source == "magnitude"
+    assert outcomes[1] == replace(rivals[1], name=OURS.name)
+
+
+def test_without_another_method_nothing_is_exchanged() -> None:
     assert with_fallbacks([DENSE, OURS]) == ((DENSE, OURS), [])

@@ -49,21 +49,10 @@ def test_a_search_is_entered_with_the_architecture_that_it_chose(tmp_path: Path)
     assert entry.deployed(entry.start(0))(LR).shape == (1, 3, 64, 64)
 
 
-@pytest.mark.parametrize(
-    ("exported", "fallbacks", "folder"),
-    [
-        ("per-layer (independent)", [], "per-layer-independent"),
-        ("per-layer (independent)", ["per-layer (independent) is the group's network"], "group"),
-        ("group", [], "group"),
-        ("per-layer (shared)", None, "per-layer-shared"),
-    ],
-)
-def test_a_pruning_is_entered_with_the_network_that_it_exported(
-    tmp_path: Path, exported: str, fallbacks: list[str] | None, folder: str
-) -> None:
-    path = checkpoint_in(tmp_path / folder)
-    more = {} if fallbacks is None else {"fallbacks": fallbacks}
-    (tmp_path / "results.json").write_text(json.dumps({"exported": exported, **more}))
+def test_a_pruning_is_entered_with_the_network_that_it_exported(tmp_path: Path) -> None:
+    path = checkpoint_in(tmp_path / "group")
+    results = {"exported": "per-layer (shared)", "network": "group/network.pth"}
+    (tmp_path / "results.json").write_text(json.dumps(results))
     (entry,) = parted([f"pruned={tmp_path}"])[1]
     assert (entry.title, entry.kind, entry.weights) == (f"pruned {tmp_path.name}", "pruned", path)
 
