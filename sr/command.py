@@ -77,8 +77,8 @@ class Parser(argparse.ArgumentParser):
         alternatives: Flags that exclude each other: one on the command line stands in the place of all the others.
         """
         self.add_argument("--config", type=Path, metavar=RUN_FILE,
-                          help="flags from this file, such as that in a run's folder; those given here come "
-                          "first")  # fmt: skip
+                          help="flags from this file, such as the one in a run's folder; those given here stand in "
+                          "their place")  # fmt: skip
         self._alternatives = alternatives
 
     def _from_file(self, argv: Sequence[str]) -> list[str]:
