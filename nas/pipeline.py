@@ -7,6 +7,7 @@ from pathlib import Path
 
 from nas.config.fidelity import TRAINED_RUNGS
 from nas.config.measurement_plan import DEFAULT_PLAN, MeasurementPlan
+from nas.config.run_file import write_search
 from nas.config.search import SearchConfig
 from nas.device_probe import probe_device, probe_seeds
 from nas.ending import finish
@@ -37,6 +38,7 @@ from sr.data.pairs import Pairs
 from sr.files import write_text
 from sr.lr_size import size_text
 from sr.progress import Message, Phase, Report, no_report
+from sr.run_file import RUN_FILE
 
 # Finding out how many trainings at once are fastest takes half a minute.
 _WORTH_A_POOL_SECONDS = 900.0
@@ -78,6 +80,7 @@ def search(
     fidelity_schedule(config.fidelity, setup, Path(config.out), fewest_first_steps=plan.fewest_first_steps)
     shown = f"paretosr.search({config!r})" if command is None else command
     write_text(Path(config.out) / "command.txt", shown + "\n")
+    write_search(Path(config.out) / RUN_FILE, config)
     write_manifests(Path(config.out) / PICTURES, **manifests)
     report(Phase("finding out how this device trains fastest"))
     study, setup = open_study(config, space, setup, teacher, exists=exists)

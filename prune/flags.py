@@ -6,13 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from prune.config import CHANNEL_ORDERS, METHODS, METRICS, PruneConfig
+from prune.run_file import NO_LIMIT
 from sr.command import Parser, parse_duration
 from sr.constraints import DTYPE_NAMES, ENGINE_NAMES
 from sr.errors import InputError
 from sr.lr_size import parse_size
-
-# As a time limit: there is none.
-_NO_LIMIT = "none"
 
 
 @dataclass(frozen=True)
@@ -43,7 +41,7 @@ def parse(argv: Sequence[str] | None) -> Asked:
     )  # fmt: skip
     config = PruneConfig(
         targets=_words(args.target), ratio=_numbers("ratio", args.ratio), budget=budget,
-        time_limit=None if args.time_limit == _NO_LIMIT else parse_duration(args.time_limit),
+        time_limit=None if args.time_limit == NO_LIMIT else parse_duration(args.time_limit),
         channel_orders=_words(args.channel_order), methods=_words(args.methods), lr_size=parse_size(args.lr_size),
         **{name: getattr(args, name) for name in shared},
     )  # fmt: skip
@@ -93,6 +91,7 @@ def _parser() -> Parser:
     parser.add_argument("--dry-run", action="store_true", help="say what would be done and how long it takes, and end")
     parser.add_argument("--resume", action="store_true", help="go on with what lies in --out")
     parser.add_shared("out", "data", "val", "device", "execution", "seed", "json", out="runs/pruned")
+    parser.add_config(("--ratio", "--budget", "--budget-ms", "--psnr-floor"))
     return parser
 
 

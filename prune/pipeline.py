@@ -19,6 +19,7 @@ from prune.planning.keeper import TimeKeeper, TimeTaken, as_planned
 from prune.planning.remembered import Planned
 from prune.report import page, to_json
 from prune.rewrite.execution import describe
+from prune.run_file import write_pruning
 from prune.setup import Setup, Timing, fine_tuning, set_up
 from prune.shipping import ship
 from prune.to_limits import prune_to_limits
@@ -31,6 +32,7 @@ from sr.progress import Message, Report, no_report
 from sr.report.sample_crops import keep_samples
 from sr.report.samples import FOLDER as SAMPLES
 from sr.report.samples import LISTED, read_samples
+from sr.run_file import RUN_FILE
 from sr.training.trainer import TrainingFailedError
 
 
@@ -116,6 +118,7 @@ def prune(
     asked = begin(path, config)
     description, setup = set_up(path, replace(config, engine=asked["engine"]), report, timing)
     keep(config.folder, asked | {"engine": setup.target.engine})
+    write_pruning(config.folder / RUN_FILE, path, config)
     try:
         made = keeper.plan(setup)
         contenders, left_out = _contenders(config, description, as_planned(setup, made), keeper, made)

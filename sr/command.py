@@ -1,16 +1,18 @@
 """What every command shares: its flags, its exit codes, and how it fails."""
 
 import argparse
+import itertools
 import re
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from sr.constraints import AUTO, EXECUTIONS
 from sr.data.flags import NOTED, add_pictures, add_recursive
 from sr.errors import InputError
+from sr.run_file import RUN_FILE, as_text, read_run
 from sr.terminal import say
 
 DONE, SOME_FAILED, BAD_INPUT, NOTHING_MEETS_BUDGET, INTERRUPTED = 0, 1, 2, 3, 130
@@ -32,10 +34,12 @@ class Parser(argparse.ArgumentParser):
             epilog=f"example:\n  {example}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
+        self._alternatives: tuple[tuple[str, ...], ...] | None = None
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:  # noqa: ANN401
-        """Parse; that --recursive was given is in the paths, and no value of its own."""
-        found, rest = super().parse_known_args(args, namespace)
+        """Parse, the flags of a --config file first; that --recursive was given is in the paths, and no value."""
+        argv = list(sys.argv[1:] if args is None else args)
+        found, rest = super().parse_known_args([*self._from_file(argv), *argv], namespace)
         if hasattr(found, NOTED):
             delattr(found, NOTED)
         return found, rest
@@ -66,6 +70,100 @@ class Parser(argparse.ArgumentParser):
             flags[name]()
         if pictures := [name for name in names if name in ("data", "val")]:
             add_recursive(self, *pictures)
+
+    def add_config(self, *alternatives: tuple[str, ...]) -> None:
+        """Add --config, a file of flags as `sr.run_file` writes it; those on the command line stand in their place.
+
+        alternatives: Flags that exclude each other: one on the command line stands in the place of all the others.
+        """
+        self.add_argument("--config", type=Path, metavar=RUN_FILE,
+                          help="flags from this file, such as the one in a run's folder; those given here stand in "
+                          "their place")  # fmt: skip
+        self._alternatives = alternatives
+
+    def _from_file(self, argv: Sequence[str]) -> list[str]:
+        """Return the flags of the file behind --config that are not given in `argv`, as they are typed."""
+        if self._alternatives is None:
+            return []
+        given = self._given(argv)
+        path = given.get("--config")
+        if not path:
+            return []
+        # What takes the place of others is given as they are.
+        out = {other for flags in self._alternatives if given.keys() & set(flags) for other in flags}
+        tokens: list[str] = []
+        for name, value in read_run(path).items():
+            option, action = f"--{name}", self._action_of(name, path)
+            if option in out or any(each in given for each in action.option_strings):
+                continue
+            tokens += _tokens(option, action, value, path)
+        return tokens
+
+    def _given(self, argv: Sequence[str]) -> dict[str, str]:
+        """Return the flags in `argv` by their whole names, each with what follows it."""
+        found: dict[str, str] = {}
+        flags = list(itertools.takewhile(lambda each: each != "--", argv))
+        for index, typed in enumerate(flags):
+            name, equals, value = typed.partition("=")
+            if name in self._option_string_actions:
+                whole = [name]
+            else:
+                whole = [
+                    each for each in self._option_string_actions if name.startswith("--") and each.startswith(name)
+                ]
+            # What is short for several argparse refuses.
+            if len(whole) == 1:
+                found[whole[0]] = value if equals else "".join(flags[index + 1 : index + 2])
+        return found
+
+    def _action_of(self, name: str, path: str) -> argparse.Action:
+        """Return what a name in a file stands for; raises InputError where it is nothing of this command."""
+        for action in self._actions:
+            is_flag = f"--{name}" in action.option_strings
+            if (is_flag or (not action.option_strings and action.dest == name)) and name not in ("config", "help"):
+                return action
+        raise InputError(f"--config {path}: {self.prog} has no {name!r}; see {self.prog} --help")
+
+
+def _tokens(option: str, action: argparse.Action, value: object, path: str) -> list[str]:
+    """Return a value of a file as it is typed; a positional argument that is not given takes it itself."""
+    if action.nargs == 0:
+        if not isinstance(value, bool):
+            raise InputError(f"--config {path}: {option[2:]} is true or false, got {value!r}")
+        return [option] if value else []
+    text = as_text(value)
+    if text is None:
+        raise InputError(f"--config {path}: {option[2:]} takes a number, text or a list of them, got {value!r}")
+    if action.option_strings:
+        return [f"{option}={text}"]
+    action.nargs, action.default = "?", text
+    return []
+
+
+def listing(package: str, about: str, commands: Mapping[str, str]) -> str:
+    """Return the commands of a package, a line each.
+
+    Args:
+        package: Its name.
+        about: What it is for, in a sentence.
+        commands: What each does by its name in the package.
+    """
+    width = max(map(len, commands))
+    lines = [f"  python -m {package}.{name:{width}}  {what}" for name, what in commands.items()]
+    return "\n".join(
+        [about, "", "commands:", *lines, "", f"python -m {package}.COMMAND --help tells the flags of each."]
+    )
+
+
+def list_commands(package: str, about: str, commands: Mapping[str, str], argv: Sequence[str] | None) -> int:
+    """Say the commands of a package; returns the exit code, and raises InputError where anything else is wanted."""
+    given = list(sys.argv[1:] if argv is None else argv)
+    if given and given not in (["-h"], ["--help"]):
+        meant = given[0] if given[0] in commands else next(iter(commands))
+        raise InputError(f"python -m {package} lists commands and takes nothing, got {given[0]!r}; "
+                         f"python -m {package}.{meant} runs one")  # fmt: skip
+    say(listing(package, about, commands))
+    return DONE
 
 
 def parse_duration(text: str) -> float:

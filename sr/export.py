@@ -13,6 +13,11 @@ from sr.terminal import say
 
 def main(argv: list[str] | None = None) -> int:
     """Export a network in every format that is asked for, each checked against PyTorch where it can be run."""
+    return export(*parse(argv))
+
+
+def parse(argv: list[str] | None) -> tuple[ExportConfig, Path | None]:
+    """Return the config, and where else the figures are to be written; raises InputError for a bad value."""
     parser = Parser(
         prog="python -m sr.export",
         description="Write the network of a checkpoint, deployed and in float32, as files for other programs.",
@@ -21,7 +26,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("network", type=Path, metavar="CHECKPOINT", help="a .pth of ours")
     add_formats(parser)
     args = parser.parse_args(argv)
-    return export(export_config(args.network, args), args.json)
+    return export_config(args.network, args), args.json
 
 
 def add_formats(parser: Parser) -> None:
@@ -33,23 +38,28 @@ def add_formats(parser: Parser) -> None:
     parser.add_argument("--lr-size", default="free", metavar="free|WxH",
                         help="of the pictures that the files take: any (default), or one, which may run a little "
                         "faster")  # fmt: skip
+    parser.add_argument("--data-licence", default="", metavar="TEXT",
+                        help="of the pictures that it was trained on, for the model card")  # fmt: skip
     parser.add_shared("out", "json", out=str(ExportConfig.out))
 
 
 def export_config(network: Path, args: argparse.Namespace) -> ExportConfig:
     """Return what those flags ask for; raises InputError where a value breaks its constraint."""
     lr_size = None if args.lr_size == "free" else parse_size(args.lr_size)
-    return ExportConfig(network, tuple(args.formats.split(",")), args.out, lr_size)
+    return ExportConfig(network, tuple(args.formats.split(",")), args.out, lr_size, args.data_licence)
 
 
 def export(config: ExportConfig, json: Path | None) -> int:
     """Write the files, say how near each is to PyTorch, and return the exit code."""
     from sr.exporting import export_file
+    from sr.model_card import write_beside
 
     exported = export_file(config)
+    beside = write_beside(config, exported)
     for each in exported:
         agrees = f"within {each.difference:.1e} of PyTorch at {each.compared}"
         say(f"{each.path}: {each.size / 1e3:,.0f} kB, {agrees}")
+    say(f"beside: {', '.join(map(str, beside))}")
     if json:
         write_json(json, {each.path.name: each.difference for each in exported})
     return DONE

@@ -20,6 +20,8 @@ class ExportConfig:
         formats: Of EXPORT_FORMATS.
         out: The folder for the files, which have the checkpoint's name.
         lr_size: Height and width of the one picture that they take; None leaves batch, height and width free.
+        data_licence: Under which licence the pictures stand that it was trained on, for the model card; empty where
+            that is not said.
 
     Raises:
         InputError: For an unknown format, or none.
@@ -29,6 +31,7 @@ class ExportConfig:
     formats: tuple[str, ...] = DEFAULT_FORMATS
     out: Path = Path("exported")
     lr_size: LrSize | None = None
+    data_licence: str = ""
 
     def __post_init__(self) -> None:
         if not self.formats or not set(self.formats) <= set(EXPORT_FORMATS):

@@ -1,8 +1,10 @@
 """The flags of python -m nas.search, and the config that they make."""
 
+import math
 from pathlib import Path
 
 from nas.config.fidelity import TRAINED_RUNGS
+from nas.config.run_file import NO_LIMIT
 from nas.config.search import DEFAULT_PATIENCE, NNI_TUNER_NAMES, SAMPLER_NAMES, SearchConfig
 from nas.config.shared_arguments import add_shared_arguments, shared_values
 from sr.command import Parser, parse_duration
@@ -33,18 +35,25 @@ def parse(argv: list[str] | None) -> tuple[SearchConfig, bool, Path | None]:
     _add_search_arguments(parser)
     parser.add_argument("--dry-run", action="store_true", help="say what it would cost, and write nothing")
     parser.add_shared("out", "json", out="runs/search")
+    parser.add_config(("--device", "--devices"))
     args = parser.parse_args(argv)
-    limit = None if args.time_limit is None else parse_duration(args.time_limit)
+    limit = None if args.time_limit is None else _seconds(args.time_limit)
     own = {name: getattr(args, name) for name in _AS_THEY_ARE}
     rivals = tuple(name for name in args.rivals.split(",") if name)
     return SearchConfig(**shared_values(args), **own, rivals=rivals, time_limit=limit), args.dry_run, args.json
+
+
+def _seconds(text: str) -> float:
+    """Return a time limit in seconds, infinite for none."""
+    return math.inf if text == NO_LIMIT else parse_duration(text)
 
 
 def _add_search_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--trials", type=int, metavar="N", help="candidates in all (default: as many as the time allows)"
     )
-    parser.add_argument("--time-limit", metavar="TIME", help="90s, 10m, 8h (default 10m; none where --trials is given)")
+    parser.add_argument("--time-limit", metavar="TIME",
+                        help="90s, 10m, 8h or none (default 10m; none where --trials is given)")  # fmt: skip
     parser.add_argument("--trial-steps", type=int, metavar="N",
                         help="steps of a candidate that trains to the end (default by the time)")  # fmt: skip
     parser.add_argument(

@@ -53,5 +53,7 @@ def test_a_search_that_goes_on_has_no_chosen_network(tmp_path: Path) -> None:
 def test_the_command_exports_a_candidate(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(main, [str(folder), "--pick", "3", "--format", "py", "--out", str(tmp_path)]) == DONE
     assert "of PyTorch" in capsys.readouterr().out
-    assert {path.name for path in tmp_path.iterdir()} == {f"{FIRST.key}.py", f"{FIRST.key}.weights.pt"}
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "MODEL.md", f"{FIRST.key}.py", f"{FIRST.key}.weights.pt",
+    }  # fmt: skip
     assert run(main, [str(folder), "--pick", "9"]) == BAD_INPUT

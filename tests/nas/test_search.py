@@ -65,7 +65,7 @@ def searched(command: Command, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 def test_everything_promised_is_there(searched: Path) -> None:
     names = {path.name for path in searched.iterdir()}
-    assert {"trials.csv", "front.csv", "pareto.html", "closing.txt", "study.journal", "chosen"} <= names
+    assert {"trials.csv", "front.csv", "pareto.html", "closing.txt", "study.journal", "run.toml", "chosen"} <= names
     chosen = {path.name for path in (searched / "chosen").iterdir()}
     assert chosen == {
         "network.pth", "architecture.json", "measurement.json", "network.onnx", "network-32x24.onnx",
