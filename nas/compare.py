@@ -10,7 +10,7 @@ from sr.terminal import say
 
 def main(argv: list[str] | None = None) -> int:
     """Write the page and say what stands on it; returns the exit code."""
-    config = _parse(argv)
+    config = parse(argv)
     # Not at the top: --help answers without torch.
     from nas.report.comparison import comparison_lines, comparison_page
     from nas.report.run import load_run
@@ -24,7 +24,8 @@ def main(argv: list[str] | None = None) -> int:
     return DONE
 
 
-def _parse(argv: list[str] | None) -> CompareConfig:
+def parse(argv: list[str] | None) -> CompareConfig:
+    """Read the flags; raises InputError where one breaks its constraint."""
     parser = Parser(
         prog="python -m nas.compare",
         description="Put finished searches on one plot: each network in every engine that it was measured in. What was "

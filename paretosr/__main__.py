@@ -4,26 +4,45 @@ import importlib
 import importlib.metadata
 import sys
 
+import baselines.__main__
+import nas.__main__
+import prune.__main__
+import sr.__main__
 from sr.command import DONE, run
 from sr.errors import InputError
 from sr.terminal import say
 
+# The name of each command, its package and its name there.
+_NAMES = {
+    "search": ("nas", "search"),
+    "report": ("nas", "report"),
+    "compare": ("nas", "compare"),
+    "pick": ("nas", "export"),
+    "prune": ("prune", "run"),
+    "evaluate": ("sr", "evaluate"),
+    "upscale": ("sr", "upscale"),
+    "export": ("sr", "export"),
+    "quantize": ("sr", "quantize"),
+    "calibrate": ("nas", "calibrate"),
+    "table": ("baselines", "table"),
+    "train": ("baselines", "train"),
+    "convert": ("baselines", "convert"),
+    "data": ("sr", "data"),
+}
+# Packages that are commands themselves.
+_PACKAGES = ("nas.report", "sr.data")
+_ABOUT = {"nas": nas.__main__, "prune": prune.__main__, "sr": sr.__main__, "baselines": baselines.__main__}
+
+
+def _module(package: str, name: str) -> str:
+    """Return the module that a command is."""
+    module = f"{package}.{name}"
+    return f"{module}.__main__" if module in _PACKAGES else module
+
+
 # The name of each command, the module that it is, and what it does.
 COMMANDS: dict[str, tuple[str, str]] = {
-    "search": ("nas.search", "find, train and export a network within a runtime budget"),
-    "report": ("nas.report.__main__", "write the page of a search, or show it while the search goes on"),
-    "compare": ("nas.compare", "put searches, engines and devices on one page"),
-    "pick": ("nas.export", "export any network that a search found"),
-    "prune": ("prune.run", "prune a network until it is as fast as asked"),
-    "evaluate": ("sr.evaluate", "PSNR and SSIM of a network beside bicubic interpolation's"),
-    "upscale": ("sr.upscale", "upscale pictures with all that they carry, in tiles"),
-    "export": ("sr.export", "write a network as ONNX, OpenVINO, TensorRT, TorchScript, plain PyTorch or safetensors"),
-    "quantize": ("sr.quantize", "write a network in 8 bits, with dB lost and ms gained"),
-    "calibrate": ("nas.calibrate", "say which cheap score ranks networks as full training does here"),
-    "table": ("baselines.table", "measure the hand-designed networks of the field on this device"),
-    "train": ("baselines.train", "train a hand-designed network by its paper's recipe"),
-    "convert": ("baselines.convert", "turn official weights of a hand-designed network into a checkpoint"),
-    "data": ("sr.data.__main__", "download DIV2K"),
+    command: (_module(package, name), _ABOUT[package].COMMANDS[name]) for command, (package, name) in _NAMES.items()
 }
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def main(argv: list[str] | None = None) -> int:
     """Evaluate a network and bicubic interpolation on the same pictures and print both."""
-    config, json, per_picture = _parse(argv)
+    config, json, per_picture = parse(argv)
     from sr.measure.evaluation import evaluate_file
 
     found = evaluate_file(config, report=Terminal())
@@ -37,7 +37,8 @@ def main(argv: list[str] | None = None) -> int:
     return DONE
 
 
-def _parse(argv: list[str] | None) -> tuple[EvaluateConfig, Path | None, bool]:
+def parse(argv: list[str] | None) -> tuple[EvaluateConfig, Path | None, bool]:
+    """Read the flags; raises InputError where one breaks its constraint."""
     parser = Parser(
         prog="python -m sr.evaluate",
         description="PSNR and SSIM of a network beside bicubic interpolation's. 8 bit, without a border of 4 pixels.",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def main(argv: list[str] | None = None) -> int:
     """Quantise a network, write its files, and say what that lost and gained; 3 where it lost more than it may."""
-    config, json = _parse(argv)
+    config, json = parse(argv)
     from sr.quantization.run import quantize_file
 
     quantized = quantize_file(config, report=Terminal())
@@ -51,7 +51,8 @@ def _closing(quantized: "Quantized") -> list[str]:
     return lines
 
 
-def _parse(argv: list[str] | None) -> tuple[QuantizeConfig, Path | None]:
+def parse(argv: list[str] | None) -> tuple[QuantizeConfig, Path | None]:
+    """Read the flags; raises InputError where one breaks its constraint."""
     parser = Parser(
         prog="python -m sr.quantize",
         description="Write the network of a checkpoint in 8 bits, with dB lost and ms gained beside its float form.",

@@ -19,7 +19,7 @@ _NAMED = 8
 
 def main(argv: list[str] | None = None) -> int:
     """Upscale every picture named; the bad ones are named and left out, and the exit code says so."""
-    config, json = _parse(argv)
+    config, json = parse(argv)
     from sr.upscaling import upscale_files
 
     result = upscale_files(config, report=Terminal())
@@ -30,7 +30,8 @@ def main(argv: list[str] | None = None) -> int:
     return SOME_FAILED if result.failed else DONE
 
 
-def _parse(argv: list[str] | None) -> tuple[UpscaleConfig, Path | None]:
+def parse(argv: list[str] | None) -> tuple[UpscaleConfig, Path | None]:
+    """Read the flags; raises InputError where one breaks its constraint."""
     parser = Parser(
         prog="python -m sr.upscale",
         description="Upscale pictures x4. Grey stays grey; depth, transparency, colour profile, EXIF and XMP, and the "

@@ -11,7 +11,7 @@ from sr.terminal import say
 
 def main(argv: list[str] | None = None) -> int:
     """Write or serve the page of a search; returns the exit code."""
-    config = _parse(argv)
+    config = parse(argv)
     # Not at the top: --help answers without torch.
     from nas.report.page import PAGE, search_page
     from nas.report.run import load_run
@@ -51,7 +51,8 @@ def _serve(config: ReportConfig) -> int:
     return DONE
 
 
-def _parse(argv: list[str] | None) -> ReportConfig:
+def parse(argv: list[str] | None) -> ReportConfig:
+    """Read the flags; raises InputError where one breaks its constraint."""
     parser = Parser(
         prog="python -m nas.report",
         description="Make the page of a search anew: one HTML file that works offline. While the search goes on, "

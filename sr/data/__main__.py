@@ -10,7 +10,7 @@ from sr.terminal import Terminal, say
 
 def main(argv: list[str] | None = None) -> int:
     """Fetch a data set."""
-    config = _parse(argv)
+    config = parse(argv)
     from sr.data.div2k import fetch
 
     fetch(config, report=Terminal())
@@ -18,7 +18,8 @@ def main(argv: list[str] | None = None) -> int:
     return DONE
 
 
-def _parse(argv: list[str] | None) -> FetchConfig:
+def parse(argv: list[str] | None) -> FetchConfig:
+    """Read the flags; raises InputError where one breaks its constraint."""
     parser = Parser(
         prog="python -m sr.data",
         description="Fetch DIV2K: 800 pictures to train on and 100 to validate on, with their LR.",

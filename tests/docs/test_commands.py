@@ -16,19 +16,19 @@ from tests.docs.conftest import PAGES, ROOT, blocks, text_of
 # What reads each command's flags and keeps its constraints.
 PARSERS: dict[str, Callable[[list[str]], object]] = {
     "nas.search": importlib.import_module("nas.config.search_arguments").parse,
-    "nas.report": importlib.import_module("nas.report.__main__")._parse,
-    "nas.compare": importlib.import_module("nas.compare")._parse,
+    "nas.report": importlib.import_module("nas.report.__main__").parse,
+    "nas.compare": importlib.import_module("nas.compare").parse,
     "nas.calibrate": importlib.import_module("nas.calibrate").parse,
     "nas.export": importlib.import_module("nas.export").parse,
     "prune.run": importlib.import_module("prune.flags").parse,
     "baselines.table": importlib.import_module("baselines.table").parse,
     "baselines.train": importlib.import_module("baselines.train").parse,
     "baselines.convert": importlib.import_module("baselines.convert").parse,
-    "sr.evaluate": importlib.import_module("sr.evaluate")._parse,
-    "sr.upscale": importlib.import_module("sr.upscale")._parse,
+    "sr.evaluate": importlib.import_module("sr.evaluate").parse,
+    "sr.upscale": importlib.import_module("sr.upscale").parse,
     "sr.export": importlib.import_module("sr.export").parse,
-    "sr.quantize": importlib.import_module("sr.quantize")._parse,
-    "sr.data": importlib.import_module("sr.data.__main__")._parse,
+    "sr.quantize": importlib.import_module("sr.quantize").parse,
+    "sr.data": importlib.import_module("sr.data.__main__").parse,
 }
 PACKAGES = ("nas", "prune", "sr", "baselines")
 # How a text names what the reader puts in, and something that may stand there.
