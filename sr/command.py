@@ -13,7 +13,7 @@ from sr.constraints import AUTO, EXECUTIONS
 from sr.data.flags import NOTED, add_pictures, add_recursive
 from sr.errors import InputError
 from sr.run_file import RUN_FILE, as_text, read_run
-from sr.terminal import say
+from sr.terminal import be_quiet, say
 
 DONE, SOME_FAILED, BAD_INPUT, NOTHING_MEETS_BUDGET, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -35,13 +35,19 @@ class Parser(argparse.ArgumentParser):
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         self._alternatives: tuple[tuple[str, ...], ...] | None = None
+        self.add_argument("--quiet", action="store_true", help="show warnings, errors and what came out alone")
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:  # noqa: ANN401
-        """Parse, the flags of a --config file first; that --recursive was given is in the paths, and no value."""
+        """Parse, the flags of a --config file first; that --recursive was given is in the paths, and no value.
+
+        Nor is --quiet one, which is of the terminal and of no command.
+        """
         argv = list(sys.argv[1:] if args is None else args)
         found, rest = super().parse_known_args([*self._from_file(argv), *argv], namespace)
         if hasattr(found, NOTED):
             delattr(found, NOTED)
+        be_quiet(quiet=found.quiet)
+        del found.quiet
         return found, rest
 
     def error(self, message: str) -> None:  # type: ignore[override]

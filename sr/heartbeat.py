@@ -65,13 +65,13 @@ class Heartbeat:
         if self._bar:
             self._show(step)
         elif not step.ended and self._is_due():
-            self._show(Message(str(step), aside=True))
+            self._show(Message(str(step), aside=True, passing=True))
 
     def beat(self) -> None:
         """Say what goes on, where nothing was said for a while."""
         with self._lock:
             if self._is_due():
-                self._show(Message(self._going_on(), aside=True))
+                self._show(Message(self._going_on(), aside=True, passing=True))
 
     def _going_on(self) -> str:
         """Return what is being done, for how long without a word of it, and what it waits for."""

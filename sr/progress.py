@@ -10,10 +10,11 @@ from typing import Self
 
 @dataclass(frozen=True)
 class Message:
-    """A line for people; aside: no result, such as a warning or what was skipped."""
+    """A line for people; aside: no result, such as a warning or what was skipped; passing: a sign of life, no news."""
 
     text: str
     aside: bool = False
+    passing: bool = False
 
     def __str__(self) -> str:
         return self.text

@@ -1,4 +1,4 @@
-"""Events as people see them: a bar on a terminal, plain lines where the output is none."""
+"""Events as people see them: a bar on a terminal, plain lines where the output is none, little where that is asked."""
 
 import sys
 import time
@@ -9,8 +9,19 @@ from tqdm import tqdm
 from sr.progress import Event, Message, Phase, Step
 
 
+class _Asked:
+    """What the user asked of this process's output; quiet: warnings, results and errors alone."""
+
+    quiet = False
+
+
+def be_quiet(*, quiet: bool) -> None:
+    """Have every `Terminal` of this process show warnings alone, or all events again."""
+    _Asked.quiet = quiet
+
+
 class Terminal:
-    """Shows events: messages as lines, steps as one bar that redraws itself on standard error.
+    """Shows events: messages as lines, steps as one bar that redraws itself on standard error; see `be_quiet`.
 
     Args:
         plain_line_seconds: Where standard error is no terminal, a line stands in for the bar every so many seconds,
@@ -24,6 +35,8 @@ class Terminal:
 
     def __call__(self, event: Event) -> None:
         """Show one event."""
+        if _Asked.quiet and not (isinstance(event, Message) and event.aside and not event.passing):
+            return
         if isinstance(event, Message):
             say(event.text, to_stderr=event.aside)
         elif not isinstance(event, Phase):

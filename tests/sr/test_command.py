@@ -4,6 +4,8 @@ import pytest
 
 from sr.command import BAD_INPUT, DONE, INTERRUPTED, Parser, command_line, parse_duration, run
 from sr.errors import InputError
+from sr.progress import Message
+from sr.terminal import Terminal
 
 FLAGS = ("out", "data", "val", "device", "seed", "json")
 
@@ -51,6 +53,15 @@ def test_only_the_flags_asked_for_are_there() -> None:
     assert made.parse_args([]).out is None
     with pytest.raises(InputError, match="unrecognized"):
         made.parse_args(["--seed", "1"])
+
+
+def test_quiet_is_of_the_terminal_and_no_value_of_a_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert vars(parser().parse_args(["--quiet"])) == vars(parser().parse_args([]))
+    parser().parse_args(["--quiet"])
+    Terminal()(Message("trial 1"))
+    parser().parse_args([])
+    Terminal()(Message("trial 2"))
+    assert capsys.readouterr().out == "trial 2\n"
 
 
 def fail(error: BaseException) -> int:

@@ -1,9 +1,11 @@
 """What people see of events where the output is no terminal, and where it is one."""
 
+from collections.abc import Iterator
+
 import pytest
 
-from sr.progress import Message, Progress, Step
-from sr.terminal import Terminal, say
+from sr.progress import Message, Phase, Progress, Step
+from sr.terminal import Terminal, be_quiet, say
 
 
 class Screen:
@@ -67,3 +69,20 @@ def test_on_a_terminal_steps_are_a_bar_that_goes_when_the_work_ends(monkeypatch:
     # The last thing written is an empty line in the place of the bar.
     assert screen.text.rsplit("\r", 2)[1].strip() == ""
     show(step(2, label="the next work", ended=True))
+
+
+@pytest.fixture
+def _quiet() -> Iterator[None]:
+    be_quiet(quiet=True)
+    yield
+    be_quiet(quiet=False)
+
+
+@pytest.mark.usefixtures("_quiet")
+def test_quiet_terminal_shows_warnings_alone_and_results_are_said(capsys: pytest.CaptureFixture[str]) -> None:
+    show = Terminal(plain_line_seconds=0.0)
+    for event in (Message("trial 1"), step(1), Phase("measuring"), Message("still at it", aside=True, passing=True)):
+        show(event)
+    show(Message("left out 2 pictures", aside=True))
+    say("Chosen: trial 1")
+    assert capsys.readouterr() == ("Chosen: trial 1\n", "left out 2 pictures\n")
