@@ -10,6 +10,7 @@ where there is any.
 """
 
 import argparse
+import faulthandler
 import json
 import logging
 import multiprocessing
@@ -175,6 +176,9 @@ def main(argv: list[str] | None = None) -> int:
         shown = " ".join(["python", "benchmarks/fuzz.py", *(sys.argv[1:] if argv is None else argv)])
         kinds = {kind: each.to_json() for kind, each in results.items()}
         write_json(args.json, {"kinds": kinds, "command": shown, "cpus": os.cpu_count(), **provenance()})
+    for number, lane in enumerate(lanes):
+        if lane.exitcode:
+            say(f"process {number} ended with {lane.exitcode}, and its cases are not whole", to_stderr=True)
     ended_well = all(lane.exitcode == 0 for lane in lanes)
     return DONE if ended_well and not any(each.problems for each in results.values()) else FAILED
 
@@ -205,6 +209,8 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 
 def _lane(number: int, args: argparse.Namespace, out: Path) -> None:
     """Run a share of the cases of every kind, one after another."""
+    # Where a library that draws pictures dies, it says where.
+    faulthandler.enable()
     began = time.monotonic()
     logging.disable(logging.WARNING)
     with tempfile.TemporaryDirectory(prefix="paretosr-fuzz-") as place:

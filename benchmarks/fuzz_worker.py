@@ -26,6 +26,8 @@ _LOADED = ("torch", "sr.upscaling", "sr.measure.evaluation", "sr.exporting", "na
            "sr.quantization.run", "onnxruntime")  # fmt: skip
 _MEMORY_BYTES = 6 * 2**30
 _STARTS_SECONDS = 120.0
+# Which all processes of a user share, and so stay.
+_LOCKS = f"tmp/paretosr-{os.getuid()}"
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 _ROOT = str(Path(__file__).resolve().parents[1])
 
@@ -170,7 +172,9 @@ def _captured(folder: Path) -> Iterator[None]:
     """Send what is said, by libraries below Python too, into files."""
     kept = [os.dup(stream) for stream in (1, 2)]
     for stream, name in ((1, "stdout"), (2, "stderr")):
-        file = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        # A new file: what a case started may still write into its own.
+        (folder / name).unlink(missing_ok=True)
+        file = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.dup2(file, stream)
         os.close(file)
     try:
@@ -194,11 +198,10 @@ def _where(error: BaseException) -> str:
 
 
 def _snapshot(folder: Path) -> dict[str, str]:
-    """Return a digest of everything in a folder by its path, but for what lies in OUT."""
+    """Return a digest of everything in a folder by its path, but for what lies in OUT and the locks of devices."""
     found = {}
     for here, folders, names in os.walk(folder):
-        if Path(here) == folder and OUT in folders:
-            folders.remove(OUT)
+        folders[:] = [name for name in folders if Path(here, name) not in (folder / OUT, folder / _LOCKS)]
         below = os.path.relpath(here, folder)
         for name in names:
             path = Path(here, name)

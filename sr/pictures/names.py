@@ -69,7 +69,7 @@ def find(given: Sequence[Path], out: Path, *, recursive: bool = False) -> Found:
 
 def describe(left_out: dict[str, int]) -> str:
     """Say how many files were left out, by reason."""
-    return "left out: " + ", ".join(f"{count} {reason}" for reason, count in sorted(left_out.items()))
+    return printable("left out: " + ", ".join(f"{count} {reason}" for reason, count in sorted(left_out.items())))
 
 
 class _Walk:

@@ -43,6 +43,11 @@ def test_folders_that_systems_keep_for_themselves_are_counted_and_not_entered(tm
     assert found.left_out == {"hidden": 3}
 
 
+def test_what_is_left_out_stays_in_its_line_whatever_the_suffix(tmp_path: Path) -> None:
+    touch(tmp_path, "a.png", "notes.a\nb")
+    assert describe(find([tmp_path], OUT).left_out) == "left out: 1 of kind .a\\nb"
+
+
 def test_links_in_a_circle_end(tmp_path: Path) -> None:
     touch(tmp_path, "one/a.png")
     (tmp_path / "one" / "round").symlink_to(tmp_path)
