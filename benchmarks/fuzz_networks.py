@@ -36,7 +36,7 @@ def _odd_tensor(draw: Draw, tensor: torch.Tensor) -> Any:  # noqa: ANN401 - or n
 def _changed(draw: Draw, content: dict[str, Any]) -> dict[str, Any]:
     """Return what a checkpoint holds with a field, a part of its description or a tensor another or missing."""
     content = copy.copy(content)
-    where = draw(st.sampled_from(("field", "config", "config", "tensors", "tensors", "none")))
+    where = draw(st.sampled_from(("none", "none", "field", "config", "config", "tensors", "tensors")))
     if where == "field":
         name = draw(st.sampled_from(sorted(content)))
         content.pop(name)
@@ -100,7 +100,7 @@ def engine_files(draw: Draw) -> Case:
     """Draw ONNX of one size, with operators that an engine lacks, other types and outputs, broken."""
     side = st.sampled_from(("h", "w", 0, -1, 1, 3, 7, 16, 24, 100_000))
     arguments: dict[str, Any] = {}
-    if draw(st.booleans()):
+    if not draw(st.integers(0, 3)):
         names = ("Nonsense", "Identity", "NonMaxSuppression", "Einsum", "Softmax", "GlobalAveragePool")
         arguments["operator"] = draw(st.sampled_from(names))
     if draw(st.booleans()):
