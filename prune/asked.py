@@ -1,6 +1,7 @@
 """What a pruning was asked for, kept in its folder: who goes on there asks for the same."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from sr.measure.target import parse_device
 _FILE = "asked.json"
 # What may be another when a pruning goes on: the plan of steps that the time led to lies beside, and stays.
 _LEFT_OUT = ("out", "resume", "time_limit")
+_PICTURES = "pictures"
 
 
 def begin(checkpoint: Path, config: PruneConfig) -> dict[str, str]:
@@ -67,9 +69,28 @@ def check_is_there(checkpoint: Path) -> None:
         raise InputError(f"no checkpoint at {checkpoint}; python -m baselines.train hcsrn --out {checkpoint} makes one")
 
 
-def keep(out: Path, asked: dict[str, str]) -> None:
+def check_pictures(config: PruneConfig, pictures: Mapping[str, Any]) -> None:
+    """Raise InputError where the pruning that is to go on was begun with other pictures.
+
+    Args:
+        config: What is asked for.
+        pictures: What only the same pictures share, of those to train on and of those to validate on.
+    """
+    path = config.folder / _FILE
+    if not config.resume or not path.exists():
+        return
+    # Folders of earlier versions do not know theirs.
+    was = _asked_before(path).get(_PICTURES, pictures)
+    if was != pictures:
+        raise InputError(
+            f"{config.folder} holds a pruning with other pictures: they were {was} and are now {dict(pictures)}; give "
+            f"the same ones, or name another --out"
+        )
+
+
+def keep(out: Path, asked: Mapping[str, str], pictures: Mapping[str, Any]) -> None:
     """Write what is asked for; not before all could begin: what could not leaves nothing to go on with."""
-    write_json(out / _FILE, asked)
+    write_json(out / _FILE, {**asked, _PICTURES: pictures})
 
 
 def _asked_before(path: Path) -> dict[str, Any]:

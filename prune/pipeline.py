@@ -25,6 +25,7 @@ from prune.shipping import ship
 from prune.to_limits import prune_to_limits
 from prune.verdict import verdict
 from sr.checkpoint import Description, load, load_network
+from sr.data.manifest import PICTURES, write_manifests
 from sr.errors import InputError
 from sr.files import as_path, write_json, write_text
 from sr.measure.measurement import Measurement
@@ -117,7 +118,9 @@ def prune(
     keeper = TimeKeeper(config, len(variants_of(config)))
     asked = begin(path, config)
     description, setup = set_up(path, replace(config, engine=asked["engine"]), report, timing)
-    keep(config.folder, asked | {"engine": setup.target.engine})
+    pictures = {name: each.identity for name, each in setup.manifests.items()}
+    keep(config.folder, asked | {"engine": setup.target.engine}, pictures)
+    write_manifests(config.folder / PICTURES, **setup.manifests)
     write_pruning(config.folder / RUN_FILE, path, config)
     try:
         made = keeper.plan(setup)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
+from prune.asked import check_pictures
 from prune.config import Metric, PruneConfig
 from prune.graph.groups import Group
 from prune.graph.liveness import channel_liveness
@@ -22,8 +23,9 @@ from prune.scoring.sites import gate_sites
 from prune.selection.costs import Costs
 from prune.selection.latency_steps import CostTable, default_path
 from sr.checkpoint import Description, load
+from sr.data.manifest import Manifest
 from sr.data.pairs import Pairs, fitting_patch, on_device
-from sr.data.sources import load_pairs
+from sr.data.sources import load_set
 from sr.errors import InputError
 from sr.measure.engine_choice import with_engine
 from sr.measure.engines.engine import Runner
@@ -79,6 +81,7 @@ class Setup:
         timing: How networks and parts of them are timed.
         dense_ms: What the dense network takes for one picture.
         autotuned: The precision and the memory format to train in, where they are known.
+        manifests: Which files `train` and `val` are, by these names.
         report: Is told what goes on.
     """
 
@@ -98,6 +101,7 @@ class Setup:
     timing: Timing = Timing()
     dense_ms: float = 0.0
     autotuned: Mapping[str, str] = field(default_factory=dict)
+    manifests: Mapping[str, Manifest] = field(default_factory=dict)
     report: Report = no_report
 
     def dense(self) -> nn.Module:
@@ -147,7 +151,8 @@ def set_up(
         The description of the dense network, and what all methods share.
 
     Raises:
-        InputError: Where a file is not as it should be, or the network is within its limits already.
+        InputError: Where a file is not as it should be, the network is within its limits already, or what is to go on
+            was begun with other pictures.
     """
     target = Target.of(config.device, config.lr_size, config.dtype, execution=config.execution, report=report)
     target = with_engine(target, config.engine, report=report)
@@ -157,10 +162,12 @@ def set_up(
         sites = gate_sites(graph, subpixels=config.subpixels)
     except InputError as error:
         raise InputError(f"{checkpoint}: {error}") from error
-    train = load_pairs(config.data, "train", minimum_lr_side=_SMALLEST_SIDE, report=report)
-    fitting_patch(train, config.patch, report)
-    train = on_device(train, target.device)
-    val = load_pairs(config.val, "val", minimum_lr_side=_SMALLEST_VALIDATION_SIDE, report=report)
+    train_set = load_set(config.data, "train", minimum_lr_side=_SMALLEST_SIDE, report=report)
+    fitting_patch(train_set.pairs, config.patch, report)
+    val_set = load_set(config.val, "val", minimum_lr_side=_SMALLEST_VALIDATION_SIDE, report=report)
+    manifests = {"train": train_set.manifest, "val": val_set.manifest}
+    check_pictures(config, {name: each.identity for name, each in manifests.items()})
+    train, val = on_device(train_set.pairs, target.device), val_set.pairs
     dense = slim(graph, Plan(kept, {}, {}))
     runtime = measure_runtimes({DENSE: dense}, target, timing.first)[DENSE]
     report(Message(f"{checkpoint}: {len(graph.convs())} convolutions, {sum(site.units for site in sites):,} gates; "
@@ -181,7 +188,7 @@ def set_up(
     return description, Setup(
         graph, tensors, kept, costs, _limits(config, costs, kept, runtime.median_ms), _schedule(config), train, val,
         target, measurer, config.psnr_floor, config.subpixels, timing=timing, dense_ms=runtime.median_ms,
-        report=report,
+        manifests=manifests, report=report,
     )  # fmt: skip
 
 

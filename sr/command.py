@@ -12,6 +12,7 @@ from typing import Any
 from sr.constraints import AUTO, EXECUTIONS
 from sr.data.flags import NOTED, add_pictures, add_recursive
 from sr.errors import InputError
+from sr.printable import printable
 from sr.run_file import RUN_FILE, as_text, read_run
 from sr.terminal import be_quiet, say
 
@@ -191,11 +192,11 @@ def run(main: Callable[[list[str] | None], int], argv: list[str] | None = None) 
     try:
         return main(argv)
     except InputError as error:
-        say(f"error: {error}", to_stderr=True)
+        say(f"error: {printable(error)}", to_stderr=True)
         return BAD_INPUT
     except OSError as error:
         # A full disk or a vanished folder, wherever it strikes.
-        say(f"error: {error.filename or 'the system'}: {error.strerror or error}", to_stderr=True)
+        say(printable(f"error: {error.filename or 'the system'}: {error.strerror or error}"), to_stderr=True)
         return BAD_INPUT
     except (MemoryError, RuntimeError) as error:
         # Here, as no command loads torch to answer --help: where this strikes it is loaded.

@@ -1,18 +1,30 @@
 """Files that are either complete or absent: written to a temporary name beside the target, then renamed."""
 
 import contextlib
+import functools
 import json
 import os
+import re
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+
+import portalocker
 
 from sr.errors import InputError
 
 StrPath = str | os.PathLike[str]
-# A temporary name takes so much of the name to be: with all of it one of 255 bytes would be too long.
-_SHOWN = 40
+# A temporary name takes so many bytes of the name to be: with all of it one of 255 would be too long.
+_SHOWN = 120
+# By which what a kill left is known for ours, whatever it was to become.
+_MARK = "paretosr-"
+_OURS = re.compile(rf"\..*\.{_MARK}\w{{8}}(\..*)?", re.DOTALL)
+# What is younger may be another process's that has made it and not locked it yet.
+_FRESH_SECONDS = 10.0
+# Where an open file can be neither replaced nor removed, which does for a lock.
+_OPEN_IS_HELD = os.name == "nt"
 
 
 def as_path(value: StrPath) -> Path:
@@ -40,21 +52,65 @@ def replacing(path: StrPath) -> Iterator[Path]:
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            dir=path.parent, prefix=f".{path.stem[:_SHOWN]}.", suffix=path.suffix, delete=False
-        ) as handle:
-            temporary = Path(handle.name)
+        _remove_left(path.parent.absolute())
+        handle = tempfile.NamedTemporaryFile(  # noqa: SIM115 - held until the file has its name
+            dir=path.parent, prefix=f".{_shown(path.stem)}.{_MARK}", suffix=path.suffix, delete=False
+        )
     except OSError as error:
         raise InputError(_unwritable(path, error)) from error
+    temporary = Path(handle.name)
+    with handle:
+        try:
+            _held(handle)
+            yield temporary
+            if _OPEN_IS_HELD:
+                handle.close()
+            # NamedTemporaryFile makes it private; what we ship is an ordinary file.
+            temporary.chmod(0o644)
+            temporary.replace(path)
+        except OSError as error:
+            raise InputError(_unwritable(path, error)) from error
+        finally:
+            if _OPEN_IS_HELD:
+                handle.close()
+            temporary.unlink(missing_ok=True)
+
+
+def _shown(stem: str) -> str:
+    """Return as many whole characters of a name as a temporary name has room for."""
+    return os.fsencode(stem)[:_SHOWN].decode("utf-8", "ignore")
+
+
+def _held(handle: IO[Any]) -> bool:
+    """Lock an open file until it is closed, which the system does for who is killed; return whether it could be."""
+    if _OPEN_IS_HELD:
+        return True
     try:
-        yield temporary
-        # NamedTemporaryFile makes it private; what we ship is an ordinary file.
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    except OSError as error:
-        raise InputError(_unwritable(path, error)) from error
-    finally:
-        temporary.unlink(missing_ok=True)
+        portalocker.lock(handle, portalocker.LockFlags.EXCLUSIVE | portalocker.LockFlags.NON_BLOCKING)
+    except portalocker.LockException:
+        # Another process has it, or this file system knows no locks.
+        return False
+    return True
+
+
+@functools.cache
+def _remove_left(folder: Path) -> None:
+    """Remove what processes that were killed left in a folder; once a process, as folders may hold many files."""
+    left: list[Path] = []
+    # A folder may be such that one writes there and lists nothing.
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        left = [folder / entry.name for entry in entries if _OURS.fullmatch(entry.name)]
+    for path in left:
+        # What is another user's, or gone by now, is nothing to this run.
+        with contextlib.suppress(OSError):
+            if time.time() - path.stat().st_mtime < _FRESH_SECONDS:
+                continue
+            with path.open("r+b") as handle:
+                is_left = _held(handle)
+                if is_left and not _OPEN_IS_HELD:
+                    path.unlink()
+            if is_left and _OPEN_IS_HELD:
+                path.unlink()
 
 
 def _unwritable(path: Path, error: OSError) -> str:

@@ -89,8 +89,11 @@ def recorded(storage: str) -> tuple[dict[str, Any], list[Trial]]:
             f"{storage} holds a study that was killed while it was made; name the folder of another search"
         )
     told = [each for each in study.get_trials(deepcopy=False) if TRIAL in each.user_attrs]
-    trials = [Trial.from_json(advanced.get(advanced_key(each.number), each.user_attrs[TRIAL])) for each in told]
-    return dict(advanced[SETTINGS]), trials
+    try:
+        trials = [Trial.from_json(advanced.get(advanced_key(each.number), each.user_attrs[TRIAL])) for each in told]
+        return dict(advanced[SETTINGS]), trials
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"{storage} holds what no search of this version leaves: {error}; take its copy") from error
 
 
 def running(storage: str) -> int:

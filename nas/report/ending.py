@@ -12,7 +12,7 @@ from search_spaces.architecture import Architecture
 from sr.errors import InputError
 from sr.files import write_json
 from sr.measure.latency import Runtime
-from sr.measure.measurement import Measurement
+from sr.measure.measurement import Measurement, of_json
 from sr.measure.quality import Quality
 
 _KEPT = "ending.json"
@@ -92,7 +92,7 @@ def read_ending(folder: Path, settings: Mapping[str, Any]) -> Ending | None:
     path = chosen / "measurement.json"
     try:
         taken = _read(path)
-        bicubic, engines = Quality(**taken.pop("bicubic")), taken.pop("engines")
+        bicubic, engines = of_json(Quality(**taken.pop("bicubic"))), taken.pop("engines")
         path = chosen / "architecture.json"
         architecture = Architecture.from_json(_read(path))
         path = folder / _KEPT
@@ -102,9 +102,9 @@ def read_ending(folder: Path, settings: Mapping[str, Any]) -> Ending | None:
             architecture,
             Measurement.from_json(taken),
             bicubic,
-            {name: Runtime(**each) for name, each in engines.items()},
+            {name: of_json(Runtime(**each)) for name, each in engines.items()},
             None if kept is None else {name: Measurement.from_json(each) for name, each in kept["rivals"].items()},
-            {} if kept is None else {name: Quality(**each) for name, each in kept["rival_quality"].items()},
+            {} if kept is None else {name: of_json(Quality(**each)) for name, each in kept["rival_quality"].items()},
             was_calm=kept is None or kept["was_calm"],
             ended=None if kept is None else datetime.fromisoformat(kept["ended"]),
         )

@@ -98,9 +98,14 @@ def run_of(
     """
     began, times = trial_times(storage, study)
     command = folder / "command.txt"
-    said = command.read_text(encoding="utf-8").strip() if command.is_file() else ""
+    said = command.read_text(encoding="utf-8", errors="replace").strip() if command.is_file() else ""
     samples = tuple(read_samples(folder / FOLDER))
-    return Run(folder, settings, tuple(trials), read_ending(folder, settings), said, began, times, samples)
+    found = Run(folder, settings, tuple(trials), read_ending(folder, settings), said, began, times, samples)
+    try:
+        _ = found.conditions, found.budget_ms, found.scale
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{storage} holds settings that are none of a search: {error}; take its copy") from error
+    return found
 
 
 def load_run(folder: Path, storage: str | None = None) -> Run:

@@ -45,7 +45,7 @@ def _names(left_out: Sequence[LeftOut]) -> str:
     shown = left_out[:SHOWN_NAMES]
     unique = len({each.path.name for each in shown}) == len(shown)
     names = [
-        printable(each.path.name if unique else str(each.path)) + (f": {each.detail}" if each.detail else "")
+        printable(f"{each.path.name if unique else each.path}{': ' if each.detail else ''}{each.detail}")
         for each in shown
     ]
     return ", ".join(names + ["..."] * (len(left_out) > SHOWN_NAMES))

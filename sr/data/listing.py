@@ -1,19 +1,17 @@
 """What lies in a folder and below it: its pictures, and every other file with the reason why it is none."""
 
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from sr.data.left_out import LeftOut
 from sr.errors import InputError
+from sr.folders import Listed, is_hidden, walk
 
 # Formats of few colours, of lost detail or of other uses: read where a picture is named, not picked up in a folder.
 NAMED_ONLY = (".apng", ".avif", ".dib", ".gif", ".jfif", ".jp2", ".jpe", ".pbm", ".pcx", ".pgm", ".pnm", ".ppm", ".tga")
 # Picked up; of pictures with one name the first stands for all: what is stored without loss before JPEG.
 PICKED_UP = (".png", ".tif", ".tiff", ".bmp", ".webp", ".jpg", ".jpeg")
-_SYSTEM_FILES = ("desktop.ini", "ehthumbs.db", "thumbs.db")
-_SYSTEM_FOLDERS = ("__macosx", "@eadir")
 
 HIDDEN = "hidden"
 NO_PICTURE = "no picture"
@@ -53,32 +51,16 @@ def scan(top: Path, depth: int | None = None) -> list[Folder]:
     if not top.is_dir():
         raise InputError(f"no folder at {top}; name a folder that holds pictures")
     try:
-        return list(_walk(top, "", depth, set()))
+        listed = walk(top, depth)
     except OSError as error:
         raise InputError(f"cannot read the folder {top}: {error.strerror or error}") from error
+    return [_folder(each) for each in listed]
 
 
-def _walk(path: Path, relative: str, depth: int | None, seen: set[str]) -> Iterator[Folder]:
-    """Yield a folder and those below it; raises OSError where it cannot be read."""
-    real = os.path.realpath(path)
-    if real in seen:
-        return
-    seen.add(real)
-    entries = sorted(path.iterdir(), key=lambda each: each.name)
-    folders = [each for each in entries if each.is_dir()]
-    closed: list[LeftOut] = []
-    below: list[Folder] = []
-    for folder in folders:
-        if depth == 0 or _is_hidden(folder.name, _SYSTEM_FOLDERS):
-            continue
-        try:
-            inner = f"{relative}/{folder.name}" if relative else folder.name
-            below += _walk(folder, inner, None if depth is None else depth - 1, seen)
-        except OSError as error:
-            closed.append(LeftOut(folder, CLOSED, error.strerror or str(error)))
-    pictures, left_out = sorted_out([each for each in entries if not each.is_dir()])
-    yield Folder(path, relative, pictures, (*left_out, *closed))
-    yield from below
+def _folder(listed: Listed) -> Folder:
+    pictures, left_out = sorted_out(listed.files)
+    closed = tuple(LeftOut(path, CLOSED, why) for path, why in listed.closed)
+    return Folder(listed.path, listed.relative, pictures, (*left_out, *closed))
 
 
 def sorted_out(files: Sequence[Path]) -> tuple[tuple[Path, ...], tuple[LeftOut, ...]]:
@@ -101,15 +83,10 @@ def sorted_out(files: Sequence[Path]) -> tuple[tuple[Path, ...], tuple[LeftOut, 
 
 def _reason(path: Path, suffix: str) -> str:
     """Return why a file is not taken from its folder; empty where it is."""
-    if _is_hidden(path.name, _SYSTEM_FILES):
+    if is_hidden(path.name):
         return HIDDEN
     if suffix in NAMED_ONLY:
         return ONLY_NAMED
     if suffix not in PICKED_UP:
         return NO_PICTURE
     return "" if path.is_file() else NOT_THERE
-
-
-def _is_hidden(name: str, known: Sequence[str]) -> bool:
-    """Return whether a name is that of a note of the system or a file manager, such as ._a.png or Thumbs.db."""
-    return name.startswith(".") or name.lower() in known

@@ -2,14 +2,21 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from torch import nn
 
+from sr.constraints import of_declared_types
+from sr.errors import InputError
 from sr.measure.complexity import Complexity, count
 from sr.measure.latency import Protocol, Runtime, measure_runtimes
 from sr.measure.quality import Quality
 from sr.measure.target import Conditions, Target
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+_Made = TypeVar("_Made", bound="DataclassInstance")
 
 
 @dataclass(frozen=True)
@@ -54,12 +61,21 @@ class Measurement:
         """
         conditions = values["conditions"]
         return cls(
-            complexity=Complexity(**values["complexity"]),
-            runtime=Runtime(**values["runtime"]),
-            conditions=Conditions(**{**conditions, "lr_size": tuple(conditions["lr_size"])}),
+            complexity=of_json(Complexity(**values["complexity"])),
+            runtime=of_json(Runtime(**values["runtime"])),
+            conditions=of_json(Conditions(**{**conditions, "lr_size": tuple(conditions["lr_size"])})),
             reference_ms=values["reference_ms"],
-            quality=None if values["quality"] is None else Quality(**values["quality"]),
+            quality=None if values["quality"] is None else of_json(Quality(**values["quality"])),
         )
+
+
+def of_json(made: _Made) -> _Made:
+    """Return a dataclass that was made of JSON; raises TypeError where a value is of another type than it declares."""
+    try:
+        of_declared_types(made)
+    except InputError as error:
+        raise TypeError(str(error)) from error
+    return made
 
 
 def measure(

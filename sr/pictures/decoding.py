@@ -1,15 +1,17 @@
 """From what Pillow holds to arrays at the depth of the file: grey stays grey, 16 bits stay 16, strip by strip."""
 
+import contextlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
+from sr.errors import InputError
 from sr.pictures.picture import Pixels
 
 # What Pillow's modes become; every other mode is refused by name.
@@ -23,6 +25,34 @@ _BITS_PER_SAMPLE, _PHOTOMETRIC, _PLANAR_CONFIGURATION, _ORIENTATION = 258, 262, 
 _WHITE_IS_ZERO, _SEPARATE_PLANES = 0, 2
 # Pillow's copy of a strip is no larger, so that a large picture is in memory little more than once.
 _STRIP_BYTES = 2**25
+
+
+@contextlib.contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Turn whatever is raised while a picture is read into one line; raises InputError, where there is none as well."""
+    try:
+        _require_file(path)
+        yield
+    except (InputError, MemoryError):
+        raise
+    except Exception as error:  # for broken files Pillow raises a dozen types, from OSError to IndexError
+        raise InputError(f"cannot read the picture {path}: {_reason(error)}; replace it or leave it out") from error
+
+
+def _require_file(path: Path) -> None:
+    if not path.is_file():
+        raise InputError(f"no picture at {path}")
+
+
+def _reason(error: Exception) -> str:
+    """Say in a few words why a picture could not be decoded."""
+    if isinstance(error, UnidentifiedImageError):
+        return "it is in no picture format known here"
+    if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
+        return f"it is too large ({' '.join(str(error).split())})"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 def decoded(path: Path, image: Image.Image, page: int, *, with_alpha: bool = False) -> Pixels:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sr.errors import InputError
+from sr.folders import is_hidden, walk
 from sr.lr_size import SCALE
 from sr.printable import printable
 
@@ -14,6 +15,7 @@ from sr.printable import printable
 SUFFIXES = (".apng", ".avif", ".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm",
             ".tga", ".tif", ".tiff", ".webp")  # fmt: skip
 RESULT_ENDING = f"_x{SCALE}"
+_HIDDEN = "hidden"
 
 
 @dataclass(frozen=True)
@@ -50,24 +52,24 @@ def find(given: Sequence[Path], out: Path, *, recursive: bool = False) -> Found:
     Raises:
         InputError: Where two results would take the same name, their extensions kept.
     """
-    walk = _Walk(recursive=recursive)
+    walked = _Walk(recursive=recursive)
     found: list[tuple[Path, Path]] = []
     for path in given:
-        found += walk.required(path) if _is_folder(path) else [(path, Path())]
+        found += walked.required(path) if _is_folder(path) else [(path, Path())]
     taken: set[str] = set()
     once = []
     for source, below in found:
         if identity(source) in taken:
-            walk.left_out["named twice"] += 1
+            walked.left_out["named twice"] += 1
             continue
         taken.add(identity(source))
         once.append((source, below))
-    return Found(tuple(_named(once, out)), tuple(walk.unreadable), dict(walk.left_out))
+    return Found(tuple(_named(once, out)), tuple(walked.unreadable), dict(walked.left_out))
 
 
 def describe(left_out: dict[str, int]) -> str:
     """Say how many files were left out, by reason."""
-    return "left out: " + ", ".join(f"{count} {reason}" for reason, count in sorted(left_out.items()))
+    return printable("left out: " + ", ".join(f"{count} {reason}" for reason, count in sorted(left_out.items())))
 
 
 class _Walk:
@@ -79,24 +81,24 @@ class _Walk:
         self.unreadable: list[tuple[Path, str]] = []
 
     def required(self, folder: Path) -> list[tuple[Path, Path]]:
-        """Return the pictures of a folder as `pictures` does, and note where there is none."""
+        """Return the pictures of a folder, each with its own as seen from there, and note where there is none."""
         noted = len(self.unreadable)
-        found = list(self.pictures(folder))
+        found = list(self._pictures(folder))
         if not found and len(self.unreadable) == noted:
             self.unreadable.append((folder, f"no pictures in it; it must hold files of {', '.join(SUFFIXES)}"))
         return found
 
-    def pictures(self, folder: Path) -> Iterator[tuple[Path, Path]]:
-        """Yield the pictures of a folder, each with its folder as seen from there; a link is never gone round twice."""
-        seen: set[str] = set()
-        for here, folders, names in os.walk(folder, onerror=self._note, followlinks=True):
-            known_as = identity(Path(here))
-            if known_as in seen:
-                folders.clear()
-                continue
-            seen.add(known_as)
-            folders[:] = sorted(folders) if self._recursive else []
-            yield from self._of_one(Path(here), Path(here).relative_to(folder), sorted(names))
+    def _pictures(self, folder: Path) -> Iterator[tuple[Path, Path]]:
+        try:
+            listed = walk(folder, None if self._recursive else 0)
+        except OSError as error:
+            self.unreadable.append((folder, error.strerror or str(error)))
+            return
+        for each in listed:
+            if each.hidden:
+                self.left_out[_HIDDEN] += len(each.hidden)
+            self.unreadable += each.closed
+            yield from self._of_one(each.path, Path(each.relative), [path.name for path in each.files])
 
     def _of_one(self, folder: Path, below: Path, names: list[str]) -> Iterator[tuple[Path, Path]]:
         pictures = [name for name in names if self._is_picture(folder / name)]
@@ -109,9 +111,8 @@ class _Walk:
                 yield folder / name, below
 
     def _is_picture(self, path: Path) -> bool:
-        if path.name.startswith("."):
-            # Such as ._0001.png, a file manager's notes.
-            self.left_out["hidden"] += 1
+        if is_hidden(path.name):
+            self.left_out[_HIDDEN] += 1
         elif path.suffix.lower() not in SUFFIXES:
             self.left_out[f"of kind {path.suffix.lower() or 'without a suffix'}"] += 1
         elif not _is_file(path):
@@ -119,9 +120,6 @@ class _Walk:
         else:
             return True
         return False
-
-    def _note(self, error: OSError) -> None:
-        self.unreadable.append((Path(os.fsdecode(error.filename or "")), error.strerror or str(error)))
 
 
 def _named(sources: Sequence[tuple[Path, Path]], out: Path) -> Iterator[Planned]:

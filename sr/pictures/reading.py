@@ -7,12 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
-from sr.errors import InputError
 from sr.files import StrPath
 from sr.pictures.colour import FOREIGN_MODES, from_foreign, is_for, to_srgb
-from sr.pictures.decoding import decoded, upright
+from sr.pictures.decoding import decoded, readable, upright
 from sr.pictures.metadata import metadata_of, orientation_of
 from sr.pictures.picture import Frame, Metadata, Picture, Pixels
 
@@ -39,8 +38,7 @@ def opened(path: StrPath, *, max_pixels: int | None = None, srgb: bool = False) 
         InputError: Where it is missing, broken, too large or no picture, then or when a later frame is decoded.
     """
     path = Path(path)
-    _require_file(path)
-    with _readable(path), _any_size():
+    with readable(path), _any_size():
         image = Image.open(path)
         try:
             made = _picture(path, image, max_pixels or MOST_PIXELS, srgb=srgb)
@@ -60,30 +58,9 @@ def frames_of(path: StrPath) -> tuple[str, int]:
         InputError: Where it is missing or its header is broken.
     """
     path = Path(path)
-    _require_file(path)
-    with _readable(path), _any_size(), Image.open(path) as image:
+    with readable(path), _any_size(), Image.open(path) as image:
         kind = image.format or ""
         return kind, 1 if kind == _PHOTOGRAPH_FIRST else getattr(image, "n_frames", 1)
-
-
-def _require_file(path: Path) -> None:
-    try:
-        is_file = path.is_file()
-    except OSError as error:
-        raise InputError(f"cannot read the picture {path}: {error.strerror or error}") from error
-    if not is_file:
-        raise InputError(f"no picture at {path}")
-
-
-@contextlib.contextmanager
-def _readable(path: Path) -> Iterator[None]:
-    """Turn whatever is raised while a file is decoded into one line."""
-    try:
-        yield
-    except (InputError, MemoryError):
-        raise
-    except Exception as error:  # for broken files Pillow raises a dozen types, from OSError to IndexError
-        raise InputError(f"cannot read the picture {path}: {_reason(error)}; replace it or leave it out") from error
 
 
 @contextlib.contextmanager
@@ -97,15 +74,6 @@ def _any_size() -> Iterator[None]:
             yield
     finally:
         Image.MAX_IMAGE_PIXELS = limit
-
-
-def _reason(error: Exception) -> str:
-    """Say in a few words why a picture could not be decoded."""
-    if isinstance(error, UnidentifiedImageError):
-        return "it is in no picture format known here"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 def _picture(path: Path, image: Image.Image, max_pixels: int, *, srgb: bool) -> Picture:
@@ -159,7 +127,7 @@ class _Reader:
 
     def guarded_frame(self, index: int) -> Frame:
         """Decode a frame; raises InputError."""
-        with _readable(self._path), _any_size():
+        with readable(self._path), _any_size():
             return self.frame(index)
 
     def metadata_and_notes(self) -> tuple[Metadata, tuple[str, ...]]:

@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from prune.asked import begin, keep
+from prune.asked import begin, check_pictures, keep
 from prune.config import PruneConfig
 from sr.errors import InputError
+from sr.files import write_json
+
+PICTURES = {"train": {"count": 2, "fingerprint": "a"}, "val": {"count": 1, "fingerprint": "b"}}
 
 
 @pytest.fixture
@@ -22,7 +25,7 @@ def config(tmp_path: Path) -> PruneConfig:
 
 
 def begun(checkpoint: Path, asked: PruneConfig) -> PruneConfig:
-    keep(asked.out, begin(checkpoint, asked))
+    keep(asked.out, begin(checkpoint, asked), PICTURES)
     return asked
 
 
@@ -74,8 +77,23 @@ def test_a_record_that_is_none_is_named(content: str, checkpoint: Path, tmp_path
 
 def test_going_on_takes_the_engine_that_it_began_with(checkpoint: Path, tmp_path: Path) -> None:
     asked = config(tmp_path)
-    keep(asked.folder, begin(checkpoint, asked) | {"engine": "openvino"})
+    keep(asked.folder, begin(checkpoint, asked) | {"engine": "openvino"}, PICTURES)
     assert begin(checkpoint, replace(asked, resume=True))["engine"] == "openvino"
     assert begin(checkpoint, replace(asked, engine="openvino", resume=True))["engine"] == "openvino"
     with pytest.raises(InputError, match=r"holds another pruning \(--engine was openvino\)"):
         begin(checkpoint, replace(asked, engine="torch", resume=True))
+
+
+def test_other_pictures_of_the_same_place_are_refused(checkpoint: Path, tmp_path: Path) -> None:
+    asked = replace(begun(checkpoint, config(tmp_path)), resume=True)
+    check_pictures(asked, PICTURES)
+    other = PICTURES | {"val": {"count": 1, "fingerprint": "c"}}
+    with pytest.raises(InputError, match=r"with other pictures: they were .*'b'.* and are now .*'c'.*; give the same"):
+        check_pictures(asked, other)
+
+
+def test_a_pruning_of_an_earlier_version_goes_on_whatever_its_pictures(checkpoint: Path, tmp_path: Path) -> None:
+    asked = replace(config(tmp_path), resume=True)
+    check_pictures(asked, PICTURES)
+    write_json(asked.out / "asked.json", begin(checkpoint, config(tmp_path)))
+    check_pictures(asked, PICTURES)

@@ -98,8 +98,8 @@ def done(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[PruneR
 def test_everything_lies_in_the_folder(done: tuple[PruneResult, dict[str, bytes]]) -> None:
     result, _ = done
     assert {path.name for path in result.folder.iterdir()} == {
-        "asked.json", "run.toml", "planned.json", "dense", *METHODS, "network.onnx", "network-24x24.onnx", "page.html",
-        "results.json", "samples",
+        "asked.json", "run.toml", "planned.json", "pictures.json", "dense", *METHODS, "network.onnx",
+        "network-24x24.onnx", "page.html", "results.json", "samples",
     }  # fmt: skip
     for method in METHODS:
         assert {path.name for path in (result.folder / method).iterdir()} == {

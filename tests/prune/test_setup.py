@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 from skimage import data
 
+from prune.asked import keep
 from prune.config import PruneConfig
 from prune.planning.time_plan import Steps
 from prune.setup import FLOOR_ROUNDS, FLOOR_STEP, Setup, Timing, asked_steps, fine_tuning, set_up
@@ -136,3 +137,14 @@ def test_fine_tuning_is_as_asked_with_patches_that_fit(folder: Path) -> None:
     larger = fine_tuning(asked(folder, patch=64), train, 9, {})
     assert larger is not None
     assert larger.patch == train.smallest_side()
+
+
+def test_going_on_with_other_pictures_is_refused(folder: Path, tmp_path: Path) -> None:
+    asked_for = asked(folder, out=tmp_path)
+    setup = shared_by_all(folder, out=tmp_path)
+    keep(tmp_path, {}, {name: each.identity for name, each in setup.manifests.items()})
+    assert [len(each.used) for each in setup.manifests.values()] == [len(setup.train.lr), len(setup.val.lr)]
+    again = replace(asked_for, resume=True)
+    assert set_up(folder / "net.pth", again, no_report, TIMING)[1].manifests == setup.manifests
+    with pytest.raises(InputError, match="holds a pruning with other pictures"):
+        set_up(folder / "net.pth", replace(again, val=folder / "train"), no_report, TIMING)

@@ -1,11 +1,15 @@
 import json
 import math
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sr import files
 from sr.errors import InputError
 from sr.files import as_path, make_folder, replacing, write_bytes, write_json, write_text
 
@@ -110,3 +114,54 @@ def test_folder_in_place_of_a_file_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match=r"cannot write .*file: File exists; name a folder"):
         make_folder(tmp_path / "file")
+
+
+def aged(path: Path) -> Path:
+    """Make a file an hour old."""
+    hour_ago = path.stat().st_mtime - 3600
+    os.utime(path, (hour_ago, hour_ago))
+    return path
+
+
+KILLED = """
+import os, signal, sys
+from sr.files import replacing
+with replacing(sys.argv[1]) as temporary:
+    temporary.write_text("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_process_left_goes_with_the_next_that_is_written_there(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "report.txt")], check=False)
+    (left,) = tmp_path.iterdir()
+    assert left.read_text() == "half"
+    aged(left)
+    write_text(tmp_path / "other.json", "{}")
+    assert [path.name for path in tmp_path.iterdir()] == ["other.json"]
+
+
+def test_what_a_living_process_writes_stays(tmp_path: Path) -> None:
+    with replacing(tmp_path / "report.txt") as temporary:
+        temporary.write_text("slow")
+        aged(temporary)
+        files._remove_left.cache_clear()
+        write_text(tmp_path / "other.txt", "text")
+        assert temporary.read_text() == "slow"
+    assert {path.name for path in tmp_path.iterdir()} == {"report.txt", "other.txt"}
+
+
+def test_what_is_young_or_none_of_ours_stays(tmp_path: Path) -> None:
+    young, others = tmp_path / ".a.paretosr-abcd1234.pth", tmp_path / ".a.abcd1234.pth"
+    young.touch()
+    others.touch()
+    aged(others)
+    write_text(tmp_path / "other.txt", "text")
+    assert young.exists()
+    assert others.exists()
+
+
+@pytest.mark.parametrize("name", ["x" * 251 + ".txt", "写" * 83 + ".txt", "a\udcff.txt"])
+def test_names_as_long_as_names_may_be_and_of_any_bytes_are_written(name: str, tmp_path: Path) -> None:
+    write_text(tmp_path / name, "text")
+    assert [path.name for path in tmp_path.iterdir()] == [name]

@@ -36,7 +36,7 @@ def test_steps_are_lines_once_nothing_was_said_for_a_while_whatever_their_label(
     heartbeat, clock, told = begun()
     for clock.now, label in ((0.0, "a"), (4.0, "a"), (6.0, "b"), (8.5, "c"), (12.0, "d"), (17.0, "d")):
         heartbeat(step(1, label=label))
-    assert told == [Message(f"{label}: 1/4 step, 20 s left", aside=True) for label in ("c", "d")]
+    assert told == [Message(f"{label}: 1/4 step, 20 s left", aside=True, passing=True) for label in ("c", "d")]
 
 
 def test_silent_work_is_told_of_by_its_last_step() -> None:
@@ -45,8 +45,8 @@ def test_silent_work_is_told_of_by_its_last_step() -> None:
     for clock.now in (7.0, 8.0, 9.0, 16.5):
         heartbeat.beat()
     assert told == [
-        Message("comparing: 0/4 step, 20 s left, side by side, at it for 8 s", aside=True),
-        Message("comparing: 0/4 step, 20 s left, side by side, at it for 16 s", aside=True),
+        Message("comparing: 0/4 step, 20 s left, side by side, at it for 8 s", aside=True, passing=True),
+        Message("comparing: 0/4 step, 20 s left, side by side, at it for 16 s", aside=True, passing=True),
     ]
 
 
@@ -56,7 +56,7 @@ def test_a_beat_between_two_steps_says_the_time_left() -> None:
     heartbeat(step(1))
     clock.now = 8.1
     heartbeat.beat()
-    assert told == [Message("training: 1/4 step, 20 s left", aside=True)]
+    assert told == [Message("training: 1/4 step, 20 s left", aside=True, passing=True)]
 
 
 def test_silent_work_without_steps_is_told_of_by_what_was_said_last() -> None:

@@ -95,9 +95,7 @@ class OnnxRuntime:
         """Make an ONNX file of any origin ready to run."""
         if not path.is_file():
             raise InputError(f"no ONNX network at {path}")
-        runner = OnnxRunner(path, target, [picture_of(target)])
-        check_signature(path, runner.session)
-        return runner
+        return OnnxRunner(path, target, [picture_of(target)])
 
 
 def _in_dtype(module: nn.Module, target: Target) -> nn.Module:
@@ -162,6 +160,8 @@ class OnnxRunner:
 
     def __init__(self, model: bytes | Path, target: Target, inputs: Sequence[Tensor]) -> None:
         self.session = session(model, target)
+        if isinstance(model, Path):
+            check_signature(model, self.session)
         self._model, self._target = model, target
         self._names = [entry.name for entry in self.session.get_inputs()]
         self._feed = self._fed(inputs)

@@ -87,7 +87,26 @@ class OpenVino:
         """Make an IR or ONNX file ready to run."""
         if not path.is_file():
             raise InputError(f"no network at {path}")
-        return OpenVinoRunner(compiled(path, target), [picture_of(target)])
+        try:
+            read = _core().read_model(path)
+        except (RuntimeError, UnicodeDecodeError) as error:  # the second where its own words hold bytes of the file
+            raise InputError(f"{path} is no network that openvino can run: {one_line(error, 200)}") from error
+        _check_signature(path, read)
+        return OpenVinoRunner(compiled(read, target), [picture_of(target)])
+
+
+def _check_signature(path: Path, model: Any) -> None:  # noqa: ANN401 - the package may not be installed
+    """Raise InputError where a file takes something else than one RGB batch, before OpenVINO dies of it."""
+    shapes = [entry.get_partial_shape() for entry in (*model.inputs, *model.outputs)]
+    fits = all(
+        shape.rank.is_static and len(shape) == 4 and (shape[1].is_dynamic or shape[1].get_length() == 3)
+        for shape in shapes
+    )
+    if len(model.inputs) != 1 or len(model.outputs) != 1 or not fits:
+        raise InputError(
+            f"{path}: a network here takes one (n, 3, h, w) and gives one (n, 3, 4h, 4w), got "
+            f"{', '.join(map(str, shapes)) or 'nothing'}"
+        )
 
 
 def read_graph(graph: bytes) -> Any:  # noqa: ANN401 - the package may not be installed

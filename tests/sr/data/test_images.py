@@ -12,6 +12,7 @@ from PIL import Image, ImageOps
 
 from sr.data.images import Picture, picture_paths, picture_size, read_picture, to_8_bit, upright, write_picture
 from sr.errors import InputError
+from sr.pictures.reading import opened
 
 LOSSLESS_8 = [".png", ".tif", ".tiff", ".bmp", ".webp"]
 
@@ -152,6 +153,25 @@ def test_other_modes_become_rgb(tmp_path: Path, mode: str) -> None:
     picture = read_picture(path)
     assert np.array_equal(picture.rgb, np.asarray(image.convert("RGB")))
     assert (picture.alpha is not None) == (mode == "LA")
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "LAB", "I;16"])
+def test_pictures_to_train_on_are_read_as_those_to_upscale_are(tmp_path: Path, mode: str) -> None:
+    path, row = tmp_path / "a.tif", 1 if mode == "1" else 8 * len(Image.new(mode, (1, 1)).tobytes())
+    image = Image.frombytes(mode, (8, 6), noise(6, row).tobytes())
+    if mode == "P":
+        image.putpalette(noise(768).tobytes())
+    image.save(path)
+    with opened(path) as picture:
+        pixels = next(picture.frames).pixels
+    read = read_picture(path)
+    colours = pixels if pixels.shape[2] in (1, 3) else pixels[..., :-1]
+    assert np.array_equal(read.rgb, np.broadcast_to(colours, read.rgb.shape))
+    assert read.rgb.dtype == pixels.dtype
+    if read.alpha is None:
+        assert pixels.shape[2] in (1, 3)
+    else:
+        assert np.array_equal(read.alpha, pixels[..., -1])
 
 
 def test_a_palette_with_transparency(tmp_path: Path) -> None:

@@ -34,4 +34,4 @@ def test_nothing_left_out_says_nothing() -> None:
 
 
 def test_a_name_stays_in_its_line() -> None:
-    assert "\n" not in summary([LeftOut(Path("a\nb.png"), "unreadable")])
+    assert "\n" not in summary([LeftOut(Path("a\nb.png"), "of a doubled name", "a\nb.tif is used")])

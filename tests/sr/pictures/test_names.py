@@ -36,6 +36,18 @@ def test_recursive_finds_those_below_and_keeps_their_folders(tmp_path: Path) -> 
     assert [str(planned.stem) for planned in found.planned] == ["out/a_x4", "out/one/a_x4", "out/one/two/b_x4"]
 
 
+def test_folders_that_systems_keep_for_themselves_are_counted_and_not_entered(tmp_path: Path) -> None:
+    touch(tmp_path, "a.png", ".trash/b.png", "one/@eaDir/c.png", "Thumbs.db")
+    found = find([tmp_path, tmp_path / ".trash"], OUT, recursive=True)
+    assert results(found) == {"a.png": "out/a_x4", "b.png": "out/b_x4"}
+    assert found.left_out == {"hidden": 3}
+
+
+def test_what_is_left_out_stays_in_its_line_whatever_the_suffix(tmp_path: Path) -> None:
+    touch(tmp_path, "a.png", "notes.a\nb")
+    assert describe(find([tmp_path], OUT).left_out) == "left out: 1 of kind .a\\nb"
+
+
 def test_links_in_a_circle_end(tmp_path: Path) -> None:
     touch(tmp_path, "one/a.png")
     (tmp_path / "one" / "round").symlink_to(tmp_path)
