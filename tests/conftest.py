@@ -1,7 +1,10 @@
 """Fixtures that every test may use."""
 
 import contextlib
+import importlib.util
+import logging
 import os
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -42,6 +45,25 @@ def _own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("TMPDIR", temporary)
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[None]:
+    """Be connected to a cluster of Ray's with two processors on this machine, or skip where Ray is not installed."""
+    if importlib.util.find_spec("ray") is None:
+        pytest.skip("Ray is not installed: pip install 'paretosr[cluster]'")
+    import ray
+
+    # Ray's sockets lie there, whose paths may have about a hundred characters.
+    with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp", ignore_cleanup_errors=True) as folder:
+        ray.init(
+            "local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR,
+            object_store_memory=100 * 2**20, _temp_dir=folder,
+        )  # fmt: skip
+        try:
+            yield
+        finally:
+            ray.shutdown()
 
 
 @pytest.fixture(autouse=True)

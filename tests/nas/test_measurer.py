@@ -1,0 +1,109 @@
+"""Two nodes: one measures and trains, the other trains and is killed; nothing is lost and nothing else comes out.
+
+Slow, as it starts a cluster of its own: `--deselect tests/nas/test_measurer.py` leaves it out.
+"""
+
+import contextlib
+import importlib.util
+import logging
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nas.evaluate import Setup, cost_candidate, on_target
+from nas.measurer import measured_on_target
+from nas.target_node import TARGET_RESOURCE
+from nas.training.executor import executor
+from nas.training.task import TrainingTask
+from nas.training.worker_state import WorkerState
+from search_spaces.msrresnet import repeated
+from sr.measure.latency import Protocol
+from sr.progress import Event
+
+SMALL = repeated(8, "branched_conv", 1)
+TASKS = 6
+# No test waits so long: it is there for a machine that does much else.
+PATIENCE_SECONDS = 120.0
+
+
+@pytest.fixture(scope="module")
+def two_nodes() -> Iterator[Any]:
+    """Start a head that is the target, and a node beside it."""
+    if importlib.util.find_spec("ray") is None:
+        pytest.skip("Ray is not installed: pip install 'paretosr[cluster]'")
+    import ray
+    from ray.cluster_utils import Cluster
+
+    # A node is given up after a second and a half without a sign of life.
+    impatient = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 500, "health_check_failure_threshold": 3}
+    with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp", ignore_cleanup_errors=True) as folder:
+        shared = {"num_cpus": 1, "object_store_memory": 100 * 2**20, "temp_dir": folder, "include_dashboard": False}
+        cluster = Cluster(
+            initialize_head=True,
+            head_node_args={**shared, "resources": {TARGET_RESOURCE: 1}, "_system_config": impatient},
+        )
+        try:
+            cluster.add_node(**shared, node_name="beside")
+            ray.init(cluster.address, log_to_driver=False, logging_level=logging.ERROR)
+            yield cluster
+        finally:
+            ray.shutdown()
+            cluster.shutdown()
+
+
+def node_of(state: WorkerState) -> str:
+    """Return the node that a worker is on."""
+    import ray
+
+    assert state.setup.budget_ms > 0
+    return str(ray.get_runtime_context().get_node_id())
+
+
+def trained(state: WorkerState, task: TrainingTask, folder: Path) -> tuple[float, str]:
+    """Train for so long that a node can be killed meanwhile; returns the PSNR and the node."""
+    (folder / node_of(state)).touch()
+    time.sleep(1.0)
+    result = state.train(task)
+    assert result.quality is not None
+    return result.quality.psnr, node_of(state)
+
+
+def test_a_killed_node_loses_no_training_while_the_target_measures_on(
+    two_nodes: Any, setup: Setup, few: Protocol, tmp_path: Path
+) -> None:
+    tasks = [TrainingTask(SMALL, replace(setup.recipe, seed=seed)) for seed in range(TASKS)]
+    began, said = tmp_path / "began", list[Event]()
+    began.mkdir()
+    with measured_on_target(setup, said.append) as measured, contextlib.ExitStack() as until_the_end:
+        assert measured.node is not None
+        assert measured.conditions == setup.target.conditions
+        assert str(said[0]).count(measured.node.name) == 1
+        target = on_target(measured, ray_node)
+        before = cost_candidate(0, SMALL, measured, few)
+        workers = until_the_end.enter_context(executor(2, measured, on_cluster=tmp_path / "weights"))
+        futures = [workers.submit(trained, task, began) for task in tasks]
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while len(list(began.iterdir())) < 2:
+            assert time.monotonic() < deadline, "one node trains nothing"
+            time.sleep(0.05)
+        (beside,) = two_nodes.worker_nodes
+        two_nodes.remove_node(beside, allow_graceful=False)
+        after = cost_candidate(1, SMALL, measured, few)
+        reached = [future.result(PATIENCE_SECONDS) for future in futures]
+    assert [before.state, after.state] == ["measured", "measured"]
+    assert {each.name for each in began.iterdir()} > {target}
+    assert reached[-1][1] == target
+    expected = [WorkerState(setup).train(task).quality for task in tasks]
+    assert [psnr for psnr, _ in reached] == [quality.psnr for quality in expected if quality is not None]
+
+
+def ray_node(_setup: Setup) -> str:
+    """Return the node that measures."""
+    import ray
+
+    return str(ray.get_runtime_context().get_node_id())
