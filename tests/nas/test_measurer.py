@@ -6,6 +6,7 @@ Slow, as it starts a cluster of its own: `--deselect tests/nas/test_measurer.py`
 import contextlib
 import importlib.util
 import logging
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -13,17 +14,22 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
+from nas.config.measurement_plan import MeasurementPlan
+from nas.config.search import SearchConfig
 from nas.evaluate import Setup, cost_candidate, on_target
 from nas.measurer import measured_on_target
+from nas.pipeline import search
 from nas.target_node import TARGET_RESOURCE
 from nas.training.executor import executor
 from nas.training.task import TrainingTask
 from nas.training.worker_state import WorkerState
 from search_spaces.msrresnet import repeated
 from sr.measure.latency import Protocol
-from sr.progress import Event
+from sr.progress import Event, Message
 
 SMALL = repeated(8, "branched_conv", 1)
 TASKS = 6
@@ -71,6 +77,33 @@ def trained(state: WorkerState, task: TrainingTask, folder: Path) -> tuple[float
     result = state.train(task)
     assert result.quality is not None
     return result.quality.psnr, node_of(state)
+
+
+@pytest.mark.usefixtures("two_nodes", "hasty")
+def test_a_search_measures_on_the_target_and_its_weights_lie_where_all_nodes_see_them(
+    plan: MeasurementPlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As where no kaleido is installed: it starts a browser for each page.
+    monkeypatch.setitem(sys.modules, "kaleido", None)
+    rng, out = np.random.default_rng(0), tmp_path / "out"
+    for part in ("train", "val"):
+        (tmp_path / part).mkdir()
+        for number in range(2):
+            coarse = Image.fromarray(rng.integers(0, 255, (8, 8, 3), np.uint8))
+            coarse.resize((96, 96), Image.Resampling.BICUBIC).save(tmp_path / part / f"{part}{number}.png")
+    config = SearchConfig(
+        budget_ms=60_000.0, out=out, data=tmp_path / "train", val=tmp_path / "val", lr_size=(24, 32), batch=2, patch=8,
+        device="cpu", trials=3, trial_steps=4, train_steps=4, engine="torch", fidelity="train", cluster="auto",
+        artifacts=tmp_path / "shared",
+    )  # fmt: skip
+    said = list[Event]()
+    result = search(config, report=said.append, plan=plan)
+    assert [trial.state for trial in result.trials] == ["trained"] * 3
+    assert result.chosen is not None
+    assert any(isinstance(event, Message) and "networks are measured on node" in event.text for event in said)
+    weights = {path.stem for path in (tmp_path / "shared").glob("*.pth")}
+    assert weights == {trial.architecture.key for trial in result.trials}
+    assert (out / "candidates").resolve() == tmp_path / "shared"
 
 
 def test_a_killed_node_loses_no_training_while_the_target_measures_on(
