@@ -63,6 +63,8 @@ SPACE, BUDGET_MS, LR_SIZE = SPACES["msrresnet"], 100.0, (64, 64)
 # Tasks before those that are timed: the first ones load what the others find.
 _WARM_UP = 2
 _NEVER = 10**6
+# What takes as long is not repeated.
+_LONG_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
@@ -139,6 +141,7 @@ def trainings(config: Config, folder: Path) -> list[dict[str, Any]]:
     """Return for each number of workers how fast it was, and what was told."""
     rows = []
     with connected(LOCAL, num_cpus=max(config.workers), num_gpus=0):
+        warm_up(folder)
         for workers in config.workers:
             with RayCluster(int, 0, workers) as pool:
                 pool.start()
@@ -146,7 +149,7 @@ def trainings(config: Config, folder: Path) -> list[dict[str, Any]]:
                     future.result()
                 study = OptunaStudy(SPACE, f"{workers} workers", str(folder / "trainings.journal"), BUDGET_MS)
                 began = time.perf_counter()
-                told = search(study, pool, config)
+                told = search(study, pool, trials=config.trials, seconds=config.seconds)
                 seconds = time.perf_counter() - began
                 study.leave()
             overhead = workers * seconds / config.trials - config.seconds
@@ -158,7 +161,15 @@ def trainings(config: Config, folder: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def search(study: OptunaStudy, pool: RayCluster[int], config: Config) -> list[tuple[int, str]]:
+def warm_up(folder: Path) -> None:
+    """Do once what takes longer the first time, in this process and on the cluster."""
+    study = OptunaStudy(SPACE, "warm-up", str(folder / "trainings.journal"), BUDGET_MS)
+    with RayCluster(int, 0, 1) as pool:
+        search(study, pool, trials=_WARM_UP, seconds=0.0)
+    study.leave()
+
+
+def search(study: OptunaStudy, pool: RayCluster[int], *, trials: int, seconds: float) -> list[tuple[int, str]]:
     """Ask, train and tell as a search does, outcomes in the order in which they were begun; return what was told."""
     # It proposes by the number alone: what others know at that time, with more workers or fewer, differs.
     sampler = RandomSearch(SearchProblem(SPACE, 0, BUDGET_MS))
@@ -170,11 +181,11 @@ def search(study: OptunaStudy, pool: RayCluster[int], config: Config) -> list[tu
         study.tell(simulated(number, architecture))
         told.append((number, architecture.key))
 
-    for _ in range(config.trials):
+    for _ in range(trials):
         if len(running) == pool.workers:
             finish()
         number, architecture = study.ask(sampler.propose)
-        running.append((number, architecture, pool.submit(sleep, config.seconds)))
+        running.append((number, architecture, pool.submit(sleep, seconds)))
     while running:
         finish()
     return told
@@ -280,9 +291,9 @@ def _promotion(trials: list[Trial]) -> None:
 
 
 def _median(repeats: int, work: Callable[[], object]) -> float:
-    """Return the median of the seconds that something takes."""
-    taken = []
-    for _ in range(repeats):
+    """Return the median of the seconds that something takes; what takes long is done once."""
+    taken = list[float]()
+    while len(taken) < repeats and sum(taken) < _LONG_SECONDS:
         began = time.perf_counter()
         work()
         taken.append(time.perf_counter() - began)

@@ -12,13 +12,13 @@ _ADDRESS = re.compile(r"ray://(\[[0-9a-fA-F:]+\]|[\w.-]+):\d{1,5}")
 
 
 def check_cluster(cluster: str | None, devices: str | None) -> None:
-    """Raise InputError where a cluster has no name of one, or its devices are named too."""
+    """Raise InputError where a cluster has no name of one, or several devices of this machine are named too."""
     if cluster is None:
         return
     if cluster not in CLUSTERS and not _ADDRESS.fullmatch(cluster):
         raise InputError(f"--cluster must be auto, local or ray://HOST:10001, got {cluster!r}")
-    if devices is not None:
-        raise InputError(f"--cluster trains on the devices of its nodes; leave --devices {devices} out")
+    if devices is not None and "," in devices:
+        raise InputError(f"--cluster trains on the devices of its nodes, give --device alone, got --devices {devices}")
 
 
 def check_artifacts(artifacts: StrPath | None) -> None:

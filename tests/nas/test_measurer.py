@@ -4,10 +4,8 @@ Slow, as it starts a cluster of its own: `--deselect tests/nas/test_measurer.py`
 """
 
 import contextlib
-import importlib.util
 import logging
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -38,28 +36,24 @@ PATIENCE_SECONDS = 120.0
 
 
 @pytest.fixture(scope="module")
-def two_nodes() -> Iterator[Any]:
-    """Start a head that is the target, and a node beside it."""
-    if importlib.util.find_spec("ray") is None:
-        pytest.skip("Ray is not installed: pip install 'paretosr[cluster]'")
+def two_nodes(ray_folder: str) -> Iterator[Any]:
+    """Start a head that is the target, and a node beside it; Ray's files lie in `ray_folder`."""
+    assert ray_folder
     import ray
     from ray.cluster_utils import Cluster
 
     # A node is given up after a second and a half without a sign of life.
     impatient = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 500, "health_check_failure_threshold": 3}
-    with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp", ignore_cleanup_errors=True) as folder:
-        shared = {"num_cpus": 1, "object_store_memory": 100 * 2**20, "temp_dir": folder, "include_dashboard": False}
-        cluster = Cluster(
-            initialize_head=True,
-            head_node_args={**shared, "resources": {TARGET_RESOURCE: 1}, "_system_config": impatient},
-        )
-        try:
-            cluster.add_node(**shared, node_name="beside")
-            ray.init(cluster.address, log_to_driver=False, logging_level=logging.ERROR)
-            yield cluster
-        finally:
-            ray.shutdown()
-            cluster.shutdown()
+    shared = {"num_cpus": 1, "object_store_memory": 100 * 2**20, "include_dashboard": False}
+    head = {**shared, "resources": {TARGET_RESOURCE: 1}, "_system_config": impatient}
+    cluster = Cluster(initialize_head=True, head_node_args=head)
+    try:
+        cluster.add_node(**shared, node_name="beside")
+        ray.init(cluster.address, log_to_driver=False, logging_level=logging.ERROR)
+        yield cluster
+    finally:
+        ray.shutdown()
+        cluster.shutdown()
 
 
 def node_of(state: WorkerState) -> str:

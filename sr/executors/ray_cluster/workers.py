@@ -232,6 +232,8 @@ class RayCluster(Generic[S]):
     def _end(self) -> None:
         """End all workers, and what they are at."""
         self._lost = WorkerDiedError("the workers of the cluster were ended")
+        for piece in self._waiting:
+            piece.future.cancel()
         self._fail_all(self._lost)
         for seat in self._seats:
             self._ray.kill(seat.actor)
@@ -241,7 +243,7 @@ class RayCluster(Generic[S]):
         """Fail all work that is not done."""
         self._waiting.clear()
         for piece in self._unfinished:
-            if not piece.future.cancel():
+            if piece.future.running() or piece.future.set_running_or_notify_cancel():
                 piece.future.set_exception(why)
         self._unfinished.clear()
 

@@ -19,7 +19,7 @@ def test_what_names_no_cluster_is_refused(name: str) -> None:
 
 
 def test_nodes_know_their_devices_themselves() -> None:
-    with pytest.raises(InputError, match=r"leave --devices cuda:0,cuda:1 out$"):
+    with pytest.raises(InputError, match=r"give --device alone, got --devices cuda:0,cuda:1$"):
         SearchConfig(budget_ms=40.0, cluster="auto", devices="cuda:0,cuda:1")
 
 
