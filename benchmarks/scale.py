@@ -141,7 +141,7 @@ def trainings(config: Config, folder: Path) -> list[dict[str, Any]]:
     """Return for each number of workers how fast it was, and what was told."""
     rows = []
     with connected(LOCAL, num_cpus=max(config.workers), num_gpus=0):
-        warm_up(folder)
+        warm_up(folder, config.trials)
         for workers in config.workers:
             with RayCluster(int, 0, workers) as pool:
                 pool.start()
@@ -161,11 +161,11 @@ def trainings(config: Config, folder: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def warm_up(folder: Path) -> None:
+def warm_up(folder: Path, trials: int) -> None:
     """Do once what takes longer the first time, in this process and on the cluster."""
     study = OptunaStudy(SPACE, "warm-up", str(folder / "trainings.journal"), BUDGET_MS)
     with RayCluster(int, 0, 1) as pool:
-        search(study, pool, trials=_WARM_UP, seconds=0.0)
+        search(study, pool, trials=trials, seconds=0.0)
     study.leave()
 
 

@@ -92,11 +92,11 @@ def test_a_search_measures_on_the_target_and_its_weights_lie_where_all_nodes_see
     )  # fmt: skip
     said = list[Event]()
     result = search(config, report=said.append, plan=plan)
-    assert [trial.state for trial in result.trials] == ["trained"] * 3
+    assert [trial.state for trial in result.outcomes] == ["trained"] * 3
     assert result.chosen is not None
     assert any(isinstance(event, Message) and "networks are measured on node" in event.text for event in said)
     weights = {path.stem for path in (tmp_path / "shared").glob("*.pth")}
-    assert weights == {trial.architecture.key for trial in result.trials}
+    assert weights == {trial.architecture.key for trial in result.outcomes}
     assert (out / "candidates").resolve() == tmp_path / "shared"
 
 
