@@ -67,9 +67,7 @@ def connected(address: str, *, num_cpus: int | None = None, num_gpus: int | None
     own = {"num_cpus": num_cpus, "num_gpus": num_gpus, "include_dashboard": None} if address == LOCAL else {}
     try:
         ray.init(address, log_to_driver=False, logging_level=logging.ERROR, **own)
-    except Exception as error:
-        if not isinstance(error, (ConnectionError, ValueError, ImportError, RuntimeError, OSError, TimeoutError)):
-            raise
+    except (ConnectionError, ImportError, OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         why = " ".join(printable(line) for line in str(error).splitlines())[:300]
         raise InputError(f"--cluster {address} is not there: {why}; {_what_to_do(address)}") from error
     try:

@@ -57,3 +57,8 @@ def test_a_node_that_does_not_see_the_weights_says_what_to_give(tiny: Setup, tmp
     )
     with pytest.raises(InputError, match=rf"^node {socket.gethostname()} does not see .*gone; give --artifacts a"):
         _begun(stored)
+
+
+def test_without_a_cluster_somebody_says_how_many_train(tiny: Setup) -> None:
+    with pytest.raises(InputError, match=r"^--workers must be a number"):
+        executor(None, tiny)
