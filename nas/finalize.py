@@ -16,6 +16,7 @@ from nas.training.fidelity_schedule import FidelitySchedule
 from nas.training.rung_training import initial_network
 from nas.trial import Trial, trained_once
 from nas.verdict import CalmSpeed, rough_verdict_on, verdict_on
+from search_spaces.architecture import Architecture
 from search_spaces.network import build
 from sr.checkpoint import Checkpoint, Description, load_network, save
 from sr.data.pairs import Pairs
@@ -147,7 +148,8 @@ def _measure_again(
 ) -> list[Finalist]:
     """Measure trials, all in the same rounds and beside the rivals, until the device is calm or that never was."""
     networks = {f"#{trial.number}": trial.architecture for trial in trials}
-    everything = {**networks, REFERENCE: setup.reference, **{each.title: each for each in rivals}}
+    everything: dict[str, Architecture | Size] = {**networks, REFERENCE: setup.reference}
+    everything |= {each.title: each for each in rivals}
     limited = replace(protocol, early_stop_ms=2 * setup.budget_ms)
     for _ in range(_PASSES):
         try:

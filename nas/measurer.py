@@ -37,7 +37,7 @@ def measured_on_target(setup: Setup, report: Report = no_report) -> Iterator[Set
         return
     share = Share(0.0, 1.0 if setup.target.device.type == "cuda" else 0.0, {TARGET_RESOURCE: _SOME})
     stored = _Stored(without_pictures(setup), socket.gethostname(), tempfile.gettempdir())
-    with RayCluster(_begun, stored, 1, share, threads=torch.get_num_threads(), label=_label) as measurer:
+    with RayCluster(_begun, stored, 1, share, threads=torch.get_num_threads(), label=_label, report=report) as measurer:
         node = measurer.submit(_where).result()
         report(Message(f"networks are measured on node {node.name}: {node.conditions.device}"))
         yield replace(setup, measurer=measurer, node=node)

@@ -249,7 +249,8 @@ def _explore(
         if on_trial is not None:
             on_trial(trial)
 
-    with executor(workers, setup, None if config.cluster is None else fidelity.folder) as pool:
+    on_cluster = None if config.cluster is None else fidelity.folder
+    with executor(workers, setup, on_cluster, report=report) as pool:
         Search(
             study, sampler, partial(cost_candidate, setup=setup, protocol=plan.candidate), fidelity, pool, surrogate,
             time_budget, calm_ms=calm_ms, patience=config.patience, on_told=on_told, report=report,

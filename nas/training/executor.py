@@ -15,10 +15,13 @@ from sr.errors import InputError
 from sr.executors.executor import Executor, WorkerDiedError
 from sr.executors.in_process import InThisProcess
 from sr.executors.processes import Processes
+from sr.progress import Report, no_report
 from sr.worker_process import in_shared_memory
 
 
-def executor(workers: int | None, setup: Setup, on_cluster: Path | None = None) -> Executor[WorkerState]:
+def executor(
+    workers: int | None, setup: Setup, on_cluster: Path | None = None, *, report: Report = no_report
+) -> Executor[WorkerState]:
     """Return what trains so many at once: this process for one, else processes beside it, over the devices in turn.
 
     Args:
@@ -26,6 +29,7 @@ def executor(workers: int | None, setup: Setup, on_cluster: Path | None = None) 
         setup: What they train on.
         on_cluster: The folder of the weights, which every node of the connected cluster sees by that path, where its
             nodes are to train; None for this machine.
+        report: Is told of workers of a cluster that die.
 
     Equal tasks give equal results in both as far as the recipe's precision and memory format are autotuned; another
     number of threads may change the last bits.
@@ -36,7 +40,7 @@ def executor(workers: int | None, setup: Setup, on_cluster: Path | None = None) 
     if workers is not None and workers < 1:
         raise InputError(f"--workers must be at least 1, got {workers}")
     if on_cluster is not None:
-        return trainers(workers, setup, on_cluster)
+        return trainers(workers, setup, on_cluster, report)
     if workers is None:
         raise InputError("--workers must be a number where no cluster says how many there is room for")
     if workers == 1:

@@ -18,6 +18,7 @@ from sr.errors import InputError
 from sr.executors.ray_cluster.connection import nodes
 from sr.executors.ray_cluster.room import shares
 from sr.executors.ray_cluster.workers import RayCluster, named_by_function
+from sr.progress import Report, no_report
 
 _NONE = Packed(torch.empty(0, dtype=torch.uint8), *(torch.empty(0, dtype=torch.int64) for _ in range(3)))
 _NO_PAIRS = Pairs((), _NONE, _NONE)
@@ -62,7 +63,7 @@ class _Stored:
     temporary: str
 
 
-def trainers(workers: int | None, setup: Setup, folder: Path) -> RayCluster[WorkerState]:
+def trainers(workers: int | None, setup: Setup, folder: Path, report: Report = no_report) -> RayCluster[WorkerState]:
     """Return what trains on the nodes of the connected cluster.
 
     Args:
@@ -70,6 +71,7 @@ def trainers(workers: int | None, setup: Setup, folder: Path) -> RayCluster[Work
             for with the processors of the smallest.
         setup: Its device says whether they train on GPUs.
         folder: Of the weights, which all nodes see by the same path.
+        report: Is told of workers that die.
 
     Raises:
         InputError: Where no node has what they train on and `workers` is None.
@@ -79,15 +81,14 @@ def trainers(workers: int | None, setup: Setup, folder: Path) -> RayCluster[Work
         without_pictures(setup), StoredPairs.of(setup.train), StoredPairs.of(setup.val), _token(folder),
         socket.gethostname(), tempfile.gettempdir(),
     )  # fmt: skip
-    return RayCluster(_begun, stored, workers, share, label=_label)
+    return RayCluster(_begun, stored, workers, share, label=_label, report=report)
 
 
 def _token(folder: Path) -> Path:
-    """Leave a file among the weights by which a node knows the folder; returns its path."""
+    """Return the file among the weights by whose name a node knows the folder, left there where it was not."""
     folder.mkdir(parents=True, exist_ok=True)
-    for path in folder.glob(".seen-by-all-*"):
-        path.unlink(missing_ok=True)
-    path = folder / f".seen-by-all-{uuid.uuid4().hex}"
+    there = sorted(folder.glob(".seen-by-all-*"))
+    path = there[0] if there else folder / f".seen-by-all-{uuid.uuid4().hex}"
     path.touch()
     return path
 

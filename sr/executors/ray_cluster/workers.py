@@ -18,6 +18,7 @@ from sr.errors import InputError
 from sr.executors.executor import WorkerDiedError
 from sr.executors.ray_cluster.connection import Share, imported
 from sr.printable import printable
+from sr.progress import Message, Report, no_report
 from sr.waiting import waiting_for
 
 S = TypeVar("S")
@@ -51,6 +52,7 @@ class RayCluster(Generic[S]):
         share: What each takes of its node.
         threads: That torch has in each; None for as many as it has processors.
         label: Names a piece of work by what it is given, for whoever looks at Ray's dashboard.
+        report: Is told of workers that die, in a thread of this executor's own.
     """
 
     def __init__(
@@ -62,11 +64,12 @@ class RayCluster(Generic[S]):
         *,
         threads: int | None = None,
         label: Label = named_by_function,
+        report: Report = no_report,
     ) -> None:
         if workers < 1:
             raise InputError(f"at least 1 worker is needed, got {workers}")
         ray = imported()
-        self.workers, self._ray, self._label = workers, ray, label
+        self.workers, self._ray, self._label, self._report = workers, ray, label, report
         self._make, self._threads = make, max(1, int(share.num_cpus)) if threads is None else threads
         self._stored = ray.put(value)
         self._actor = ray.remote(_Actor).options(
@@ -129,8 +132,12 @@ class RayCluster(Generic[S]):
     def _run(self) -> None:
         """Do what the events say until there are to be no more."""
         while (event := self._events.get()) is not None:
-            event()
-            self._hand_out()
+            try:
+                event()
+                self._hand_out()
+            except Exception as error:  # noqa: BLE001 - whoever waits for work gets it
+                self._lost = error
+                self._fail_all(error)
 
     def _take_on(self, piece: "_Piece") -> None:
         if self._lost is not None:
@@ -147,7 +154,12 @@ class RayCluster(Generic[S]):
                 self._unfinished.discard(piece)
                 continue
             seat = self._idle.popleft()
-            self._call(seat, partial(self._done, seat, piece), piece.name, piece.work, piece.args, piece.kwargs)
+            try:
+                self._call(seat, partial(self._done, seat, piece), piece.name, piece.work, piece.args, piece.kwargs)
+            except Exception as error:  # noqa: BLE001 - such as of what cannot travel: whoever asks for the result gets it
+                self._idle.append(seat)
+                self._unfinished.discard(piece)
+                piece.future.set_exception(error)
         nobody = bool(self._waiting) and not any(seat.is_ready for seat in self._seats)
         self._waits.close()
         if nobody:
@@ -180,6 +192,7 @@ class RayCluster(Generic[S]):
             self._occupy(seat)
             return
         seat.failure = WorkerDiedError(_never(error)) if self._died(error) else _raised(error)
+        self._say(f"one worker of the cluster less: {seat.failure}")
         if not seat.begun.done():
             seat.begun.set_exception(seat.failure)
         if all(each.failure is not None for each in self._seats):
@@ -199,6 +212,7 @@ class RayCluster(Generic[S]):
             return
         piece.deaths += 1
         if piece.deaths <= _RETRIES:
+            self._say(f"{piece.name}: its worker died, another does it again ({_reason(error)})")
             self._waiting.appendleft(piece)
         else:
             self._unfinished.discard(piece)
@@ -228,6 +242,9 @@ class RayCluster(Generic[S]):
         """Return whether an error is of a worker, not of its work."""
         task_error = self._ray.exceptions.RayTaskError
         return isinstance(error, self._ray.exceptions.RayError) and not isinstance(error, task_error)
+
+    def _say(self, line: str) -> None:
+        self._report(Message(line, aside=True))
 
     def _end(self) -> None:
         """End all workers, and what they are at."""

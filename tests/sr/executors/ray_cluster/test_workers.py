@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import wait
@@ -14,6 +15,7 @@ from sr.errors import InputError
 from sr.executors.executor import WorkerDiedError
 from sr.executors.ray_cluster.connection import Share
 from sr.executors.ray_cluster.workers import RayCluster
+from sr.progress import Event
 
 # No test waits so long: it is there for a machine that does much else.
 PATIENCE_SECONDS = 120.0
@@ -43,6 +45,10 @@ def killed_at_first(state: State, folder: Path, deaths: int) -> int:
     if done < deaths:
         os.kill(os.getpid(), signal.SIGKILL)
     return state[0]
+
+
+def kept(state: State, what: object) -> None:
+    state.append(id(what))
 
 
 def never_ending(_state: State, path: Path) -> None:
@@ -76,6 +82,24 @@ def test_work_that_three_workers_died_at_fails_with_the_reason_and_others_go_on(
         future.result(PATIENCE_SECONDS)
     assert len(list(tmp_path.iterdir())) == 3
     assert pair.submit(where).result(PATIENCE_SECONDS) != os.getpid()
+
+
+def test_what_cannot_travel_fails_its_work_alone(pair: RayCluster[State]) -> None:
+    with pytest.raises(TypeError, match="lock"):
+        pair.submit(kept, threading.Lock()).result(PATIENCE_SECONDS)
+    assert pair.submit(where).result(PATIENCE_SECONDS) != os.getpid()
+
+
+def test_who_reports_is_told_of_deaths(tmp_path: Path) -> None:
+    said = list[Event]()
+    with RayCluster(begun, 7, 1, HALF, label=lambda *_: "a short training", report=said.append) as made:
+        assert made.submit(killed_at_first, tmp_path, 1).result(PATIENCE_SECONDS) == 7
+    assert [str(event).partition(" (")[0] for event in said] == [
+        "a short training: its worker died, another does it again"
+    ]
+    with RayCluster(refused, 7, 1, HALF, report=said.append) as made, pytest.raises(InputError):
+        made.start()
+    assert str(said[-1]) == "one worker of the cluster less: there is no room on this node"
 
 
 def test_a_worker_that_cannot_begin_fails_its_work_with_what_it_raised() -> None:
