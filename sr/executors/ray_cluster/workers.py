@@ -1,7 +1,6 @@
 """Workers on the nodes of a cluster, each an actor of Ray's: where they run and when is for Ray to say."""
 
 import contextlib
-import socket
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -12,12 +11,11 @@ from queue import SimpleQueue
 from types import TracebackType
 from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, cast
 
-import torch
-
 from sr.errors import InputError
 from sr.executors.executor import WorkerDiedError
 from sr.executors.ray_cluster.connection import Share, imported
-from sr.printable import printable
+from sr.executors.ray_cluster.on_node import NodeWorker
+from sr.executors.ray_cluster.outcomes import raised, reason
 from sr.progress import Message, Report, no_report
 from sr.waiting import waiting_for
 
@@ -30,7 +28,6 @@ Label = Callable[..., str]
 
 # A piece of work whose worker died is done again by another so often.
 _RETRIES = 2
-_REASON_LENGTH = 300
 
 
 def named_by_function(work: Callable[..., object], *_args: object, **_kwargs: object) -> str:
@@ -72,7 +69,7 @@ class RayCluster(Generic[S]):
         self.workers, self._ray, self._label, self._report = workers, ray, label, report
         self._make, self._threads = make, max(1, int(share.num_cpus)) if threads is None else threads
         self._stored = ray.put(value)
-        self._actor = ray.remote(_Actor).options(
+        self._actor = ray.remote(NodeWorker).options(
             num_cpus=share.num_cpus, num_gpus=share.num_gpus, resources=dict(share.resources)
         )
         # Everything below belongs to one thread, which does what the events say, one after another.
@@ -119,9 +116,9 @@ class RayCluster(Generic[S]):
         try:
             return [cast("T", self._ray.get(each)) for each in references]
         except self._ray.exceptions.RayTaskError as error:
-            raise _raised(error) from error
+            raise raised(error) from error
         except self._ray.exceptions.RayError as error:
-            raise WorkerDiedError(f"a worker of the cluster died: {_reason(error)}") from error
+            raise WorkerDiedError(f"a worker of the cluster died: {reason(error)}") from error
 
     def _asked(self, question: Callable[[], T]) -> T:
         """Return what the thread that everything belongs to answers."""
@@ -191,7 +188,7 @@ class RayCluster(Generic[S]):
         if self._died(error) and seat.deaths <= _RETRIES:
             self._occupy(seat)
             return
-        seat.failure = WorkerDiedError(_never(error)) if self._died(error) else _raised(error)
+        seat.failure = WorkerDiedError(_never(error)) if self._died(error) else raised(error)
         self._say(f"one worker of the cluster less: {seat.failure}")
         if not seat.begun.done():
             seat.begun.set_exception(seat.failure)
@@ -208,11 +205,11 @@ class RayCluster(Generic[S]):
             if error is None:
                 piece.future.set_result(done.result())
             else:
-                piece.future.set_exception(_raised(error))
+                piece.future.set_exception(raised(error))
             return
         piece.deaths += 1
         if piece.deaths <= _RETRIES:
-            self._say(f"{piece.name}: its worker died, another does it again ({_reason(error)})")
+            self._say(f"{piece.name}: its worker died, another does it again ({reason(error)})")
             self._waiting.appendleft(piece)
         else:
             self._unfinished.discard(piece)
@@ -288,44 +285,9 @@ class _Piece:
     future: "Future[Any]" = field(default_factory=Future)
 
 
-class _Actor:
-    """What runs on a node."""
-
-    def begin(self, make: Callable[[Any], object], value: object, threads: int) -> str:
-        """Make the state; returns the node's name."""
-        torch.set_num_threads(threads)
-        self._state = make(value)
-        return self.where()
-
-    def where(self) -> str:
-        """Return the node's name."""
-        return socket.gethostname()
-
-    def work(self, work: Callable[..., object], args: tuple[object, ...], kwargs: dict[str, Any]) -> object:
-        """Do a piece of work with the state."""
-        return work(self._state, *args, **kwargs)
-
-
-def _raised(error: BaseException) -> BaseException:
-    """Return what work raised on its node, with Ray's own words for where as its cause."""
-    raised: BaseException = getattr(error, "cause", error)
-    if isinstance(raised, ModuleNotFoundError):
-        return InputError(f"a node of the cluster lacks what this machine has ({raised}); install the same on both")
-    if raised is not error:
-        raised.__cause__ = error
-    return raised
-
-
-def _reason(error: BaseException) -> str:
-    """Return why a worker died, on one line: the last thing that Ray says, the rest being numbers."""
-    said = [line.strip() for line in str(error).splitlines() if line.strip()]
-    line = printable(said[-1]) if said else type(error).__name__
-    return line if len(line) <= _REASON_LENGTH else line[:_REASON_LENGTH] + "..."
-
-
 def _given_up(piece: _Piece, error: BaseException) -> str:
-    return f"{piece.deaths} workers of the cluster died at it, one after another, the last one as: {_reason(error)}"
+    return f"{piece.deaths} workers of the cluster died at it, one after another, the last one as: {reason(error)}"
 
 
 def _never(error: BaseException) -> str:
-    return f"a worker of the cluster must start, but it died at once: {_reason(error)}"
+    return f"a worker of the cluster must start, but it died at once: {reason(error)}"
