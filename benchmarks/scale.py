@@ -2,8 +2,8 @@
 
     python benchmarks/scale.py --trials 64 --seconds 1 --recorded 10000 --json scale.json
 
-A local cluster of Ray's does simulated trainings, which sleep, for 1, 2, 4, 8 and 16 workers: trials a second, and
-what a task takes beyond its sleep. Every number of workers has to tell the same trials in the same order. Then a
+A local cluster of Ray's does simulated trainings, which sleep, for 1, 2, 4, 8 and 16 workers: trials a second, what
+a task takes beyond its sleep from its submission to its outcome, and the share of their time that workers do not sleep. Every number of workers has to tell the same trials in the same order. Then a
 record of so many trials is made, and what the search does for one more is timed by its parts: asking each sampler,
 telling, writing the tables, looking whether to go on and whom to promote. Last the process's memory, and the bytes
 that a trial takes on the disk. It exits with 1 where trials differ, an overhead is over 50 ms or a proposal over 0.5 s.
@@ -149,13 +149,17 @@ def trainings(config: Config, folder: Path) -> list[dict[str, Any]]:
                     future.result()
                 study = OptunaStudy(SPACE, f"{workers} workers", str(folder / "trainings.journal"), BUDGET_MS)
                 began = time.perf_counter()
-                told = search(study, pool, trials=config.trials, seconds=config.seconds)
+                told, beyond = search(study, pool, trials=config.trials, seconds=config.seconds)
                 seconds = time.perf_counter() - began
                 study.leave()
-            overhead = workers * seconds / config.trials - config.seconds
-            say(f"{workers} workers: {config.trials / seconds:.2f} trials/s, {1000 * overhead:.1f} ms beyond the sleep")
+            overhead, idle = 1000 * statistics.median(beyond), 1 - config.trials * config.seconds / (workers * seconds)
+            say(
+                f"{workers} workers: {config.trials / seconds:.2f} trials/s, a task {overhead:.1f} ms beyond its sleep, "
+                f"idle for {100 * idle:.0f} % of the time"
+            )
             rows.append({
-                "workers": workers, "trials_per_second": config.trials / seconds, "overhead_ms": 1000 * overhead,
+                "workers": workers, "trials_per_second": config.trials / seconds, "overhead_ms": overhead,
+                "longest_overhead_ms": 1000 * max(beyond), "idle_share": idle,
                 "told": told,
             })  # fmt: skip
     return rows
@@ -169,11 +173,18 @@ def warm_up(folder: Path, trials: int) -> None:
     study.leave()
 
 
-def search(study: OptunaStudy, pool: RayCluster[int], *, trials: int, seconds: float) -> list[tuple[int, str]]:
-    """Ask, train and tell as a search does, outcomes in the order in which they were begun; return what was told."""
+def search(
+    study: OptunaStudy, pool: RayCluster[int], *, trials: int, seconds: float
+) -> tuple[list[tuple[int, str]], list[float]]:
+    """Ask, train and tell as a search does, outcomes in the order in which they were begun.
+
+    Returns:
+        What was told, and the seconds that each task took beyond its sleep.
+    """
     # It proposes by the number alone: what others know at that time, with more workers or fewer, differs.
     sampler = RandomSearch(SearchProblem(SPACE, 0, BUDGET_MS))
     running, told = deque[tuple[int, Architecture, Future[float]]](), list[tuple[int, str]]()
+    beyond = list[float]()
 
     def finish() -> None:
         number, architecture, future = running.popleft()
@@ -185,10 +196,12 @@ def search(study: OptunaStudy, pool: RayCluster[int], *, trials: int, seconds: f
         if len(running) == pool.workers:
             finish()
         number, architecture = study.ask(sampler.propose)
-        running.append((number, architecture, pool.submit(sleep, seconds)))
+        future, submitted = pool.submit(sleep, seconds), time.perf_counter()
+        future.add_done_callback(lambda _, since=submitted: beyond.append(time.perf_counter() - since - seconds))
+        running.append((number, architecture, future))
     while running:
         finish()
-    return told
+    return told, beyond
 
 
 def sleep(_state: int, seconds: float) -> float:
