@@ -3,10 +3,11 @@
     python benchmarks/scale.py --trials 64 --seconds 1 --recorded 10000 --json scale.json
 
 A local cluster of Ray's does simulated trainings, which sleep, for 1, 2, 4, 8 and 16 workers: trials a second, what
-a task takes beyond its sleep from its submission to its outcome, and the share of their time that workers do not sleep. Every number of workers has to tell the same trials in the same order. Then a
-record of so many trials is made, and what the search does for one more is timed by its parts: asking each sampler,
-telling, writing the tables, looking whether to go on and whom to promote. Last the process's memory, and the bytes
-that a trial takes on the disk. It exits with 1 where trials differ, an overhead is over 50 ms or a proposal over 0.5 s.
+a task takes beyond its sleep from its submission to its outcome, and the share of their time that workers do not
+sleep. Every number of workers has to tell the same trials in the same order. Then a record of so many trials is made,
+and what the search does for one more is timed by its parts: asking each sampler, telling, writing the tables, looking
+whether to go on and whom to promote. Last the process's memory, and the bytes that a trial takes on the disk. It exits
+with 1 where trials differ, an overhead is over 50 ms or a proposal over 0.5 s.
 """
 
 import math
@@ -153,10 +154,8 @@ def trainings(config: Config, folder: Path) -> list[dict[str, Any]]:
                 seconds = time.perf_counter() - began
                 study.leave()
             overhead, idle = 1000 * statistics.median(beyond), 1 - config.trials * config.seconds / (workers * seconds)
-            say(
-                f"{workers} workers: {config.trials / seconds:.2f} trials/s, a task {overhead:.1f} ms beyond its sleep, "
-                f"idle for {100 * idle:.0f} % of the time"
-            )
+            speed = f"{config.trials / seconds:.2f} trials/s, idle for {100 * idle:.0f} % of the time"
+            say(f"{workers} workers: {speed}, a task takes {overhead:.1f} ms beyond its sleep")
             rows.append({
                 "workers": workers, "trials_per_second": config.trials / seconds, "overhead_ms": overhead,
                 "longest_overhead_ms": 1000 * max(beyond), "idle_share": idle,
