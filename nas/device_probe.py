@@ -2,13 +2,11 @@
 
 from dataclasses import replace
 
-from nas.evaluate import REFERENCE, Setup, measure_candidate
+from nas.evaluate import REFERENCE, Setup, measure_candidate, measure_untrained
 from nas.known_device import KnownDevice, recall
 from nas.predictors.latency import LatencyPredictor, Sample
-from search_spaces.network import build
 from search_spaces.space import SearchSpace
 from sr.measure.latency import Protocol
-from sr.measure.measurement import measure
 from sr.progress import Report, no_report
 
 # So many measured networks know the others about as well as any number does.
@@ -33,14 +31,16 @@ def probe_device(setup: Setup, protocol: Protocol, report: Report = no_report) -
         protocol: How they are timed, all in the same rounds.
         report: Is told of what is remembered and cannot be read.
     """
-    known, lr_size = recall(setup.target, report), setup.target.lr_size
+    # What is remembered is of this machine.
+    known = KnownDevice() if setup.is_measured_elsewhere else recall(setup.target, report)
+    lr_size = setup.target.lr_size
     wanted = {REFERENCE: setup.reference}
     if not known.probes or known.calm_ms(lr_size) is None:
         wanted |= {str(width): replace(setup.reference, num_feat=width) for width in _WIDTHS}
         wanted["HR"] = replace(setup.reference, num_feat=8, upsampler="two_step")
     limited = replace(protocol, early_stop_ms=_TOO_SLOW * setup.budget_ms)
     for _ in range(_ATTEMPTS):
-        measured = measure({name: build(each) for name, each in wanted.items()}, setup.target, limited)
+        measured = measure_untrained(wanted, setup, limited)
         if all(each.runtime.reliable for each in measured.values()):
             break
     times = {name: each.runtime.median_ms for name, each in measured.items()}

@@ -1,23 +1,30 @@
 """What a candidate costs: counted, and measured alone on the device."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 import torch
+from torch import nn
 
+from baselines.at_budget import Size
+from nas.target_node import TargetNode
 from nas.trial import State, Trial
 from search_spaces.architecture import Architecture
 from search_spaces.network import build
 from sr.data.pairs import Pairs
 from sr.errors import InputError
+from sr.executors.executor import Executor, WorkerDiedError
 from sr.measure.complexity import count
 from sr.measure.latency import Protocol
 from sr.measure.measurement import Measurement, measure
-from sr.measure.target import Target
+from sr.measure.target import Conditions, Target
 from sr.memory import fits, is_out_of_memory
 from sr.training.recipe import Recipe
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 # The name of the network that is timed in the same rounds as every candidate.
 REFERENCE = "reference"
@@ -36,6 +43,8 @@ class Setup:
         reference: Timed in the same rounds as each candidate.
         pictures: What `train` and `val` were made from: `Manifest.identity` of each.
         devices: Those that networks train on, the target's first; empty for that alone.
+        measurer: What measures where the target is a node of a cluster; None where it is this machine.
+        node: That node; None likewise.
     """
 
     budget_ms: float
@@ -46,10 +55,31 @@ class Setup:
     reference: Architecture
     pictures: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     devices: tuple[torch.device, ...] = ()
+    measurer: "Executor[Setup] | None" = None
+    node: TargetNode | None = None
+
+    @property
+    def conditions(self) -> Conditions:
+        """What runtimes depend on where they are measured."""
+        return self.target.conditions if self.node is None else self.node.conditions
+
+    @property
+    def is_measured_elsewhere(self) -> bool:
+        """Return whether what is known of this machine says nothing of the one that measures."""
+        return self.node is not None and self.node.conditions != self.target.conditions
 
 
 def cost_candidate(number: int, architecture: Architecture, setup: Setup, protocol: Protocol) -> Trial:
     """Return a candidate that was counted and measured: `measured`, whatever it took, or `failed` with the reason."""
+    began = time.monotonic()
+    try:
+        return on_target(setup, _cost_here, number, architecture, protocol)
+    except WorkerDiedError as error:
+        return Trial(number, architecture, "failed", None, str(error), time.monotonic() - began)
+
+
+def _cost_here(setup: Setup, number: int, architecture: Architecture, protocol: Protocol) -> Trial:
+    """Count and measure a candidate on this machine."""
     began = time.monotonic()
 
     def ended(state: State, measurement: Measurement | None, reason: str = "") -> Trial:
@@ -72,6 +102,45 @@ def cost_candidate(number: int, architecture: Architecture, setup: Setup, protoc
 
 def measure_candidate(architecture: Architecture, setup: Setup, protocol: Protocol) -> Measurement:
     """Return the runtime of an architecture beside the reference, with its counts and without quality."""
-    networks = {"candidate": build(architecture), REFERENCE: build(setup.reference)}
+    networks = {"candidate": architecture, REFERENCE: setup.reference}
     limited = replace(protocol, early_stop_ms=1.5 * setup.budget_ms)
-    return measure(networks, setup.target, limited, reference=REFERENCE)["candidate"]
+    return measure_untrained(networks, setup, limited, reference=REFERENCE)["candidate"]
+
+
+def measure_untrained(
+    described: Mapping[str, Architecture | Size], setup: Setup, protocol: Protocol, *, reference: str | None = None
+) -> dict[str, Measurement]:
+    """Measure networks as `sr.measure.measurement.measure` does, by their descriptions, where the target is."""
+    return on_target(setup, _measure_here, described, protocol, reference)
+
+
+def _measure_here(
+    setup: Setup, described: Mapping[str, Architecture | Size], protocol: Protocol, reference: str | None
+) -> dict[str, Measurement]:
+    """Measure networks on this machine."""
+    return measure(
+        {name: _built(each) for name, each in described.items()}, setup.target, protocol, reference=reference
+    )
+
+
+def _built(described: Architecture | Size) -> nn.Module:
+    return described.build() if isinstance(described, Size) else build(described)
+
+
+def on_target(setup: Setup, work: Callable[Concatenate[Setup, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Do work where networks are measured: here, or on the target's node, which is given the setup without pictures.
+
+    Raises:
+        TargetChangedError: Where the node is no longer the one that the study measures on.
+    """
+    if setup.measurer is None or setup.node is None:
+        return work(setup, *args, **kwargs)
+    return cast("T", setup.measurer.submit(_if_unchanged, setup.node, work, args, kwargs).result())
+
+
+def _if_unchanged(
+    setup: Setup, node: TargetNode, work: Callable[..., object], args: tuple[object, ...], kwargs: Mapping[str, Any]
+) -> object:
+    """Do work on a node that measures, where it is the same as before: after it died another may have its place."""
+    node.check(setup.target)
+    return work(setup, *args, **kwargs)

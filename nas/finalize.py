@@ -9,12 +9,14 @@ from pathlib import Path
 from torch import nn
 
 from baselines.at_budget import Size
-from nas.evaluate import REFERENCE, Setup
+from nas.evaluate import REFERENCE, Setup, measure_untrained, on_target
+from nas.packed_files import PackedFiles
 from nas.playoff import Playoff
 from nas.training.fidelity_schedule import FidelitySchedule
 from nas.training.rung_training import initial_network
 from nas.trial import Trial, trained_once
 from nas.verdict import CalmSpeed, rough_verdict_on, verdict_on
+from search_spaces.architecture import Architecture
 from search_spaces.network import build
 from sr.checkpoint import Checkpoint, Description, load_network, save
 from sr.data.pairs import Pairs
@@ -23,7 +25,7 @@ from sr.errors import InputError
 from sr.files import write_json
 from sr.measure.complexity import count
 from sr.measure.latency import Protocol, Runtime, Subject, measure_subjects
-from sr.measure.measurement import Measurement, measure
+from sr.measure.measurement import Measurement
 from sr.measure.quality import Quality, bicubic_quality
 from sr.progress import Message, Phase, Report, no_report
 from sr.quantization.calibration import calibration_pictures
@@ -145,12 +147,13 @@ def _measure_again(
     report: Report,
 ) -> list[Finalist]:
     """Measure trials, all in the same rounds and beside the rivals, until the device is calm or that never was."""
-    networks = {f"#{trial.number}": build(trial.architecture) for trial in trials}
-    everything = {**networks, REFERENCE: build(setup.reference), **{each.title: each.build() for each in rivals}}
+    networks = {f"#{trial.number}": trial.architecture for trial in trials}
+    everything: dict[str, Architecture | Size] = {**networks, REFERENCE: setup.reference}
+    everything |= {each.title: each for each in rivals}
     limited = replace(protocol, early_stop_ms=2 * setup.budget_ms)
     for _ in range(_PASSES):
         try:
-            measured = measure(everything, setup.target, limited, reference=REFERENCE)
+            measured = measure_untrained(everything, setup, limited, reference=REFERENCE)
         except InputError as error:
             if not rivals:
                 raise
@@ -255,7 +258,10 @@ def _train_and_ship_once(
     report(Phase("writing the network for every engine"))
     shipped = ship(network, setup.target, folder, calibration_pictures(setup.train))
     report(Phase(f"measuring what is shipped, and judging it on {len(val)} validation pictures"))
-    measurement, engines = _measure_shipped(shipped, network, setup, calm, protocol)
+    if setup.measurer is None:
+        measurement, engines = _measure_shipped(shipped, network, setup, calm, protocol)
+    else:
+        measurement, engines = on_target(setup, _measure_packed, PackedFiles.of(shipped), calm, protocol)
     measurement = replace(measurement, quality=judge(shipped, network, val))
     keep_shipped_samples(folder.parent / SAMPLES, shipped, network, val)
     bicubic = bicubic_quality(val, device)
@@ -264,6 +270,14 @@ def _train_and_ship_once(
     write_json(folder / "measurement.json", measurement.to_json() | more)
     state.unlink(missing_ok=True)
     return Chosen(finalist, fitted.recipe, measurement, bicubic, engines, calm.was_calm(measurement))
+
+
+def _measure_packed(
+    setup: Setup, packed: PackedFiles, calm: CalmSpeed, protocol: Protocol
+) -> tuple[Measurement, dict[str, Runtime]]:
+    """Measure what is shipped on the target's node; see `_measure_shipped`."""
+    with packed.unpacked() as (shipped, network):
+        return _measure_shipped(shipped, network, setup, calm, protocol)
 
 
 def _measure_shipped(

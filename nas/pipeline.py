@@ -1,10 +1,14 @@
 """A whole search: from a config to a trained and exported network, its page and its tables."""
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from torch import nn
+
+from nas.artifacts import weights_folder
 from nas.config.fidelity import TRAINED_RUNGS
 from nas.config.measurement_plan import DEFAULT_PLAN, MeasurementPlan
 from nas.config.run_file import write_search
@@ -15,6 +19,7 @@ from nas.evaluate import Setup, cost_candidate
 from nas.evaluation_setup import load_pictures, make_setup
 from nas.known_device import KnownDevice, remember
 from nas.loop import Search
+from nas.measurer import measured_on_target
 from nas.predictors.surrogate import Surrogate
 from nas.report.tables import write_tables
 from nas.result import SearchResult
@@ -35,6 +40,7 @@ from search_spaces.architecture import Architecture
 from search_spaces.space import SearchSpace
 from sr.data.manifest import PICTURES, Manifest, write_manifests
 from sr.data.pairs import Pairs
+from sr.executors.ray_cluster.connection import connected
 from sr.files import write_text
 from sr.lr_size import size_text
 from sr.progress import Message, Phase, Report, no_report
@@ -71,9 +77,21 @@ def search(
     Raises:
         InputError: Where the config asks for what is not there, or does not go with the study in the folder.
     """
+    with contextlib.nullcontext() if config.cluster is None else connected(config.cluster):
+        return _search(config, report, on_trial, plan, command)
+
+
+def _search(
+    config: SearchConfig,
+    report: Report,
+    on_trial: Callable[[Trial], None] | None,
+    plan: MeasurementPlan,
+    command: str | None,
+) -> SearchResult:
+    """Search, connected to the cluster where there is one; see `search`."""
     check_sampler(config.sampler)
     check_rivals(config)
-    space, time_budget = SPACES[config.space], TimeBudget(config.seconds, config.trials)
+    time_budget = TimeBudget(config.seconds, config.trials)
     exists, teacher = is_begun(config), teacher_of(config)
     setup, val, manifests = prepare(config, time_budget, report)
     # The ladder's constraint, and that the results can be written, speak now and not after minutes or hours.
@@ -82,6 +100,25 @@ def search(
     write_text(Path(config.out) / "command.txt", shown + "\n")
     write_search(Path(config.out) / RUN_FILE, config)
     write_manifests(Path(config.out) / PICTURES, **manifests)
+    weights_folder(Path(config.out), config.weights)
+    with contextlib.nullcontext(setup) if config.cluster is None else measured_on_target(setup, report) as measured:
+        return _begin_or_go_on(config, measured, teacher, val, time_budget, report, on_trial, plan, exists=exists)
+
+
+def _begin_or_go_on(
+    config: SearchConfig,
+    setup: Setup,
+    teacher: nn.Module | None,
+    val: Pairs,
+    time_budget: TimeBudget,
+    report: Report,
+    on_trial: Callable[[Trial], None] | None,
+    plan: MeasurementPlan,
+    *,
+    exists: bool,
+) -> SearchResult:
+    """Search with what is there: pictures, device, and the study where `exists`; see `search`."""
+    space = SPACES[config.space]
     report(Phase("finding out how this device trains fastest"))
     study, setup = open_study(config, space, setup, teacher, exists=exists)
     try:
@@ -152,6 +189,8 @@ def _known_device(study: Study, setup: Setup, plan: MeasurementPlan, report: Rep
 
 def _remember_device(study: Study, setup: Setup, known: KnownDevice, surrogate: Surrogate, report: Report) -> None:
     """Keep for later searches what this one learned of the device."""
+    if setup.is_measured_elsewhere:
+        return
     surrogate.observe(study.trials)
     model = known.model if surrogate.latency is None else surrogate.latency.model
     if any(trial.measurement is not None for trial in study.trials):
@@ -177,10 +216,12 @@ def _fidelity(
             return latency is None or latency.predict(architecture) <= _IN_SUPERNET * setup.budget_ms
 
         supernet = train_or_load_supernet(space, setup, allowed, time_budget.supernet_seconds, out, report)
-    teacher = None if config.teacher is None else Path(config.teacher)
+    # Nodes of a cluster run in folders of their own.
+    teacher = None if config.teacher is None else Path(config.teacher).resolve()
     return fidelity_schedule(
-        config.fidelity, setup, out / "candidates", supernet, teacher, fewest_first_steps=plan.fewest_first_steps
-    )
+        config.fidelity, setup, weights_folder(out, config.weights), supernet, teacher,
+        fewest_first_steps=plan.fewest_first_steps,
+    )  # fmt: skip
 
 
 def _explore(
@@ -198,7 +239,7 @@ def _explore(
     """Search, with as many trainings at once as are fastest here."""
     study.remember(study.settings | {"phase": "search"})
     setup, workers = fidelity.setup, config.workers
-    if workers is None:
+    if workers is None and config.cluster is None:
         workers = 1
         if time_budget.seconds >= _WORTH_A_POOL_SECONDS and config.fidelity != "supernet":
             report(Phase("finding out how many trainings at once are fastest"))
@@ -211,7 +252,8 @@ def _explore(
         if on_trial is not None:
             on_trial(trial)
 
-    with executor(workers, setup) as pool:
+    on_cluster = None if config.cluster is None else fidelity.folder
+    with executor(workers, setup, on_cluster, report=report) as pool:
         Search(
             study, sampler, partial(cost_candidate, setup=setup, protocol=plan.candidate), fidelity, pool, surrogate,
             time_budget, calm_ms=calm_ms, patience=config.patience, on_told=on_told, report=report,

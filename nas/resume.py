@@ -94,6 +94,8 @@ def _taken_up(config: SearchConfig, space: SearchSpace, setup: Setup, study: Stu
     if config.engine == AUTO:
         # As the first run found it, whatever is installed by now.
         setup = replace(setup, target=setup.target.in_engine(study.settings["conditions"]["engine"]))
+    if setup.node is not None:
+        setup.node.check_was(study.settings["conditions"])
     _check_settings(study.settings, _settings_of(config, space, setup))
     if study.settings["phase"] == _WARM_START:
         _warm_up(config, space, study)
@@ -129,7 +131,7 @@ def teacher_of(config: SearchConfig) -> nn.Module | None:
 
 def _settings_of(config: SearchConfig, space: SearchSpace, setup: Setup) -> dict[str, Any]:
     """Return what must not change within a study: results of different conditions never stand on one front."""
-    place = asdict(setup.target.conditions)
+    place = asdict(setup.conditions)
     return {
         "space": space.name,
         "budget_ms": setup.budget_ms,

@@ -1,7 +1,10 @@
 """Fixtures that every test may use."""
 
 import contextlib
+import importlib.util
+import logging
 import os
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,6 +19,8 @@ settings.load_profile("suite")
 # The networks of tests are so small that a second thread costs more than it brings, and workers share the cores: each
 # takes one, and so do the processes that it starts.
 os.environ["OMP_NUM_THREADS"] = "1"
+# Read when Ray is imported: the clusters of tests listen on loopback alone.
+os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
 torch.set_num_threads(1)
 
 
@@ -42,6 +47,34 @@ def _own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("TMPDIR", temporary)
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture(scope="module")
+def ray_folder() -> Iterator[str]:
+    """Return a folder for the sockets of a cluster, whose paths may have about a hundred characters."""
+    if importlib.util.find_spec("ray") is None:
+        pytest.skip("Ray is not installed: pip install 'paretosr[cluster]'")
+    with (
+        tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp", ignore_cleanup_errors=True) as folder,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setenv("RAY_TMPDIR", folder)
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def cluster(ray_folder: str) -> Iterator[None]:
+    """Be connected to a cluster of Ray's with two processors on this machine, or skip where Ray is not installed."""
+    import ray
+
+    ray.init(
+        "local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR,
+        object_store_memory=100 * 2**20, _temp_dir=ray_folder,
+    )  # fmt: skip
+    try:
+        yield
+    finally:
+        ray.shutdown()
 
 
 @pytest.fixture(autouse=True)

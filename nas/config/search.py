@@ -3,8 +3,10 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
+from nas.config.cluster import check_artifacts, check_cluster
 from nas.config.fidelity import TRAINED_RUNGS, Fidelity
 from nas.config.shared import SharedConfig
 from sr.constraints import as_paths, at_least, one_of
@@ -39,6 +41,9 @@ class SearchConfig(SharedConfig):
         teacher: Checkpoint of a stronger network that all trainings learn from. Held as a `Path`.
         distillation: Its share in what is learnt from, 0 to 1; None for 0.5 with a teacher, else 0.
         workers: Trainings at once; None for as many as are fastest, where the time allows to measure that.
+        cluster: Of Ray, whose nodes train: `auto`, `local` or ray://HOST:10001; None to train on this machine without.
+        artifacts: Folder of this search alone for the weights of candidates, which all nodes of a cluster see by the
+            same path; None for one in `out`. Held as a `Path`.
         patience: Candidates without a better front that end the search.
         study: The name of the study in the storage.
         storage: Database URL or path of a journal; None for a journal in `out`.
@@ -67,6 +72,8 @@ class SearchConfig(SharedConfig):
     teacher: StrPath | None = None
     distillation: float | None = None
     workers: int | None = None
+    cluster: str | None = None
+    artifacts: StrPath | None = None
     patience: int = DEFAULT_PATIENCE
     study: str = "search"
     storage: str | None = None
@@ -78,7 +85,9 @@ class SearchConfig(SharedConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        as_paths(self, "out", "teacher", "warm_start")
+        check_artifacts(self.artifacts)
+        as_paths(self, "out", "teacher", "warm_start", "artifacts")
+        check_cluster(self.cluster, self.devices)
         at_least(1, self, "trials", "trial_steps", "train_steps", "workers", "patience")
         one_of(self, "fidelity", tuple(sorted(TRAINED_RUNGS)))
         one_of(self, "sampler", SAMPLER_NAMES)
@@ -96,6 +105,11 @@ class SearchConfig(SharedConfig):
     def rivals_of(self, families: Sequence[str]) -> tuple[str, ...]:
         """Return which of these families are trained beside the chosen network."""
         return tuple(families) if self.rivals == (ALL,) else self.rivals
+
+    @property
+    def weights(self) -> Path | None:
+        """The folder of the weights where it is not in `out`."""
+        return None if self.artifacts is None else Path(self.artifacts)
 
     @property
     def seconds(self) -> float:

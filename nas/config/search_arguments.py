@@ -11,7 +11,7 @@ from sr.command import Parser, parse_duration
 
 _AS_THEY_ARE = (
     "out", "trials", "trial_steps", "train_steps", "fidelity", "init", "sampler", "nni_tuner", "teacher",
-    "distillation", "workers", "patience", "study", "storage", "resume", "warm_start",
+    "distillation", "workers", "cluster", "artifacts", "patience", "study", "storage", "resume", "warm_start",
     "use_seeds", "use_predictions",
 )  # fmt: skip
 
@@ -74,6 +74,12 @@ def _add_search_arguments(parser: Parser) -> None:
     parser.add_argument("--workers", type=int, metavar="N",
                         help="trainings at once (default: as many as are fastest, where the time allows to "
                         "measure that)")  # fmt: skip
+    parser.add_argument("--cluster", metavar="auto|ray://HOST:10001|local",
+                        help="train on the nodes of a cluster of Ray's: the one that this machine is a node of, one "
+                        "elsewhere, or one of this machine alone (default: without)")  # fmt: skip
+    parser.add_argument("--artifacts", type=Path, metavar="DIR",
+                        help="folder of this search for the weights of candidates, which all nodes see by that path "
+                        "(default: one in --out)")  # fmt: skip
     parser.add_argument("--patience", type=int, default=DEFAULT_PATIENCE, metavar="N",
                         help="candidates without a better front that end the search "
                         f"(default {DEFAULT_PATIENCE})")  # fmt: skip

@@ -21,10 +21,11 @@ def test_every_field_has_its_flag() -> None:
         "budget_ms": 40.0, "space": "neptuneai", "lr_size": (24, 32), "dtype": "float16", "engine": "onnxruntime",
         "batch": 3, "patch": 5,
         "data": Path("some"), "val": Path("others"), "device": "auto",
-        "devices": "cuda:0,cuda:1", "execution": "graph", "seed": 7, "out": Path("out"),
+        "devices": "cuda:0", "execution": "graph", "seed": 7, "out": Path("out"),
         "time_limit": 120.0, "trials": 5, "trial_steps": 64, "train_steps": 6, "fidelity": "train",
         "init": "supernet", "sampler": "nni", "nni_tuner": "GP", "teacher": Path("teacher.pth"), "distillation": 0.25,
         "workers": 2, "patience": 9, "study": "mine", "storage": "sqlite:///a.db", "resume": True,
+            "cluster": "ray://head:10001", "artifacts": Path("shared"),
         "rivals": ("ecbsr", "span"), "warm_start": Path("earlier"), "use_seeds": False, "use_predictions": False,
     }  # fmt: skip
     assert set(given) == {field.name for field in fields(SearchConfig)}

@@ -17,6 +17,7 @@ from sr.errors import InputError
 from sr.executors.executor import Executor, WorkerDiedError, in_order
 from sr.executors.in_process import InThisProcess
 from sr.executors.processes import Processes
+from sr.executors.ray_cluster.workers import RayCluster
 from sr.measure.device_lock import measuring_on
 
 CPU = torch.device("cpu")
@@ -27,6 +28,7 @@ State = list[int]
 EXECUTORS: Mapping[str, Callable[[], Executor[State]]] = {
     "in_this_process": lambda: InThisProcess(begun(7)),
     "two_processes": lambda: Processes(begun, [7, 7], CPU),
+    "two_on_a_cluster": lambda: RayCluster(begun, 7, 2),
 }
 
 
@@ -75,6 +77,8 @@ def wait_until(happened: Callable[[], bool]) -> None:
 
 @pytest.fixture(scope="module", params=EXECUTORS)
 def executor(request: pytest.FixtureRequest) -> Iterator[Executor[State]]:
+    if request.param == "two_on_a_cluster":
+        request.getfixturevalue("cluster")
     with EXECUTORS[request.param]() as made:
         yield made
 
