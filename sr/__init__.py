@@ -4,3 +4,10 @@ checkpoint: networks on disk (`load_network`, `save`). deployment: the form that
 upscaling: pictures through a network. data: where pairs come from. training: `fit`. measure: `measure`, `evaluate`,
 `Target`. report: pages and figures. Nothing is imported here, so that a command answers --help at once.
 """
+
+import os
+
+# What libraries tell their makers unasked, such as onnxruntime since 1.29 the names and hashes of what it runs: nothing,
+# unless the user has said otherwise. They read this when they are loaded, which is after this package.
+for _switch, _off in (("ORT_DISABLE_TELEMETRY", "1"), ("RAY_USAGE_STATS_ENABLED", "0")):
+    os.environ.setdefault(_switch, _off)
