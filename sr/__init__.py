@@ -7,7 +7,7 @@ upscaling: pictures through a network. data: where pairs come from. training: `f
 
 import os
 
-# What libraries tell their makers unasked, such as onnxruntime since 1.29 the names and hashes of what it runs: nothing,
-# unless the user has said otherwise. They read this when they are loaded, which is after this package.
+# Libraries tell their makers unasked what they do, onnxruntime since 1.29 names and hashes of what it runs: unless the
+# user has said otherwise they send nothing. They read this when they are loaded, which is after this package.
 for _switch, _off in (("ORT_DISABLE_TELEMETRY", "1"), ("RAY_USAGE_STATS_ENABLED", "0")):
     os.environ.setdefault(_switch, _off)
