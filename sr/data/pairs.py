@@ -223,7 +223,8 @@ def walked(walk: Tensor, size: int) -> Tensor:
     """Return (b, size, size) the indices of the pixels on a walk (3, b), on its device."""
     first, down, right = walk[:, :, None, None]
     steps = torch.arange(size, device=walk.device)
-    return first + down * steps[:, None] + right * steps
+    pixels: Tensor = first + down * steps[:, None] + right * steps
+    return pixels
 
 
 def _centre(lr: Tensor, hr: Tensor, lr_side: int) -> tuple[Tensor, Tensor]:
