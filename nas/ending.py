@@ -11,6 +11,7 @@ from nas.config.measurement_plan import MeasurementPlan
 from nas.config.search import SearchConfig
 from nas.finalize import Finalist, final_recipe, finalist_again, finalists, train_and_ship
 from nas.known_device import KnownDevice
+from nas.learning_curve import long_training_steps
 from nas.playoff import SHARE, Playoff, best_control, play_off
 from nas.predictors.surrogate import Surrogate
 from nas.report.closing import closing_lines, nothing_within
@@ -110,7 +111,7 @@ def _choose(
     picked = finalists(trials, control, rivals, setup, calm, plan.beside, report)
     if not picked:
         return None
-    playoff = _play_off(picked, control, fidelity, time_budget, report)
+    playoff = _play_off(picked, control, fidelity, time_budget, config.train_steps, report)
     number = picked[0].trial.number if playoff is None else playoff.winner
     finalist = next(each for each in picked if each.trial.number == number)
     report(Phase("planning the long training"))
@@ -126,16 +127,21 @@ def _play_off(
     control: Trial | None,
     fidelity: FidelitySchedule,
     time_budget: TimeBudget,
+    train_steps: int | None,
     report: Report,
 ) -> Playoff | None:
-    """Train the finalists on side by side for a share of the time that is left; without a limit not at all."""
-    seconds = SHARE * time_budget.training_seconds()
-    if not math.isfinite(seconds):
+    """Train the finalists on side by side for a share of the time that is left; without a limit not at all.
+
+    train_steps: of the long training; None for as many as its time allows.
+    """
+    left = time_budget.training_seconds()
+    if not math.isfinite(left):
         return None
+    seconds = SHARE * left
     trials = [each.trial for each in picked]
     report(Phase(f"training {len(trials)} finalists on side by side", seconds))
     with executor(1, fidelity.setup) as one_by_one:
         return play_off(
             [each for each in trials if each is not control], control if control in trials else None, fidelity,
-            one_by_one, seconds, report=report,
+            one_by_one, seconds, lambda rungs: long_training_steps(rungs, left - seconds, train_steps), report=report,
         )  # fmt: skip

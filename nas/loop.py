@@ -338,8 +338,9 @@ def _trial_line(trial: Trial, trials: Sequence[Trial], time_budget: TimeBudget) 
     else:
         outcome = f"{trial.state}: {trial.reason}"
     left = f", {duration(max(0, time_budget.search_left))} left to search" if math.isfinite(time_budget.seconds) else ""
-    trained = [other.sort_key for other in trials if other.state == "trained"]
-    best = f"best {max(trained)[1]:.2f} dB" if trained else "none within the budget yet"
+    trained = [other for other in trials if other.state == "trained"]
+    ahead = max(trained, key=lambda other: other.sort_key, default=None)
+    best = "none within the budget yet" if ahead is None else f"best {ahead.last_psnr:.2f} dB"
     stands = f"[{best}, front {len(front_of(trials))}{left}]"
     return f"trial {trial.number}: {outcome}; {trial.architecture.summary} {stands}"
 

@@ -1,11 +1,12 @@
 """The end of a search: finalists trained on side by side, the best of what was there before among them."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nas.successive_halving import Ladder
+from nas.learning_curve import expected_psnr
+from nas.successive_halving import Ladder, Rung
 from nas.training.executor import outcome
 from nas.training.fidelity_schedule import FidelitySchedule
 from nas.training.rung_training import weights_path
@@ -22,6 +23,8 @@ SHARE = 0.1
 _CATCHING_UP = 2.0
 # Fewer steps more tell nothing.
 _FEWEST_STEPS = 40
+# What stands for each trial by its number.
+_BY_NUMBER = ("psnr", "psnr_y", "expected")
 
 
 @dataclass(frozen=True)
@@ -32,18 +35,25 @@ class Playoff:
         steps: Trained in all.
         psnr: dB on RGB by the numbers of the trials, on the crops that candidates are judged on.
         psnr_y: The same on Y.
+        expected: dB on RGB that each is expected to reach by the long training, which gives slow learners fewer steps.
         control: The trial of the best architecture that was there before the search; None where none took part.
     """
 
     steps: int
     psnr: Mapping[int, float]
     psnr_y: Mapping[int, float]
+    expected: Mapping[int, float]
     control: int | None
 
     @property
     def winner(self) -> int:
-        """The number of the best trial."""
-        return max(self.psnr, key=lambda number: (self.psnr[number], -number))
+        """The number of the trial that promises most."""
+        return max(self.expected, key=lambda number: (self.expected[number], -number))
+
+    @property
+    def expected_gain(self) -> float:
+        """By how much the winner is expected to be above the control in the end, dB on RGB; 0 without a control."""
+        return 0.0 if self.control is None else self.expected[self.winner] - self.expected[self.control]
 
     @property
     def gain(self) -> tuple[float, float] | None:
@@ -57,15 +67,16 @@ class Playoff:
         """Return JSON values from which `from_json` makes an equal one."""
         return {
             "steps": self.steps, "control": self.control,
-            "psnr": {str(number): value for number, value in self.psnr.items()},
-            "psnr_y": {str(number): value for number, value in self.psnr_y.items()},
+            **{name: {str(number): value for number, value in getattr(self, name).items()} for name in _BY_NUMBER},
         }  # fmt: skip
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "Playoff":
         """Make what `to_json` described."""
-        psnr, psnr_y = ({int(number): value for number, value in values[name].items()} for name in ("psnr", "psnr_y"))
-        return cls(values["steps"], psnr, psnr_y, values["control"])
+        # A record of an earlier version expected of each what it had.
+        by_name = {"expected": values["psnr"], **values}
+        psnr, psnr_y, expected = ({int(key): value for key, value in by_name[name].items()} for name in _BY_NUMBER)
+        return cls(values["steps"], psnr, psnr_y, expected, values["control"])
 
 
 def best_control(trials: Collection[Trial], keys: Collection[str]) -> Trial | None:
@@ -80,10 +91,11 @@ def play_off(
     fidelity: FidelitySchedule,
     executor: Executor[WorkerState],
     seconds: float,
+    long: Callable[[Sequence[Rung]], float],
     *,
     report: Report = no_report,
 ) -> Playoff | None:
-    """Train finalists on from the rungs that they are on, to equal steps, and judge them.
+    """Train finalists on from the rungs that they are on, to equal steps, and judge what they will come to.
 
     Args:
         finalists: Trained candidates, the best first.
@@ -91,6 +103,7 @@ def play_off(
         fidelity: How they were trained so far.
         executor: Where they train.
         seconds: That it may take in all.
+        long: Returns the steps of the long training of the network that has these rungs.
         report: Is told what came out.
 
     Returns:
@@ -118,15 +131,21 @@ def play_off(
     if len(reached) < 2:
         return None
     taken_part = control.number if control is not None and control.number in reached else None
+    curves = {
+        number: (*entrants[number].rungs, Rung(steps, each.psnr, results[number].seconds))
+        for number, each in reached.items()
+    }
     found = Playoff(
         steps, {number: each.psnr for number, each in reached.items()},
-        {number: each.psnr_y for number, each in reached.items()}, taken_part,
+        {number: each.psnr_y for number, each in reached.items()},
+        {number: expected_psnr(curve, long(entrants[number].rungs)) for number, curve in curves.items()}, taken_part,
     )  # fmt: skip
     for number, psnr in found.psnr.items():
         role = " (there before the search)" if number == taken_part else ""
         report(
             Message(
-                f"finalist trial {number}{role}: {psnr:.2f} dB, Y {found.psnr_y[number]:.2f}, after {steps:,} steps"
+                f"finalist trial {number}{role}: {psnr:.2f} dB, Y {found.psnr_y[number]:.2f}, after {steps:,} steps, "
+                f"{found.expected[number]:.2f} dB expected by the long training"
             )
         )
     return found

@@ -4,10 +4,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from nas.learning_curve import expected_psnr
 from nas.successive_halving import Rung
 from search_spaces.architecture import Architecture
 from sr.measure.measurement import Measurement
 from sr.pareto import front
+
+# Times the steps of the last rung: about what the chosen network's training comes to in a search of some minutes.
+_LONG = 16
 
 State = Literal["measured", "put off", "trained", "infeasible", "failed"]
 
@@ -68,9 +72,16 @@ class Trial:
         return self.measurement.quality.psnr
 
     @property
+    def last_psnr(self) -> float:
+        """PSNR in dB on the last rung that a trained candidate finished."""
+        return self.rungs[-1].psnr if self.rungs else self.psnr
+
+    @property
     def sort_key(self) -> tuple[int, float]:
-        """What orders trained candidates by what is known of them: rungs finished, then the PSNR on the last one."""
-        return (len(self.rungs), self.rungs[-1].psnr) if self.rungs else (0, self.psnr)
+        """What orders trained candidates: rungs finished, then the PSNR that a long training is expected to give."""
+        if not self.rungs:
+            return 0, self.psnr
+        return len(self.rungs), expected_psnr(self.rungs, _LONG * self.rungs[-1].steps)
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON values from which `from_json` makes an equal trial."""

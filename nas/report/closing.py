@@ -68,13 +68,14 @@ def _gain(trials: Sequence[Trial], chosen: Chosen) -> list[str]:
         return []
     control = next(trial for trial in trials if trial.number == playoff.control)
     if playoff.winner == playoff.control:
-        return [f"Searching gained nothing: after the same {playoff.steps:,} steps the best is trial {control.number}, "
-                "one of the architectures that every search begins with."]  # fmt: skip
+        return [f"Searching gained nothing: of those that were trained on side by side trial {control.number}, one of "
+                "the architectures that every search begins with, promised most."]  # fmt: skip
     rgb, luma = playoff.gain
     winner = next(trial for trial in trials if trial.number == playoff.winner)
     return [
         f"Searching gained {rgb:+.2f} dB (Y {luma:+.2f}) over the best architecture that every search begins with, "
-        f"trial {control.number} ({control.architecture.summary}), after the same {playoff.steps:,} steps; "
+        f"trial {control.number} ({control.architecture.summary}), after the same {playoff.steps:,} steps, and was "
+        f"expected to gain {playoff.expected_gain:+.2f} dB by the end of the long training; "
         f"{winner.runtime_ms:.1f} ms against its {control.runtime_ms:.1f}."
     ]
 

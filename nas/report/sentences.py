@@ -51,7 +51,7 @@ def asked_and_got(run: Run) -> str:
     state = "so far" if run.is_going_on else "none of those trained was within it when measured again, and"
     return (
         f"{asked}; {state} the best of {len(run.measured)} candidates takes {digits(best.runtime_ms)} ms at "
-        f"{best.sort_key[1]:.2f} dB after a short training."
+        f"{best.last_psnr:.2f} dB after a short training."
     )
 
 
@@ -96,12 +96,12 @@ def _gain_line(run: Run) -> list[str]:
     playoff = None if kept is None else Playoff.from_json(kept)
     if playoff is None or playoff.gain is None:
         return []
-    before = f"after the same {playoff.steps:,} training steps"
     if playoff.winner == playoff.control:
-        return [f"Searching gained nothing over the architectures that every search begins with: {before} the best was "
-                f"one of them, #{playoff.control}."]  # fmt: skip
+        return ["Searching gained nothing over the architectures that every search begins with: of those that were "
+                f"trained on side by side one of them, #{playoff.control}, promised most."]  # fmt: skip
     return [f"Searching gained {playoff.gain[0]:+.2f} dB over the best architecture that every search begins with, "
-            f"#{playoff.control}, {before}."]  # fmt: skip
+            f"#{playoff.control}, after the same {playoff.steps:,} training steps, and was expected to gain "
+            f"{playoff.expected_gain:+.2f} dB by the end of the long training."]  # fmt: skip
 
 
 def _rival_lines(run: Run) -> list[str]:

@@ -51,7 +51,7 @@ def play(
 ) -> Playoff | None:
     said = [] if events is None else events
     with executor(1, fidelity.setup) as one_by_one:
-        return play_off(finalists, control, fidelity, one_by_one, seconds, report=said.append)
+        return play_off(finalists, control, fidelity, one_by_one, seconds, lambda _rungs: 400.0, report=said.append)
 
 
 def test_all_train_to_equal_steps_that_fill_the_time(rungs: FidelitySchedule, outcome: Outcome) -> None:
@@ -63,10 +63,11 @@ def test_all_train_to_equal_steps_that_fill_the_time(rungs: FidelitySchedule, ou
     assert all(math.isfinite(psnr) for psnr in (*found.psnr.values(), *found.psnr_y.values()))
     gain = found.gain
     assert gain is not None
-    assert gain[0] == found.psnr[found.winner] - found.psnr[0] >= 0
+    assert gain[0] == found.psnr[found.winner] - found.psnr[0]
+    assert found.expected_gain == found.expected[found.winner] - found.expected[0] >= 0
     said = [event.text for event in events if isinstance(event, Message)]
     assert [line for line in said if line.startswith("finalist trial 0 (there before the search): ")]
-    assert said[0].endswith("after 58 steps")
+    assert said[0].endswith(f"after 58 steps, {found.expected[1]:.2f} dB expected by the long training")
     # Once more in the same time nothing is trained twice.
     assert play(rungs, [best], control, 100.0) == found
     # After a kill less of it is left.
@@ -126,13 +127,20 @@ def test_network_that_was_scored_and_never_trained_has_no_pace(rungs: FidelitySc
     assert play(rungs, [scored, trained(outcome, 1)], None, 100.0) is None
 
 
-def test_winner_has_the_best_psnr_and_of_equals_the_first() -> None:
-    playoff = Playoff(100, {3: 26.0, 5: 27.0, 7: 25.0}, {3: 27.0, 5: 28.5, 7: 26.0}, 3)
-    assert (playoff.winner, playoff.gain) == (5, (1.0, 1.5))
+def test_winner_promises_most_and_of_equals_is_the_first() -> None:
+    playoff = Playoff(100, {3: 26.0, 5: 27.0, 7: 25.0}, {3: 27.0, 5: 28.5, 7: 26.0}, {3: 26.5, 5: 27.25, 7: 27.0}, 3)
+    assert (playoff.winner, playoff.gain, playoff.expected_gain) == (5, (1.0, 1.5), 0.75)
     assert replace(playoff, control=None).gain is None
     assert replace(playoff, control=5).gain == (0.0, 0.0)
-    assert replace(playoff, psnr={7: 26.0, 3: 26.0}).winner == 3
+    # What learns slowly may be behind after equal steps.
+    assert replace(playoff, expected={3: 26.5, 5: 27.25, 7: 27.5}).gain == (-1.0, -1.0)
+    assert replace(playoff, expected={7: 26.0, 3: 26.0}).winner == 3
     assert Playoff.from_json(json.loads(json.dumps(playoff.to_json()))) == playoff
+
+
+def test_record_of_an_earlier_version_expects_of_each_what_it_had() -> None:
+    kept = {"steps": 9, "control": 1, "psnr": {"1": 26.0, "2": 25.0}, "psnr_y": {"1": 27.0, "2": 28.0}}
+    assert Playoff.from_json(kept).winner == 1
 
 
 def test_best_control_is_the_best_trained_of_those_that_were_there(outcome: Outcome) -> None:

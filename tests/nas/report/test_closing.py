@@ -93,15 +93,16 @@ def test_gain_over_the_best_seed_is_said_also_when_it_is_nothing(
     plain = fidelity_schedule("train", setup, tmp_path)
 
     def gain(control: int | None) -> list[str]:
-        playoff = Playoff(1200, {0: 26.0, 1: 25.75}, {0: 27.5, 1: 27.0}, control)
+        playoff = Playoff(1200, {0: 26.0, 1: 25.75}, {0: 27.5, 1: 27.0}, {0: 26.5, 1: 26.0}, control)
         lines = closing_lines(trials, replace(chosen, playoff=playoff), plain, [])
         return [line for line in lines if line.startswith("Searching gained")]
 
     (found,) = gain(control=1)
     assert found.startswith("Searching gained +0.25 dB (Y +0.50) over the best architecture")
     assert "trial 1 (8ch 2x idle, one_step, nearest skip), after the same 1,200 steps" in found
+    assert "was expected to gain +0.50 dB by the end of the long training" in found
     (nothing,) = gain(control=0)
-    assert nothing.startswith("Searching gained nothing: after the same 1,200 steps the best is trial 0")
+    assert nothing.startswith("Searching gained nothing: of those that were trained on side by side trial 0, one of")
     assert gain(control=None) == []
 
 
