@@ -16,7 +16,7 @@ from nas.samplers.evolution import MUTATIONS
 from nas.samplers.neighbours import NeighboursOrModel
 from nas.samplers.protocol import Picks, Sampler, SearchProblem, first_worthwhile, proposal_seed, then_mutations
 from nas.samplers.random_search import samples
-from nas.trial import Trial, trained_once
+from nas.trial import Trial, front_of, trained_once
 from search_spaces.space import SearchSpace
 from sr.pareto import dominates
 
@@ -24,6 +24,8 @@ from sr.pareto import dominates
 _SAMPLER_DRAWS = 2
 # It models so many trials at the most: the best, and as many of the latest others.
 _MODELLED = 100
+# Of NSGA-II, that a proposal goes through.
+_GENERATIONS = 10
 # Optuna's own default: before so many trials TPE has nothing to go by.
 _STARTUP_TRIALS = 10
 
@@ -88,11 +90,19 @@ class NsgaSampler:
             warnings.simplefilter("ignore", ExperimentalWarning)
             sampler = NSGAIISampler(population_size=self._population, child_generation_strategy=child, seed=0)
         study.sampler = sampler
-        for trial in trials:
-            # Only these are of a generation: what was over the budget or failed has no objectives.
-            if trial.state == "trained":
-                self._replay(trial, study, sampler)
+        for trial in self._generations(trials):
+            self._replay(trial, study, sampler)
         return first_worthwhile(self._problem, trials, self._draws(study, number))
+
+    def _generations(self, trials: Sequence[Trial]) -> list[Trial]:
+        """Return the trained candidates of the last generations, after those of the front of all before.
+
+        Only what was trained is of a generation: what was over the budget or failed has no objectives. All of a long
+        record would take seconds to go through for each proposal, and survivors of its first generations are few.
+        """
+        trained = [trial for trial in trials if trial.state == "trained"]
+        recent = trained[-_GENERATIONS * self._population :]
+        return [*front_of(trained[: len(trained) - len(recent)]), *recent]
 
     def _replay(self, trial: Trial, study: optuna.Study, sampler: NSGAIISampler) -> None:
         """Add a trained candidate to its generation."""
