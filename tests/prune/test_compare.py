@@ -130,16 +130,16 @@ def test_a_killed_fine_tuning_goes_on(pruned: Pruned, tmp_path: Path, monkeypatc
         return replace(contender("per-layer (shared)", pruned, DESCRIPTION), network=copy.deepcopy(pruned.network))
 
     whole = fine_tuned(each(), RECIPE, begun(), tmp_path / "whole", None)
-    calls, patches, seconds = [0], Trainer.patches, iter(range(0, 10**6, 60))
+    calls, step, seconds = [0], Trainer.step, iter(range(0, 10**6, 60))
 
-    def counted(trainer: Trainer, *args: Any) -> Any:
+    def counted(trainer: Trainer) -> Any:
         calls[0] += 1
         if calls[0] == 22:
             raise KeyboardInterrupt
-        return patches(trainer, *args)
+        return step(trainer)
 
     monkeypatch.setattr("sr.training.fit.time.monotonic", lambda: float(next(seconds)))
-    monkeypatch.setattr(Trainer, "patches", counted)
+    monkeypatch.setattr(Trainer, "step", counted)
     with pytest.raises(KeyboardInterrupt):
         fine_tuned(each(), RECIPE, begun(), tmp_path / "parts", None)
     assert [path.name for path in (tmp_path / "parts").iterdir()] == ["fine-tuning.state"]

@@ -19,4 +19,8 @@ def test_sign_of_life_says_what_is_waited_for() -> None:
     now[0] = 9.0
     with waiting_for("the journal, which process 7 on host holds"):
         heartbeat.beat()
-    assert told == [Message("training: 9 s so far; waiting for the journal, which process 7 on host holds", aside=True)]
+    assert told == [
+        Message(
+            "training: 9 s so far; waiting for the journal, which process 7 on host holds", aside=True, passing=True
+        )
+    ]

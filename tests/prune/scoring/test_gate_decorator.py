@@ -87,18 +87,18 @@ def names(folder: Path) -> list[str]:
 
 
 class Killer:
-    """Kills a pruning before patches are cut for the n-th time, counted from 1; 0 for never."""
+    """Kills a pruning before its n-th step of training, counted from 1; 0 for never."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, at: int) -> None:
-        self.calls, self.at, patches = 0, at, Trainer.patches
+        self.calls, self.at, step = 0, at, Trainer.step
 
-        def counted(trainer: Trainer, *args: Any) -> tuple[Tensor, Tensor]:
+        def counted(trainer: Trainer) -> Tensor:
             self.calls += 1
             if self.calls == self.at:
                 raise KeyboardInterrupt
-            return patches(trainer, *args)
+            return step(trainer)
 
-        monkeypatch.setattr(Trainer, "patches", counted)
+        monkeypatch.setattr(Trainer, "step", counted)
 
 
 @pytest.fixture(scope="module")
@@ -178,20 +178,20 @@ def test_a_long_tick_or_tock_goes_on_within_itself(kind: str, tmp_path: Path, mo
     assert not part.exists()
 
 
-def kill_in(patch: pytest.MonkeyPatch, decorator: GateDecorator, kind: str, step: int, seen: list[int]) -> None:
+def kill_in(patch: pytest.MonkeyPatch, decorator: GateDecorator, kind: str, number: int, seen: list[int]) -> None:
     """Kill a decorator at a step of its tick or tock."""
-    patches = Trainer.patches
+    step = Trainer.step
 
-    def counted(trainer: Trainer, *args: Any) -> tuple[Tensor, Tensor]:
+    def counted(trainer: Trainer) -> Tensor:
         scoring = next(iter(decorator.gated.convs().values())).collecting
         here = "tick" if scoring else "tock"
         if here == kind:
             seen.append(1)
-            if len(seen) == step:
+            if len(seen) == number:
                 raise KeyboardInterrupt
-        return patches(trainer, *args)
+        return step(trainer)
 
-    patch.setattr(Trainer, "patches", counted)
+    patch.setattr(Trainer, "step", counted)
 
 
 def test_a_choice_once_made_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
