@@ -1,6 +1,6 @@
 """Two nodes: one measures and trains, the other trains and is killed; nothing is lost and nothing else comes out.
 
-It starts a cluster of its own, which takes most of a minute: `PARETOSR_TWO_NODES=1 python -m pytest tests/nas/test_measurer.py`.
+It starts a cluster of its own, which takes most of a minute, and runs where PARETOSR_TWO_NODES=1 asks for it.
 """
 
 import contextlib
