@@ -216,6 +216,9 @@ class Trainer:
             if self.scaler is not None:
                 self.scaler.load_state_dict(state["scaler"])
             self.steps_done = state["steps_done"]
+            if self._captured is not None:
+                # A graph of before would go on with the optimiser's old tensors.
+                self._captured = CapturedStep(self.device)
         except (RuntimeError, ValueError, TypeError, KeyError) as error:
             raise InputError("the training state is of another network; remove it to start anew") from error
 
