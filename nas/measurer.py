@@ -1,8 +1,6 @@
 """Who measures where networks are for a node of a cluster: one worker there, alone on its device."""
 
 import contextlib
-import socket
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -10,7 +8,7 @@ import torch
 
 from nas.evaluate import Setup
 from nas.target_node import TARGET_RESOURCE, TargetNode
-from nas.training.on_cluster import without_pictures
+from nas.training.on_cluster import DeviceLocks, on_own_gpu, without_pictures
 from sr.executors.ray_cluster.connection import Share, nodes
 from sr.executors.ray_cluster.workers import RayCluster
 from sr.progress import Message, Report, no_report
@@ -36,7 +34,7 @@ def measured_on_target(setup: Setup, report: Report = no_report) -> Iterator[Set
         yield setup
         return
     share = Share(0.0, 1.0 if setup.target.device.type == "cuda" else 0.0, {TARGET_RESOURCE: _SOME})
-    stored = _Stored(without_pictures(setup), socket.gethostname(), tempfile.gettempdir())
+    stored = _Stored(without_pictures(setup), DeviceLocks.of_this_machine())
     with RayCluster(_begun, stored, 1, share, threads=torch.get_num_threads(), label=_label, report=report) as measurer:
         node = measurer.submit(_where).result()
         report(Message(f"networks are measured on node {node.name}: {node.conditions.device}"))
@@ -48,19 +46,13 @@ class _Stored:
     """What the worker begins with: the setup, and where the machine that it is of keeps its device locks."""
 
     setup: Setup
-    host: str
-    temporary: str
+    locks: DeviceLocks
 
 
 def _begun(stored: _Stored) -> Setup:
     """Return the setup on the node that measures."""
-    if socket.gethostname() == stored.host:
-        # The locks of a device lie there: trainings on this machine wait for whoever measures.
-        tempfile.tempdir = stored.temporary
-    setup = stored.setup
-    if setup.target.device.type != "cuda":
-        return setup
-    return replace(setup, target=replace(setup.target, device=torch.device("cuda", 0)))
+    stored.locks.share()
+    return on_own_gpu(stored.setup)
 
 
 def _where(setup: Setup) -> TargetNode:

@@ -30,6 +30,36 @@ def without_pictures(setup: Setup) -> Setup:
 
 
 @dataclass(frozen=True)
+class DeviceLocks:
+    """Where a machine keeps the locks of its devices, for workers on it that Ray started with a folder of their own.
+
+    Attributes:
+        host: The machine.
+        folder: Its temporary folder.
+    """
+
+    host: str
+    folder: str
+
+    @classmethod
+    def of_this_machine(cls) -> "DeviceLocks":
+        """Return those that this process keeps to."""
+        return cls(socket.gethostname(), tempfile.gettempdir())
+
+    def share(self) -> None:
+        """Keep to them, on the same machine: whoever measures and who trains there wait for each other."""
+        if socket.gethostname() == self.host:
+            tempfile.tempdir = self.folder
+
+
+def on_own_gpu(setup: Setup) -> Setup:
+    """Return a setup on the GPU that Ray shows a worker, the only one; as it is on a CPU."""
+    if setup.target.device.type != "cuda":
+        return setup
+    return replace(setup, target=replace(setup.target, device=torch.device("cuda", 0)))
+
+
+@dataclass(frozen=True)
 class StoredPairs:
     """Pairs as numpy arrays, which every worker of a node reads where they lie in the object store.
 
@@ -59,8 +89,7 @@ class _Stored:
     train: StoredPairs
     val: StoredPairs
     token: Path
-    host: str
-    temporary: str
+    locks: DeviceLocks
 
 
 def trainers(workers: int | None, setup: Setup, folder: Path, report: Report = no_report) -> RayCluster[WorkerState]:
@@ -79,7 +108,7 @@ def trainers(workers: int | None, setup: Setup, folder: Path, report: Report = n
     share, workers = shares(nodes(), workers, on_gpus=setup.target.device.type == "cuda")
     stored = _Stored(
         without_pictures(setup), StoredPairs.of(setup.train), StoredPairs.of(setup.val), _token(folder),
-        socket.gethostname(), tempfile.gettempdir(),
+        DeviceLocks.of_this_machine(),
     )  # fmt: skip
     return RayCluster(_begun, stored, workers, share, label=_label, report=report)
 
@@ -96,19 +125,14 @@ def _token(folder: Path) -> Path:
 def _begun(stored: _Stored) -> WorkerState:
     """Return the state of a worker on its node; raises InputError where that lacks what the others have."""
     here, folder = socket.gethostname(), stored.token.parent
-    if here == stored.host:
-        # The locks of a device lie there: whoever measures on this machine and who trains here share them.
-        tempfile.tempdir = stored.temporary
+    stored.locks.share()
     if not stored.token.exists():
         raise InputError(
             f"node {here} does not see {folder}; give --artifacts a folder that every node has by that path"
         )
-    setup = replace(stored.setup, train=stored.train.pairs(), val=stored.val.pairs())
-    if setup.target.device.type == "cuda":
-        if not torch.cuda.is_available():
-            raise InputError(f"node {here} has no CUDA device that its torch can use; start it with --num-gpus 0")
-        # Ray shows a worker the GPU that it is given, and no other.
-        setup = replace(setup, target=replace(setup.target, device=torch.device("cuda", 0)))
+    setup = on_own_gpu(replace(stored.setup, train=stored.train.pairs(), val=stored.val.pairs()))
+    if setup.target.device.type == "cuda" and not torch.cuda.is_available():
+        raise InputError(f"node {here} has no CUDA device that its torch can use; start it with --num-gpus 0")
     return WorkerState(setup)
 
 

@@ -11,7 +11,7 @@ import torch
 from nas.evaluate import Setup
 from nas.successive_halving import Ladder
 from nas.training.executor import executor, outcome
-from nas.training.on_cluster import StoredPairs, _begun, _Stored, without_pictures
+from nas.training.on_cluster import DeviceLocks, StoredPairs, _begun, _Stored, without_pictures
 from nas.training.rung_training import weights_path
 from nas.training.task import RungGoal, TrainingTask
 from nas.training.worker_state import WorkerState
@@ -52,9 +52,8 @@ def test_tasks_give_what_they_give_in_this_process_bit_for_bit(tiny: Setup, tmp_
 
 def test_a_node_that_does_not_see_the_weights_says_what_to_give(tiny: Setup, tmp_path: Path) -> None:
     pairs = StoredPairs.of(tiny.train)
-    stored = _Stored(
-        without_pictures(tiny), pairs, pairs, tmp_path / "gone" / "token", "elsewhere", tempfile.gettempdir()
-    )
+    locks = DeviceLocks("elsewhere", tempfile.gettempdir())
+    stored = _Stored(without_pictures(tiny), pairs, pairs, tmp_path / "gone" / "token", locks)
     with pytest.raises(InputError, match=rf"^node {socket.gethostname()} does not see .*gone; give --artifacts a"):
         _begun(stored)
 
