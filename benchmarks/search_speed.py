@@ -23,7 +23,7 @@ import paretosr
 from nas.config.search import SearchConfig
 from nas.config.shared_arguments import add_shared_arguments, shared_config, shared_values
 from nas.evaluation_setup import target_of
-from nas.time_budget import FINISH_SECONDS, SEARCH_SHARE
+from nas.time_budget import limit_of
 from nas.trial import Trial
 from sr.checkpoint import provenance
 from sr.command import DONE, Parser, run
@@ -155,7 +155,7 @@ def searched(arm: str, seed: int, args: argparse.Namespace) -> list[Reached]:
             **{**shared_values(args), "seed": seed}, **ARMS[arm], out=Path(name), patience=PATIENCE, workers=1,
             trial_steps=args.steps, train_steps=1,
             # All of the given time is for candidates.
-            time_limit=args.seconds / SEARCH_SHARE + FINISH_SECONDS,
+            time_limit=limit_of(args.seconds),
         )  # fmt: skip
         began = time.monotonic()
 

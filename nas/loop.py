@@ -132,7 +132,7 @@ class Search:
         """Begin a promotion where one is due, else a new candidate; return whether there was one to begin."""
         trials = self._study.trials
         self._surrogate.observe(trials)
-        if self._time_budget.search_left <= 0:
+        if self._time_budget.left_to_search(found=any(each.state == "trained" for each in trials)) <= 0:
             return False
         # Of several processes that share the study each goes on with its own.
         others = self._study.others()
@@ -319,14 +319,14 @@ def _nothing_is_feasible(known: Mapping[str, Trial]) -> bool:
     return len(known) >= _INFEASIBLE_TRIALS and all(trial.state == "infeasible" for trial in known.values())
 
 
-def _typical_seconds(trials: Sequence[Trial]) -> float:
-    """Return the median length of a trained candidate's trial up to its first rung."""
+def _typical_seconds(trials: Sequence[Trial]) -> float | None:
+    """Return the median length of a trained candidate's trial up to its first rung; None where none is trained."""
     lengths = [
         trial.seconds - sum(rung.seconds for rung in trial.rungs[1:])
         for trial in trials
         if trial.state == "trained" and trial.duplicate_of is None
     ]
-    return statistics.median(lengths) if lengths else 0.0
+    return statistics.median(lengths) if lengths else None
 
 
 def _trial_line(trial: Trial, trials: Sequence[Trial], time_budget: TimeBudget) -> str:

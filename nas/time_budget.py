@@ -14,7 +14,11 @@ SHIPPING_SECONDS = 40.0
 _LEAST_TRAINING = 0.5
 # Of the rest, what goes into candidates; the chosen network's long training gets what remains. On two cores the best
 # candidates tie within hundredths of a dB from the tenth on, while twice the long training is worth a tenth.
-SEARCH_SHARE = 0.45
+_SEARCH_SHARE = 0.45
+# Of the first so many seconds they get this share more: before the first of them the device is found out about.
+_OPENING_SECONDS, _OPENING_SHARE = 120.0, 0.25
+# A search without a network within the budget goes on into so much of the long training's share.
+_STILL_NONE_SHARE = 0.5
 # Of the time for candidates, what a supernet gets before the first of them.
 SUPERNET_SHARE = 0.4
 
@@ -41,19 +45,31 @@ class TimeBudget:
         return max(0.5 * self.seconds, self.seconds - FINISH_SECONDS)
 
     @property
+    def search_seconds(self) -> float:
+        """Seconds for candidates, with what is found out before them; infinite without a limit."""
+        opening = min(self.working_seconds, _OPENING_SECONDS)
+        return _SEARCH_SHARE * self.working_seconds + _OPENING_SHARE * opening
+
+    @property
     def training_share(self) -> float:
         """Seconds that are kept for the long training."""
-        return (1 - SEARCH_SHARE) * self.working_seconds
+        return math.inf if math.isinf(self.seconds) else self.working_seconds - self.search_seconds
 
     @property
     def supernet_seconds(self) -> float:
         """Seconds that a supernet trains; infinite without a limit."""
-        return SUPERNET_SHARE * SEARCH_SHARE * self.working_seconds
+        return SUPERNET_SHARE * self.search_seconds
 
     @property
     def search_left(self) -> float:
         """Seconds left for proposing."""
-        return self.began + SEARCH_SHARE * self.working_seconds - time.monotonic()
+        return self.began + self.search_seconds - time.monotonic()
+
+    def left_to_search(self, *, found: bool) -> float:
+        """Return the seconds left for proposing; while no network within the budget is trained there are more."""
+        if found or math.isinf(self.seconds):
+            return self.search_left
+        return self.search_left + _STILL_NONE_SHARE * self.training_share
 
     def training_seconds(self) -> float:
         """Return the seconds that the chosen network may train from now on: all that is left but for shipping it."""
@@ -62,8 +78,17 @@ class TimeBudget:
         left = self.began + self.seconds - SHIPPING_SECONDS - time.monotonic()
         return max(_LEAST_TRAINING * self.training_share, min(left, self.working_seconds))
 
-    def allows_another(self, done: int, typical_seconds: float) -> bool:
-        """Return whether another trial of `typical_seconds` fits after `done` trials."""
+    def allows_another(self, done: int, typical_seconds: float | None) -> bool:
+        """Return whether another trial fits after `done` trials.
+
+        typical_seconds: of a trained one; None where none is.
+        """
         if self.trials is not None and done >= self.trials:
             return False
-        return self.search_left > typical_seconds
+        return self.left_to_search(found=typical_seconds is not None) > (typical_seconds or 0.0)
+
+
+def limit_of(search_seconds: float) -> float:
+    """Return the time limit of a search whose candidates get so many seconds, some minutes at the least."""
+    later = (search_seconds - _OPENING_SHARE * _OPENING_SECONDS) / _SEARCH_SHARE
+    return FINISH_SECONDS + max(search_seconds / (_SEARCH_SHARE + _OPENING_SHARE), later)

@@ -21,7 +21,7 @@ def test_limited_search_is_described_by_its_shares() -> None:
     network, trained, shares = estimate_of(TimeBudget(600.0, None)).describe()
     assert network == "8ch 1x idle: 12.3 ms, 50.0 ms a training step"
     assert trained == "a trained candidate takes 20 s at this size, longer where it is larger"
-    assert "trained candidates), then 4 m 49 s of training the chosen; 10 m 00 s in all" in shares
+    assert "trained candidates), then 4 m 19 s of training the chosen; 10 m 00 s in all" in shares
 
 
 def test_search_of_so_many_trials_is_described_by_them() -> None:

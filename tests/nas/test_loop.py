@@ -568,7 +568,7 @@ def test_typical_length_is_that_of_trained_candidates_up_to_their_first_rung(out
     higher = replace(trained, seconds=60.0, rungs=(Rung(1, 25.0, 2.0), Rung(4, 26.0, 55.0)))
     assert _typical_seconds([*lengths, replace(outcome(1, MSRRESNET), seconds=100.0)]) == 5.0
     assert _typical_seconds([higher]) == 5.0
-    assert _typical_seconds([]) == 0.0
+    assert _typical_seconds([]) is None
 
 
 def test_trial_is_one_line(outcome: Outcome) -> None:

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from nas.successive_halving import ladder
-from nas.time_budget import FINISH_SECONDS, SHIPPING_SECONDS, TimeBudget
+from nas.time_budget import FINISH_SECONDS, SHIPPING_SECONDS, TimeBudget, limit_of
 
 
 def test_searching_and_training_share_all_but_the_finish() -> None:
@@ -19,6 +19,30 @@ def test_searching_and_training_share_all_but_the_finish() -> None:
 
 def test_short_time_keeps_half_for_the_finish() -> None:
     assert TimeBudget(60.0, None).working_seconds == 30.0
+
+
+def test_shorter_searches_give_a_larger_share_to_candidates() -> None:
+    shares = [TimeBudget(each, None) for each in (60.0, 90.0, 600.0, 3600.0)]
+    of_all = [each.search_seconds / each.working_seconds for each in shares]
+    assert of_all[0] == of_all[1] > of_all[2] > of_all[3]
+    assert math.isinf(TimeBudget(math.inf, 4).search_seconds)
+    assert math.isinf(TimeBudget(math.inf, 4).training_share)
+
+
+@pytest.mark.parametrize("seconds", [60.0, 84.0, 200.0, 3600.0])
+def test_limit_gives_candidates_the_seconds_asked_for(seconds: float) -> None:
+    assert TimeBudget(limit_of(seconds), None).search_seconds == pytest.approx(seconds)
+
+
+def test_search_that_found_nothing_yet_goes_on_into_the_training() -> None:
+    budget = TimeBudget(90.0, None, began=time.monotonic() - 33)
+    assert budget.left_to_search(found=True) < 0 < budget.left_to_search(found=False)
+    assert budget.allows_another(2, None)
+    assert not budget.allows_another(2, 1.0)
+    # Never into all of it.
+    late = TimeBudget(90.0, None, began=time.monotonic() - 40)
+    assert late.left_to_search(found=False) < 0
+    assert math.isinf(TimeBudget(math.inf, 4).left_to_search(found=False))
 
 
 def test_training_gets_what_is_left_but_for_shipping() -> None:
