@@ -1,7 +1,8 @@
-"""Whether a candidate keeps to the budget at the device's calm speed; a reading under load is no verdict.
+"""Whether a candidate keeps to the budget at the device's calm speed; what a load may have decided is no verdict.
 
 Other processes slow the candidate and the reference network, timed in the same rounds, by the same factor. So a runtime
-at calm speed is the ratio of both, times what the reference takes when nothing disturbs it.
+at calm speed is the ratio of both, times what the reference takes when nothing disturbs it. Where nothing else is at
+work and the device is slower all the same, small networks lose most: the runtime lies between that and the one taken.
 """
 
 import statistics
@@ -18,6 +19,10 @@ Verdict = Literal["within", "over", "put off"]
 
 # A reference that took more than this times its calm runtime was measured under load.
 _UNDER_LOAD = 1.1
+# Nine of ten runs are known from so many on.
+_TELLING_RUNS = 10
+# What is this far over the budget is so, whichever of both ways is right.
+_SURELY = 1.05
 # A few runs, or those of a spread that stayed wide, are right to about so much.
 _ROUGH = 1.25
 # Other processes slow a network by up to so much more than the reference beside it: two threads wait for each other.
@@ -87,12 +92,17 @@ def calm_speed(trials: Sequence[Trial], now: Measurement | None = None, known_ms
 def verdict_on(measurement: Measurement, calm: CalmSpeed, budget_ms: float) -> Verdict:
     """Return whether a measured candidate keeps to a budget: nine runs of ten at calm speed.
 
-    Without a reliable measurement at that speed it is over the budget only where even its fastest runs are, by more
-    than their number or the load can explain; else it is put off.
+    Without a reliable measurement at that speed it is within the budget only where it keeps to it all the same, for a
+    load makes nothing faster; and over it only where even its fastest runs are, by more than their number or the load
+    can explain, or where it is at calm speed though nothing else was at work. Else it is put off.
     """
     runtime, slowdown = measurement.runtime, calm.slowdown(measurement)
     if calm.was_calm(measurement):
         return "within" if calm.calm_p90_ms(measurement) <= budget_ms else "over"
+    if runtime.runs >= _TELLING_RUNS and runtime.p90_ms <= budget_ms:
+        return "within"
+    if runtime.reliable and calm.calm_ms(measurement) > _SURELY * budget_ms:
+        return "over"
     under_load = runtime.disturbed or slowdown > _UNDER_LOAD
     if runtime.p10_ms > (_ROUGH_UNDER_LOAD if under_load else _ROUGH) * budget_ms * slowdown:
         return "over"

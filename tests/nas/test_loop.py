@@ -13,7 +13,7 @@ import torch
 
 from nas.config.fidelity import Fidelity
 from nas.evaluate import Setup
-from nas.loop import Search, _by_key, _judged, _nothing_is_feasible, _repeated, _trial_line, _typical_seconds
+from nas.loop import Search, _by_key, _judged, _nothing_is_feasible, _repeated, _typical_seconds
 from nas.optuna_backend.study import OptunaStudy
 from nas.predictors.latency import LatencyPredictor
 from nas.predictors.surrogate import Surrogate
@@ -242,7 +242,7 @@ def test_sixteen_and_resume_and_sixteen_are_thirty_two_straight(make: Make, tmp_
     assert len(half) == 16
     straight = story(whole.run())
     assert story(make(tmp_path / "halves", 32, train=by_size).run()) == straight
-    assert "Kendall's tau 0." in whole.surrogate.describe()[1]
+    assert "of two networks it named the better in" in whole.surrogate.describe()[1]
 
 
 def test_promotion_of_a_killed_search_is_taken_up_again(make: Make, straight: list[Trial], tmp_path: Path) -> None:
@@ -415,6 +415,10 @@ def test_candidate_that_fails_on_a_later_rung_stands_as_it_did(make: Make, tmp_p
     assert sorted(promoted) == sorted(trial.architecture.key for trial in failed)
 
 
+# Under which the smallest network is over the budget.
+LOAD = 50.0
+
+
 @dataclass
 class Loaded:
     """Measures on a device that is busy from time to time: `loads` are those of its measurements, the last for ever."""
@@ -432,7 +436,7 @@ class Loaded:
 def test_candidate_under_load_is_put_off_and_measured_again_when_it_is_calm(
     make: Make, tmp_path: Path, outcome: Outcome
 ) -> None:
-    device = Loaded(outcome, (1.0, 3.0, 1.0))
+    device = Loaded(outcome, (1.0, LOAD, 1.0))
     going = make(tmp_path, 3, "train", train=by_size, judge=device)
     trials = going.run()
     # Before the next proposal, and as the same trial.
@@ -446,14 +450,14 @@ def test_candidate_under_load_is_put_off_and_measured_again_when_it_is_calm(
     said = [event.text for event in going.events if isinstance(event, Message) and event.text.startswith("trial 1")]
     assert "put off: " in said[0]
     assert "no verdict while the device is busy, measured again later" in said[0]
-    assert "while the device was 3.00 times slower than when calm" in said[0]
+    assert f"while the device was {LOAD:.2f} times slower than when calm" in said[0]
     assert " dB" in said[1]
     # It stays so in the record.
     assert make(tmp_path, 3, "train").study.trials == trials
 
 
 def test_put_off_candidates_and_proposals_take_turns(make: Make, tmp_path: Path, outcome: Outcome) -> None:
-    device = Loaded(outcome, (1.0, 3.0))
+    device = Loaded(outcome, (1.0, LOAD))
     trials = make(tmp_path, 3, "train", train=by_size, judge=device).run()
     assert device.measured[:5] == [0, 1, 1, 2, 2]
     # Busy to the end: each gets four measurements, then the likelier verdict stands.
@@ -470,7 +474,7 @@ def test_rough_verdict_over_the_budget_says_that_the_device_was_never_calm(
         trial = outcome(number, architecture)
         return slowed(trial, 1.05 * BUDGET_MS / trial.p90_ms if number else 1.0, 1.0)
 
-    device = Loaded(a_little_over, (1.0, 3.0))
+    device = Loaded(a_little_over, (1.0, LOAD))
     trials = make(tmp_path, 2, "train", train=by_size, judge=device).run()
     assert [trial.state for trial in trials] == ["trained", "infeasible"]
     assert trials[1].reason.endswith("is over the budget of 20 ms; the device was never calm")
@@ -491,7 +495,7 @@ def test_repeat_of_a_put_off_network_is_not_measured_and_follows_its_outcome(
 ) -> None:
     one, other = SPACE.seeds[:2]
     padded = replace(other, blocks=(Block("identity"), *other.blocks))
-    device = Loaded(outcome, (1.0, 3.0, 3.0, 1.0))
+    device = Loaded(outcome, (1.0, LOAD, LOAD, 1.0))
     space = replace(SPACE, seeds=(one, other, padded))
     trials = make(tmp_path, 3, "train", train=by_size, space=space, judge=device).run()
     assert device.measured == [0, 1, 1, 1]
@@ -502,7 +506,7 @@ def test_repeat_of_a_put_off_network_is_not_measured_and_follows_its_outcome(
 def test_failure_of_a_candidate_that_is_measured_again_is_its_outcome(
     make: Make, tmp_path: Path, outcome: Outcome
 ) -> None:
-    device = Loaded(outcome, (1.0, 3.0))
+    device = Loaded(outcome, (1.0, LOAD))
 
     def judge(number: int, architecture: Architecture) -> Trial:
         if device.measured.count(1):
@@ -521,7 +525,7 @@ def test_interrupt_in_the_training_of_a_put_off_candidate_leaves_it_put_off(
             raise KeyboardInterrupt
         return by_size(task)
 
-    killed = make(tmp_path, 3, "train", train=train, judge=Loaded(outcome, (1.0, 3.0, 1.0)))
+    killed = make(tmp_path, 3, "train", train=train, judge=Loaded(outcome, (1.0, LOAD, 1.0)))
     with pytest.raises(KeyboardInterrupt):
         killed.run()
     again = make(tmp_path, 3, "train", train=by_size)
@@ -569,16 +573,3 @@ def test_typical_length_is_that_of_trained_candidates_up_to_their_first_rung(out
     assert _typical_seconds([*lengths, replace(outcome(1, MSRRESNET), seconds=100.0)]) == 5.0
     assert _typical_seconds([higher]) == 5.0
     assert _typical_seconds([]) is None
-
-
-def test_trial_is_one_line(outcome: Outcome) -> None:
-    trained, over = outcome(0, blocks(8, "idle", 1)), replace(outcome(1, MSRRESNET), reason="is over the budget")
-    line = _trial_line(trained, [trained, over], TimeBudget(600.0, None))
-    assert "\n" not in line
-    assert f"trial 0: {trained.psnr:.2f} dB" in line
-    assert "left to search" in line
-    assert "infeasible: is over the budget" in _trial_line(over, [trained, over], TimeBudget(math.inf, 2))
-    higher = replace(trained, rungs=(Rung(20, 25.0, 1.0), Rung(80, 26.5, 2.0)))
-    line = _trial_line(higher, [higher], TimeBudget(math.inf, 2))
-    assert "trial 0: 25.00 -> 26.50 dB after 80 steps, " in line
-    assert "best 26.50 dB" in line
