@@ -31,6 +31,14 @@ def kendall_tau(first: Sequence[float], second: Sequence[float]) -> float | None
     return _correlation(stats.kendalltau, first, second)
 
 
+def share_in_order(tau: float) -> float:
+    """Return of how many pairs two quantities say the same which is more, 0 to 1, where no two values are tied.
+
+    tau: Kendall's, which is the share of such pairs less that of the others.
+    """
+    return (1 + tau) / 2
+
+
 def _correlation(
     of: Callable[[Sequence[float], Sequence[float]], Any], first: Sequence[float], second: Sequence[float]
 ) -> float | None:

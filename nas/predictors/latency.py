@@ -17,7 +17,7 @@ from search_spaces.fast_work import work
 from sr.errors import InputError
 from sr.lr_size import LrSize
 from sr.measure.latency_model import USUAL, LatencyModel, Work
-from sr.rank_correlation import spearman
+from sr.rank_correlation import kendall_tau, share_in_order, spearman
 
 Floats = NDArray[np.float64]
 
@@ -63,12 +63,14 @@ class PredictionError:
         median: Of the relative errors.
         p90: Their 90th percentile.
         spearman: Spearman's rank correlation; None where all are the same.
+        tau: Kendall's.
     """
 
     networks: int
     median: float
     p90: float
     spearman: float | None
+    tau: float | None
 
 
 @dataclass(frozen=True)
@@ -158,16 +160,18 @@ def prediction_error(predicted: Sequence[float], measured: Sequence[float]) -> P
     """Return how predictions differ from what was measured, one of each per network."""
     errors = [abs(guess / truth - 1) for guess, truth in zip(predicted, measured, strict=True)]
     median, p90 = (float(np.quantile(errors, share)) for share in (0.5, 0.9))
-    return PredictionError(len(errors), median, p90, spearman(predicted, measured))
+    return PredictionError(len(errors), median, p90, spearman(predicted, measured), kendall_tau(predicted, measured))
 
 
 def describe(error: PredictionError | None) -> str:
     """Say in one sentence how far predicted runtimes were right."""
     if error is None:
         return "No predicted runtime was compared with a measured one."
-    ranks = "" if error.spearman is None else f" (Spearman's rank correlation {error.spearman:.3f})"
+    pairs = ""
+    if error.tau is not None:
+        pairs = f"; of two networks they named the faster in {100 * share_in_order(error.tau):.0f} % of cases"
     return (
         f"Predicted runtimes were off by {100 * error.median:.1f} % in the median and by at most "
         f"{100 * error.p90:.1f} % in nine of ten cases, on {error.networks} networks that the prediction had not "
-        f"seen{ranks}."
+        f"seen{pairs}."
     )

@@ -15,7 +15,7 @@ from nas.predictors.ridge import Floats, Ridge, fit_best_ridge
 from search_spaces.architecture import AGGREGATIONS, IMAGE_SKIPS, UPSAMPLERS, Architecture
 from search_spaces.kinds import BLOCKS
 from sr.errors import InputError
-from sr.rank_correlation import kendall_tau
+from sr.rank_correlation import kendall_tau, share_in_order
 
 _DETAILS = {"upsampler": UPSAMPLERS, "image_skip": IMAGE_SKIPS[1:], "aggregation": AGGREGATIONS}
 
@@ -146,10 +146,12 @@ class PsnrRegression:
             return (
                 f"was not predicted: that takes {_MINIMUM_EXAMPLES} trained networks, and {error.examples} were known"
             )
-        tau = "no Kendall's tau, all the same" if error.tau is None else f"Kendall's tau {error.tau:.2f}"
+        pairs = "all the same"
+        if error.tau is not None:
+            pairs = f"of two networks it named the better in {100 * share_in_order(error.tau):.0f} % of cases"
         *sources, last = ["costs", "blocks", *(f"{name} PSNR" for name in self.cheap)]
         return (
-            f"was predicted from {', '.join(sources)} and {last} with a mean error of {error.mae:.3f} dB ({tau}) on "
+            f"was predicted from {', '.join(sources)} and {last} with a mean error of {error.mae:.3f} dB ({pairs}) on "
             f"networks that the prediction had not seen, each of {error.examples} left out in turn"
         )
 

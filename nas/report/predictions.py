@@ -5,6 +5,7 @@ from nas.predictors.latency import PredictionError, Sample
 from nas.predictors.psnr_regression import Error, Example, fit
 from nas.report.run import Run
 from nas.trial import Trial
+from sr.rank_correlation import share_in_order
 
 # Networks that take so many times the budget are of no interest to a prediction.
 _FAR_OVER = 3
@@ -68,7 +69,7 @@ def _pairs(error: Error) -> str:
     """Say of how many pairs the better one was named: what Kendall's tau counts, less ties."""
     if error.tau is None:
         return ""
-    share = 50 * (1 + error.tau)
+    share = 100 * share_in_order(error.tau)
     return f", and of two networks it named the better one in {share:.0f} % of cases (guessing: 50 %)"
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sr.rank_correlation import kendall_tau, spearman
+from sr.rank_correlation import kendall_tau, share_in_order, spearman
 
 VALUES = st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=12)
 
@@ -59,3 +59,10 @@ def test_it_is_symmetric_and_one_of_a_thing_with_itself(correlation, values: lis
     if len(set(values)) > 1:
         assert correlation(values, values) == pytest.approx(1.0)
         assert -1.0 - 1e-9 <= correlation(values, backwards) <= 1.0 + 1e-9
+
+
+def test_share_of_pairs_in_order_is_what_tau_counts() -> None:
+    # Of three pairs one is the other way round.
+    tau = kendall_tau([1.0, 2.0, 3.0], [1.0, 3.0, 2.0])
+    assert tau is not None
+    assert share_in_order(tau) == pytest.approx(2 / 3)

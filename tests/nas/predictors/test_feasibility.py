@@ -20,7 +20,7 @@ def device(channel_step: int, networks: int = 1) -> LatencyPredictor:
 
 @pytest.mark.parametrize(("median", "expected"), [(None, 0.25), (0.5, 0.25), (0.1, 0.1), (0.001, 0.03)])
 def test_error_is_the_median_within_what_is_likely(median: float | None, expected: float) -> None:
-    unseen = None if median is None else PredictionError(9, median, 2 * median, 0.9)
+    unseen = None if median is None else PredictionError(9, median, 2 * median, 0.9, 0.8)
     assert expected_error(replace(device(8), unseen=unseen)) == expected
 
 
