@@ -13,7 +13,7 @@ from sr.command import DONE, Parser, run
 from sr.errors import InputError
 from sr.files import write_json
 from sr.heartbeat import Heartbeat
-from sr.terminal import Terminal, say
+from sr.terminal import Terminal, is_redrawn, say
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -21,7 +21,7 @@ def main(argv: list[str] | None = None) -> int:
     config = parse(argv)
     from baselines.training import train
 
-    with Heartbeat(Terminal(), bar=sys.stderr.isatty()) as report:
+    with Heartbeat(Terminal(), redrawn=is_redrawn()) as report:
         trained = train(config, report=report)
     quality, bicubic = trained.quality, trained.bicubic
     if config.json:

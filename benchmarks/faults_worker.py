@@ -50,7 +50,7 @@ def main(argv: list[str] | None = None) -> int:
         fidelity="train", sampler="random", workers=1, device="cpu", engine="torch", lr_size=(32, 32), batch=2,
         patch=16, patience=_NEVER, use_predictions=False, resume=has_study(storage, "search"),
     )  # fmt: skip
-    with Heartbeat(Terminal(), bar=False) as report:
+    with Heartbeat(Terminal(), redrawn=False) as report:
         exists = is_begun(config)
         budget = TimeBudget(config.seconds, config.trials)
         setup, _, _ = prepare(config, budget, report)

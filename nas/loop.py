@@ -18,12 +18,13 @@ from nas.training.executor import outcome
 from nas.training.fidelity_schedule import FidelitySchedule
 from nas.training.task import TrainingResult
 from nas.training.worker_state import WorkerState
-from nas.trial import State, Trial, front_of
+from nas.trial import State, Trial
+from nas.trial_lines import standing, trial_line
 from nas.verdict import CalmSpeed, Verdict, calm_speed, rough_verdict_on, verdict_on
 from search_spaces.architecture import Architecture
 from sr.executors.executor import Executor
 from sr.measure.measurement import Measurement
-from sr.progress import Message, Phase, Report, duration, no_report
+from sr.progress import Message, Phase, Report, no_report
 
 # So many proposals in a row that were all evaluated before: the space, or what the sampler sees of it, is exhausted.
 _STALE_PROPOSALS = 200
@@ -91,10 +92,11 @@ class Search:
         self._running: deque[_Running] = deque()
         self._measured: Counter[int] = Counter()
         self._stale, self._stopped, self._just_measured_again = 0, "", False
-        self._none_left = False
+        self._none_left, self._volume = False, 0.0
 
     def run(self) -> None:
         """Go on until nothing more is to be begun, and all that was begun is told."""
+        self._report(standing(self._study.trials, self._volume, self._time_budget))
         try:
             while True:
                 while len(self._running) < self._executor.workers and self._begin():
@@ -161,6 +163,7 @@ class Search:
         if _nothing_is_feasible(_by_key(trials)):
             return False
         stands = stopping_state(trials, self._budget_ms, self._patience)
+        self._volume = stands.volume
         if stands.is_met:
             self._stopped = stands.describe()
         return not stands.is_met
@@ -276,7 +279,8 @@ class Search:
             self._on_told(trial, trials)
         self._fidelity.remove_stale_weights(trials, self._running_keys, self._surrogate.promotion_score)
         if trial.duplicate_of is None:
-            self._report(Message(_trial_line(trial, trials, self._time_budget)))
+            self._report(Message(trial_line(trial, trials, self._time_budget)))
+        self._report(standing(trials, self._volume, self._time_budget))
 
 
 def _judged(trial: Trial, rung: int, result: TrainingResult, fidelity: FidelitySchedule) -> Trial:
@@ -327,30 +331,3 @@ def _typical_seconds(trials: Sequence[Trial]) -> float | None:
         if trial.state == "trained" and trial.duplicate_of is None
     ]
     return statistics.median(lengths) if lengths else None
-
-
-def _trial_line(trial: Trial, trials: Sequence[Trial], time_budget: TimeBudget) -> str:
-    """Say what became of a trial, and how the search stands."""
-    if trial.state == "trained" and trial.measurement is not None:
-        runtime = trial.measurement.runtime
-        doubt = "" if runtime.reliable else ", unreliable"
-        outcome = f"{_psnr_by_rung(trial)}, {runtime.median_ms:.1f} ms (p90 {runtime.p90_ms:.1f}{doubt})"
-    else:
-        outcome = f"{trial.state}: {trial.reason}"
-    left = f", {duration(max(0, time_budget.search_left))} left to search" if math.isfinite(time_budget.seconds) else ""
-    trained = [other for other in trials if other.state == "trained"]
-    ahead = max(trained, key=lambda other: other.sort_key, default=None)
-    best = "none within the budget yet" if ahead is None else f"best {ahead.last_psnr:.2f} dB"
-    stands = f"[{best}, front {len(front_of(trials))}{left}]"
-    return f"trial {trial.number}: {outcome}; {trial.architecture.summary} {stands}"
-
-
-def _psnr_by_rung(trial: Trial) -> str:
-    """Say what PSNR a trained candidate has on each of its rungs, on RGB and of the last one on Y."""
-    last = trial.rungs[-1] if trial.rungs else None
-    luma = "" if last is None or last.psnr_y is None else f" (Y {last.psnr_y:.2f})"
-    if len(trial.rungs) < 2:
-        return f"{trial.psnr:.2f} dB{luma}"
-    steps = f" after {trial.rungs[-1].steps:,} steps"
-    failed = f", then failed: {trial.reason}" if trial.reason else ""
-    return " -> ".join(f"{rung.psnr:.2f}" for rung in trial.rungs) + f" dB{luma}{steps}{failed}"

@@ -43,7 +43,7 @@ from sr.data.pairs import Pairs
 from sr.executors.ray_cluster.connection import connected
 from sr.files import write_text
 from sr.lr_size import size_text
-from sr.progress import Message, Phase, Report, no_report
+from sr.progress import Message, Phase, Report, Standing, no_report
 from sr.run_file import RUN_FILE
 
 # Finding out how many trainings at once are fastest takes half a minute.
@@ -77,8 +77,11 @@ def search(
     Raises:
         InputError: Where the config asks for what is not there, or does not go with the study in the folder.
     """
-    with contextlib.nullcontext() if config.cluster is None else connected(config.cluster):
-        return _search(config, report, on_trial, plan, command)
+    try:
+        with contextlib.nullcontext() if config.cluster is None else connected(config.cluster):
+            return _search(config, report, on_trial, plan, command)
+    finally:
+        report(Standing())
 
 
 def _search(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from nas.config.search_arguments import parse
 from sr.command import DONE, INTERRUPTED, NOTHING_MEETS_BUDGET, command_line, run
 from sr.heartbeat import Heartbeat
-from sr.terminal import Terminal, say
+from sr.terminal import Terminal, is_redrawn, say
 
 if TYPE_CHECKING:
     from nas.config.measurement_plan import MeasurementPlan
@@ -22,7 +22,7 @@ def main(argv: list[str] | None = None, *, plan: "MeasurementPlan | None" = None
     from sr.files import write_json
 
     plan = plan or DEFAULT_PLAN
-    with Heartbeat(Terminal(), bar=sys.stderr.isatty()) as report:
+    with Heartbeat(Terminal(), redrawn=is_redrawn()) as report:
         if dry_run:
             for line in estimate_cost(config, report=report, plan=plan).describe():
                 say(line)

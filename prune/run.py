@@ -6,7 +6,7 @@ from prune.flags import parse
 from sr.command import DONE, command_line, run
 from sr.files import write_json
 from sr.heartbeat import Heartbeat
-from sr.terminal import Terminal, say
+from sr.terminal import Terminal, is_redrawn, say
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -17,12 +17,12 @@ def main(argv: list[str] | None = None) -> int:
     from prune.pipeline import prune
 
     if asked.dry_run:
-        with Heartbeat(Terminal(), bar=sys.stderr.isatty()) as report:
+        with Heartbeat(Terminal(), redrawn=is_redrawn()) as report:
             lines = estimate_cost(asked.checkpoint, asked.config, report=report)
         for line in lines:
             say(line)
         return DONE
-    with Heartbeat(Terminal(), bar=sys.stderr.isatty()) as report:
+    with Heartbeat(Terminal(), redrawn=is_redrawn()) as report:
         result = prune(asked.checkpoint, asked.config, report=report, command=command_line("prune.run", argv))
     if asked.json:
         write_json(asked.json, result.to_json())

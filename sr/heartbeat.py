@@ -1,4 +1,4 @@
-"""A line of life every few seconds, where steps are no bar that moves: also of work that reports nothing meanwhile."""
+"""A line of life every few seconds, where nothing is redrawn: also of work that reports nothing meanwhile."""
 
 import threading
 import time
@@ -6,27 +6,28 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from sr.progress import Event, Message, Phase, Report, Step, duration
+from sr.progress import Event, Message, Phase, Report, Standing, Step, duration
 from sr.waiting import waits
 
 
 class Heartbeat:
     """Passes events on to what shows them, and in between says what is being done; a context while there is work.
 
-    Messages are passed on as they come. Where no bar moves, steps become lines now and then; where nothing came for a
-    while, a thread says what goes on, so that no silence is longer than ten seconds.
+    Messages are passed on as they come. Where what is shown is redrawn, all events are, and nothing is added. Where it
+    is not, steps become lines now and then, and where nothing came for a while a thread says what goes on, so that no
+    silence is longer than ten seconds.
 
     Args:
         report: What shows events.
-        bar: Whether it shows steps as a bar that moves: then each is passed on.
+        redrawn: Whether it shows what goes on in one place, drawn anew each time.
         seconds: How long a silence may be; it is looked at every quarter of that.
         clock: The time in seconds.
     """
 
     def __init__(
-        self, report: Report, *, bar: bool, seconds: float = 8.0, clock: Callable[[], float] = time.monotonic
+        self, report: Report, *, redrawn: bool, seconds: float = 8.0, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._report, self._bar, self._seconds, self._clock = report, bar, seconds, clock
+        self._report, self._redrawn, self._seconds, self._clock = report, redrawn, seconds, clock
         self._lock, self._over = threading.Lock(), threading.Event()
         self._thread = threading.Thread(target=self._beat_on, daemon=True)
         self._line_at = self._event_at = clock()
@@ -49,28 +50,30 @@ class Heartbeat:
         """Take an event."""
         with self._lock:
             self._event_at = self._clock()
-            if isinstance(event, Phase):
-                self._phase, self._step = event, None
-            elif isinstance(event, Message):
-                self._said = event.text
+            if isinstance(event, Message) or self._redrawn:
                 self._show(event)
-            else:
-                self._take(event)
+            match event:
+                case Phase():
+                    self._phase, self._step = event, None
+                case Message():
+                    self._said = event.text
+                case Step():
+                    self._take(event)
+                case Standing():
+                    pass  # The lines say it.
 
     def _take(self, step: Step) -> None:
-        """Take a step: passed on to a bar, else a line where it is time for one."""
+        """Take a step: a line where it is time for one."""
         self._step, self._phase = None if step.ended else step, None
         if step.ended:
             self._said = step.label
-        if self._bar:
-            self._show(step)
-        elif not step.ended and self._is_due():
+        elif not self._redrawn and self._is_due():
             self._show(Message(str(step), aside=True, passing=True))
 
     def beat(self) -> None:
         """Say what goes on, where nothing was said for a while."""
         with self._lock:
-            if self._is_due():
+            if not self._redrawn and self._is_due():
                 self._show(Message(self._going_on(), aside=True, passing=True))
 
     def _going_on(self) -> str:

@@ -1,4 +1,4 @@
-"""What long work reports while it goes on: messages, and steps with the time left. Only commands show them."""
+"""What long work reports while it goes on: messages, steps with the time left, how it stands; commands show them."""
 
 import math
 import time
@@ -69,7 +69,23 @@ class Phase:
         return self.label
 
 
-Event = Message | Step | Phase
+@dataclass(frozen=True)
+class Standing:
+    """How long work stands as a whole, in place of the standing before; shown where the output can be redrawn.
+
+    Attributes:
+        facts: Each with its name; none once the work is over.
+        ends_at: When the work ends by `time.monotonic()`; infinite where nobody knows.
+    """
+
+    facts: tuple[tuple[str, str], ...] = ()
+    ends_at: float = math.inf
+
+    def __str__(self) -> str:
+        return "; ".join(f"{name}: {fact}" for name, fact in self.facts)
+
+
+Event = Message | Step | Phase | Standing
 Report = Callable[[Event], None]
 
 

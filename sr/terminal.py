@@ -1,12 +1,14 @@
-"""Events as people see them: a bar on a terminal, plain lines where the output is none, little where that is asked."""
+"""Events as people see them: a block on a terminal, lines where the output is none, little where that is asked."""
 
+import os
 import sys
 import time
-from typing import Never
+from typing import TYPE_CHECKING
 
-from tqdm import tqdm
+from sr.progress import Event, Message, Phase, Standing, Step
 
-from sr.progress import Event, Message, Phase, Step
+if TYPE_CHECKING:
+    from sr.live_block import LiveBlock
 
 
 class _Asked:
@@ -15,21 +17,31 @@ class _Asked:
     quiet = False
 
 
+class _Screen:
+    """The one block of this process, made where it is needed first."""
+
+    block: "LiveBlock | None" = None
+
+
 def be_quiet(*, quiet: bool) -> None:
     """Have every `Terminal` of this process show warnings alone, or all events again."""
     _Asked.quiet = quiet
 
 
+def is_redrawn() -> bool:
+    """Return whether standard error is a screen on which what was written can be written over."""
+    return sys.stderr.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")
+
+
 class Terminal:
-    """Shows events: messages as lines, steps as one bar that redraws itself on standard error; see `be_quiet`.
+    """Shows events: messages as lines, all else in one block on standard error that is redrawn; see `be_quiet`.
 
     Args:
-        plain_line_seconds: Where standard error is no terminal, a line stands in for the bar every so many seconds,
-            and none for what ends sooner.
+        plain_line_seconds: Where nothing can be redrawn, a line stands in for the bar every so many seconds, and none
+            for what ends sooner.
     """
 
     def __init__(self, plain_line_seconds: float = 10.0) -> None:
-        self._bar: tqdm[Never] | None = None
         self._plain_line_seconds = plain_line_seconds
         self._label, self._last_line = "", 0.0
 
@@ -37,40 +49,45 @@ class Terminal:
         """Show one event."""
         if _Asked.quiet and not (isinstance(event, Message) and event.aside and not event.passing):
             return
-        if isinstance(event, Message):
-            say(event.text, to_stderr=event.aside)
-        elif not isinstance(event, Phase):
-            # A phase is named by a `Heartbeat` where it lasts.
-            self._show_step(event)
+        match event:
+            case Message():
+                say(event.text, to_stderr=event.aside)
+            case _ if is_redrawn():
+                _show(_block(), event)
+            case Step():
+                self._plain_line(event)
+            case Phase() | Standing():
+                pass  # A `Heartbeat` names a phase where it lasts, and lines say how the work stands.
 
-    def _show_step(self, step: Step) -> None:
+    def _plain_line(self, step: Step) -> None:
         if step.label != self._label:
-            self._close()
             self._label, self._last_line = step.label, time.monotonic()
-            if sys.stderr.isatty() and not step.ended:
-                self._bar = tqdm(
-                    total=step.total, desc=step.label, unit=step.unit, unit_scale=step.unit == "B",
-                    initial=step.done, leave=False, dynamic_ncols=True,
-                )  # fmt: skip
         if step.ended:
-            self._close()
-        elif self._bar is not None:
-            self._bar.set_postfix_str(step.note, refresh=False)
-            self._bar.update(step.done - self._bar.n)
-        elif not sys.stderr.isatty() and time.monotonic() - self._last_line >= self._plain_line_seconds:
+            self._label = ""
+        elif time.monotonic() - self._last_line >= self._plain_line_seconds:
             self._last_line = time.monotonic()
             say(str(step), to_stderr=True)
 
-    def _close(self) -> None:
-        if self._bar is not None:
-            self._bar.close()
-        self._bar, self._label = None, ""
+
+def _block() -> "LiveBlock":
+    """Return the block of this process."""
+    if _Screen.block is None:
+        # Not at the top: what prints a line and ends needs nothing of it.
+        from sr.live_block import LiveBlock
+
+        _Screen.block = LiveBlock()
+    return _Screen.block
+
+
+def _show(block: "LiveBlock", event: Step | Phase | Standing) -> None:
+    if isinstance(event, Standing):
+        block.stand(event)
+    else:
+        block.do(None if isinstance(event, Step) and event.ended else event)
 
 
 def say(text: str, *, to_stderr: bool = False) -> None:
-    """Print a line at once, above a bar where there is one, also where the output is a file."""
+    """Print a line at once, above the block where there is one, also where the output is a file."""
     stream = sys.stderr if to_stderr else sys.stdout
-    if sys.stderr.isatty():
-        tqdm.write(text, file=stream)
-    else:
+    if _Screen.block is None or not stream.isatty() or not _Screen.block.say(text):
         print(text, file=stream, flush=True)

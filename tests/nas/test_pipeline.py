@@ -31,7 +31,7 @@ from sr.exporting import load_onnx
 from sr.files import write_json
 from sr.measure.quality import evaluate
 from sr.measure.target import Target
-from sr.progress import Event, Message, Phase, Step, no_report
+from sr.progress import Event, Message, Step, no_report
 
 Configure = Callable[..., SearchConfig]
 
@@ -112,9 +112,8 @@ def interrupting(events: list[Event], *, at: str) -> Callable[[Event], None]:
 
     def report(event: Event) -> None:
         events.append(event)
-        text = event.text if isinstance(event, Message) else event.label
         # A phase says what is begun, not what is done.
-        if not isinstance(event, Phase) and text.startswith(at):
+        if isinstance(event, Message | Step) and str(event).startswith(at):
             raise KeyboardInterrupt
 
     return report

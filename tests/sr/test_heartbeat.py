@@ -3,7 +3,7 @@
 import threading
 
 from sr.heartbeat import Heartbeat
-from sr.progress import Event, Message, Phase, Step
+from sr.progress import Event, Message, Phase, Standing, Step
 
 
 class Clock:
@@ -16,9 +16,9 @@ class Clock:
         return self.now
 
 
-def begun(*, bar: bool = False) -> tuple[Heartbeat, Clock, list[Event]]:
+def begun(*, redrawn: bool = False) -> tuple[Heartbeat, Clock, list[Event]]:
     clock, told = Clock(), list[Event]()
-    return Heartbeat(told.append, bar=bar, seconds=8.0, clock=clock), clock, told
+    return Heartbeat(told.append, redrawn=redrawn, seconds=8.0, clock=clock), clock, told
 
 
 def step(done: int, *, label: str = "training", note: str = "", ended: bool = False) -> Step:
@@ -75,12 +75,24 @@ def test_silent_work_without_steps_is_told_of_by_what_was_said_last() -> None:
     ]  # fmt: skip
 
 
-def test_where_there_is_a_bar_all_is_passed_on_and_nothing_added() -> None:
-    heartbeat, clock, told = begun(bar=True)
+def test_where_it_is_redrawn_all_is_passed_on_and_nothing_added() -> None:
+    heartbeat, clock, told = begun(redrawn=True)
+    events = [Phase("measuring"), Standing((("front", "3 networks"),)), step(1), Message("trial 1"), Standing()]
     with heartbeat:
-        clock.now = 60.0
-        heartbeat(step(1))
-    assert told == [step(1)]
+        for clock.now, event in enumerate(events, start=60):
+            heartbeat(event)
+            heartbeat.beat()
+    assert told == events
+
+
+def test_how_it_stands_is_no_line_of_its_own() -> None:
+    heartbeat, clock, told = begun()
+    heartbeat(Phase("measuring"))
+    clock.now = 9.0
+    heartbeat(Standing((("front", "3 networks"),)))
+    assert told == []
+    heartbeat.beat()
+    assert [str(event) for event in told] == ["measuring: 0 s so far"]
 
 
 def test_it_beats_by_itself_while_there_is_work_and_no_longer() -> None:
@@ -90,7 +102,7 @@ def test_it_beats_by_itself_while_there_is_work_and_no_longer() -> None:
         told.append(event)
         beaten.set()
 
-    with Heartbeat(report, bar=False, seconds=0.01):
+    with Heartbeat(report, redrawn=False, seconds=0.01):
         assert beaten.wait(30)
     assert str(told[0]) == "still working, for 0 s"
     assert not [thread for thread in threading.enumerate() if "_beat_on" in thread.name]

@@ -1,28 +1,11 @@
-"""What people see of events where the output is no terminal, and where it is one."""
+"""What people see of events where nothing can be redrawn; of a screen see test_live_block."""
 
 from collections.abc import Iterator
 
 import pytest
 
-from sr.progress import Message, Phase, Progress, Step
+from sr.progress import Message, Phase, Progress, Standing, Step
 from sr.terminal import Terminal, be_quiet, say
-
-
-class Screen:
-    """Stands in for a terminal on standard error, and keeps what is written to it."""
-
-    def __init__(self) -> None:
-        self.text = ""
-
-    def write(self, text: str) -> int:
-        self.text += text
-        return len(text)
-
-    def flush(self) -> None:
-        pass
-
-    def isatty(self) -> bool:
-        return True
 
 
 def step(done: int, *, label: str = "training", note: str = "", ended: bool = False) -> Step:
@@ -57,20 +40,6 @@ def test_what_ends_soon_shows_nothing(capsys: pytest.CaptureFixture[str]) -> Non
     assert capsys.readouterr() == ("", "")
 
 
-def test_on_a_terminal_steps_are_a_bar_that_goes_when_the_work_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    screen = Screen()
-    monkeypatch.setattr("sys.stderr", screen)
-    show = Terminal()
-    show(step(1))
-    assert "training:  25%" in screen.text
-    show(step(2, label="the next work"))
-    assert "the next work:  50%" in screen.text
-    show(step(2, label="the next work", ended=True))
-    # The last thing written is an empty line in the place of the bar.
-    assert screen.text.rsplit("\r", 2)[1].strip() == ""
-    show(step(2, label="the next work", ended=True))
-
-
 @pytest.fixture
 def _quiet() -> Iterator[None]:
     be_quiet(quiet=True)
@@ -81,7 +50,8 @@ def _quiet() -> Iterator[None]:
 @pytest.mark.usefixtures("_quiet")
 def test_quiet_terminal_shows_warnings_alone_and_results_are_said(capsys: pytest.CaptureFixture[str]) -> None:
     show = Terminal(plain_line_seconds=0.0)
-    for event in (Message("trial 1"), step(1), Phase("measuring"), Message("still at it", aside=True, passing=True)):
+    passing = Message("still at it", aside=True, passing=True)
+    for event in (Message("trial 1"), step(1), Phase("measuring"), Standing((("front", "3"),)), passing):
         show(event)
     show(Message("left out 2 pictures", aside=True))
     say("Chosen: trial 1")

@@ -14,7 +14,7 @@ def test_what_is_waited_for_is_named_while_it_lasts_and_once() -> None:
 
 def test_sign_of_life_says_what_is_waited_for() -> None:
     now, told = [0.0], list[Event]()
-    heartbeat = Heartbeat(told.append, bar=False, seconds=8.0, clock=lambda: now[0])
+    heartbeat = Heartbeat(told.append, redrawn=False, seconds=8.0, clock=lambda: now[0])
     heartbeat(Phase("training"))
     now[0] = 9.0
     with waiting_for("the journal, which process 7 on host holds"):
