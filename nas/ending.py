@@ -52,9 +52,7 @@ def finish(
     write_tables(out, trials)
     surrogate.observe(trials)
     if not trained_once(trials):
-        return SearchResult(
-            out, setup.budget_ms, tuple(trials), None, (nothing_within(trials, setup.budget_ms, config.seconds),)
-        )
+        return _without_a_network(config, study, setup.budget_ms)
     calm = calm_speed(trials, known_ms=known.calm_ms(setup.target.lr_size))
     latency = known.predictor(setup.target.lr_size) if surrogate.latency is None else surrogate.latency
     report(Phase("looking for hand-designed networks of this budget"))
@@ -62,9 +60,7 @@ def finish(
     rivals = rivals_of(tuple(shown), setup, latency.model)
     found = _choose(config, study, fidelity, rivals, calm, time_budget, plan, report)
     if found is None:
-        return SearchResult(
-            out, setup.budget_ms, tuple(trials), None, (nothing_within(trials, setup.budget_ms, config.seconds),)
-        )
+        return _without_a_network(config, study, setup.budget_ms)
     finalist, recipe, playoff = found
     summary = finalist.trial.architecture.summary
     report(Message(f"chosen: trial {finalist.trial.number}, {summary}; training it for {recipe.steps:,} steps"))
@@ -78,13 +74,27 @@ def finish(
     within = [each for each in rivals if each.title in finalist.rivals]
     keep = partial(add_rival, out / SAMPLES, val)
     quality = trained_alike(within, config.rivals_of(scalable_families()), chosen.recipe, setup, val, report, keep)
-    study.remember(study.settings | {"phase": "done"})
     chosen = replace(chosen, playoff=playoff, rival_quality=quality)
     lines = closing_lines(trials, chosen, fidelity, surrogate.describe())
-    write_text(out / "closing.txt", "\n".join(lines) + "\n")
     keep_ending(out, chosen)
-    drawn = write_page(run_of(out, study.settings, trials, config.storage or str(out / JOURNAL), config.study))
+    drawn = _closed(config, study, lines)
     return SearchResult(out, setup.budget_ms, tuple(trials), chosen, tuple(lines), plot_is_drawn=drawn)
+
+
+def _without_a_network(config: SearchConfig, study: Study, budget_ms: float) -> SearchResult:
+    """Write what is left to read where nothing was within the budget; the same command with --resume goes on."""
+    trials = study.trials
+    lines = (nothing_within(trials, budget_ms, config.seconds),)
+    drawn = _closed(config, study, lines)
+    return SearchResult(Path(config.out), budget_ms, tuple(trials), None, lines, plot_is_drawn=drawn)
+
+
+def _closed(config: SearchConfig, study: Study, lines: Sequence[str]) -> bool:
+    """Write the closing lines and the page, and return whether a picture of its plot was drawn too."""
+    out = Path(config.out)
+    study.remember(study.settings | {"phase": "done"})
+    write_text(out / "closing.txt", "\n".join(lines) + "\n")
+    return write_page(run_of(out, study.settings, study.trials, config.storage or str(out / JOURNAL), config.study))
 
 
 def _choose(

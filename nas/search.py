@@ -33,13 +33,15 @@ def main(argv: list[str] | None = None, *, plan: "MeasurementPlan | None" = None
             return INTERRUPTED
     for line in result.lines:
         say(line, to_stderr=result.chosen is None)
+    page = result.folder / "pareto.html"
     if result.chosen is None:
+        say(f"Look at {page} for what was tried.", to_stderr=True)
         return NOTHING_MEETS_BUDGET
     if json_path:
         write_json(json_path, result.to_json())
     if not result.plot_is_drawn:
         say("pareto.png is left out: it takes kaleido and a Chrome that starts; pareto.html has the same plots")
-    say(f"Look at {result.folder / 'pareto.html'}; the network is in {result.folder / 'chosen'}.")
+    say(f"Look at {page}; the network is in {result.folder / 'chosen'}.")
     return DONE if result.meets_budget else NOTHING_MEETS_BUDGET
 
 

@@ -1,14 +1,16 @@
 """Command: lists the commands of the project, and runs them."""
 
+import argparse
 import importlib
 import importlib.metadata
+import os
 import sys
 
 import baselines.__main__
 import nas.__main__
 import prune.__main__
 import sr.__main__
-from sr.command import DONE, run
+from sr.command import DONE, IS_COMPLETING, run
 from sr.errors import InputError
 from sr.terminal import say
 
@@ -48,6 +50,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command that is named first, or list all of them; returns the exit code."""
+    if IS_COMPLETING in os.environ:
+        return _complete()
     name, *rest = (sys.argv[1:] if argv is None else argv) or ["--help"]
     if name in ("-h", "--help"):
         say(usage())
@@ -61,6 +65,26 @@ def main(argv: list[str] | None = None) -> int:
     return code
 
 
+def _complete() -> int:
+    """Answer the shell that asks how its line goes on: by the names of commands, or as the command named there does."""
+    import argcomplete
+    from argcomplete.lexers import split_line
+
+    _, _, _, words, _ = split_line(os.environ["COMP_LINE"], int(os.environ["COMP_POINT"]))
+    begins = int(os.environ[IS_COMPLETING])
+    name = next(iter(words[begins:]), None)
+    if name in COMMANDS:
+        # For that command its own name is where the line begins.
+        os.environ[IS_COMPLETING] = str(begins + 1)
+        code: int = importlib.import_module(COMMANDS[name][0]).main([])
+        return code
+    parser = argparse.ArgumentParser()
+    parser.add_argument("command", choices=COMMANDS)
+    parser.add_argument("--version", action="store_true")
+    argcomplete.autocomplete(parser)
+    return DONE
+
+
 def usage() -> str:
     """Return the list of the commands."""
     width = max(map(len, COMMANDS))
@@ -69,7 +93,8 @@ def usage() -> str:
         "usage: paretosr COMMAND ...", "",
         "Find, prune and ship a x4 super-resolution network that meets a runtime budget on your own device.", "",
         "commands:", *lines, "",
-        "paretosr COMMAND --help tells the flags of a command; paretosr --version the version.", "",
+        "paretosr COMMAND --help tells the flags of a command; paretosr --version the version.",
+        'eval "$(register-python-argcomplete paretosr)" has the shell complete all of them.', "",
         "example:", "  paretosr search --budget-ms 40",
     ])  # fmt: skip
 

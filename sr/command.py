@@ -2,6 +2,7 @@
 
 import argparse
 import itertools
+import os
 import re
 import shlex
 import sys
@@ -16,6 +17,8 @@ from sr.printable import printable
 from sr.run_file import RUN_FILE, as_text, read_run
 from sr.terminal import be_quiet, say
 
+# The variable that a shell sets which asks for completions; see argcomplete. It holds at which word the command begins.
+IS_COMPLETING = "_ARGCOMPLETE"
 DONE, SOME_FAILED, BAD_INPUT, NOTHING_MEETS_BUDGET, INTERRUPTED = 0, 1, 2, 3, 130
 
 
@@ -36,6 +39,7 @@ class Parser(argparse.ArgumentParser):
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         self._alternatives: tuple[tuple[str, ...], ...] | None = None
+        self._completes = IS_COMPLETING in os.environ
         self.add_argument("--quiet", action="store_true", help="show warnings, errors and what came out alone")
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:  # noqa: ANN401
@@ -43,6 +47,8 @@ class Parser(argparse.ArgumentParser):
 
         Nor is --quiet one, which is of the terminal and of no command.
         """
+        if self._completes:
+            self._complete()
         argv = list(sys.argv[1:] if args is None else args)
         found, rest = super().parse_known_args([*self._from_file(argv), *argv], namespace)
         if hasattr(found, NOTED):
@@ -50,6 +56,14 @@ class Parser(argparse.ArgumentParser):
         be_quiet(quiet=found.quiet)
         del found.quiet
         return found, rest
+
+    def _complete(self) -> None:
+        """Answer the shell that asks how its line may go on, and end the process."""
+        import argcomplete
+
+        # It parses the line for that.
+        self._completes = False
+        argcomplete.autocomplete(self)
 
     def error(self, message: str) -> None:  # type: ignore[override]
         """Raise InputError instead of printing the usage."""

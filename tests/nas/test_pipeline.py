@@ -216,6 +216,10 @@ def test_search_within_a_budget_that_nothing_meets_has_nothing_chosen_and_says_n
     assert set(result.trials["state"]) == {"infeasible"}
     assert result.front.empty
     assert result.lines[0].startswith("nothing meets the budget of 0.001 ms: the fastest of 2 candidates")
+    assert (tmp_path / "closing.txt").read_text() == result.lines[0] + "\n"
+    page = (tmp_path / "pareto.html").read_text()
+    assert "network keeps to 0.001 ms here" in page
+    assert "the fastest of 2 candidates takes" in page
     assert pd.read_csv(tmp_path / "trials.csv")["number"].tolist() == [0, 1]
     assert capsys.readouterr() == ("", "")
 

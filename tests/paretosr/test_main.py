@@ -1,6 +1,7 @@
 """The command that lists and runs all others."""
 
 import importlib
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -58,3 +59,29 @@ def test_help_shows_an_example_and_imports_nothing_heavy(name: str) -> None:
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     assert "example:\n  python -m" in done.stdout
     assert done.stderr.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("line", "start", "offered", "left_out"),
+    [
+        ("paretosr se", 1, {"search"}, {"prune"}),
+        ("paretosr ", 1, {"search", "prune", "upscale", "--version"}, set()),
+        ("paretosr search --bud", 1, {"--budget-ms"}, {"--seed"}),
+        ("paretosr search --engine o", 1, {"onnxruntime", "openvino"}, {"torch"}),
+        ("python -m nas.search --sampler ", 3, {"mixed", "tpe", "random"}, set()),
+        ("paretosr train --dev", 1, {"--device"}, {"--data"}),
+    ],
+)
+def test_shell_completes_commands_flags_and_their_values(
+    line: str, start: int, offered: set[str], left_out: set[str], tmp_path: Path
+) -> None:
+    """As the function does that register-python-argcomplete makes for a shell."""
+    module = "nas.search" if line.startswith("python") else "paretosr"
+    asked = {
+        "_ARGCOMPLETE": str(start), "COMP_LINE": line, "COMP_POINT": str(len(line)), "_ARGCOMPLETE_IFS": "\n",
+        "_ARGCOMPLETE_STDOUT_FILENAME": str(tmp_path / "offered"),
+    }  # fmt: skip
+    subprocess.run([sys.executable, "-m", module], check=True, capture_output=True, env={**os.environ, **asked})
+    answer = {each.strip() for each in (tmp_path / "offered").read_text().splitlines()}
+    assert offered <= answer
+    assert not left_out & answer
