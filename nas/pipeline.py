@@ -124,6 +124,11 @@ def _begin_or_go_on(
     space = SPACES[config.space]
     report(Phase("finding out how this device trains fastest"))
     study, setup = open_study(config, space, setup, teacher, exists=exists)
+    if holders := study.holders():
+        report(Message(
+            f"this study is held by {', '.join(holders)} too: what one asks for no other does; give each an --out "
+            "of its own", aside=True,
+        ))  # fmt: skip
     try:
         report(Phase("measuring the reference network"))
         known = _known_device(study, setup, plan, report)

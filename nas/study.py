@@ -60,6 +60,10 @@ class Study(Protocol):
         """
         ...
 
+    def holders(self) -> list[str]:
+        """Return in words which other processes work on the study, as far as is known."""
+        ...
+
     def leave(self) -> None:
         """Say that this process goes on no more: what it told is another's from now on."""
         ...

@@ -29,6 +29,8 @@ from sr.data.manifest import PICTURES, write_manifests
 from sr.errors import InputError
 from sr.files import as_path, write_json, write_text
 from sr.measure.measurement import Measurement
+from sr.measure.quality import bicubic_quality
+from sr.model_card import MEASUREMENT
 from sr.progress import Message, Report, no_report
 from sr.report.sample_crops import keep_samples
 from sr.report.samples import FOLDER as SAMPLES
@@ -144,6 +146,10 @@ def prune(
         outcomes, best.name, paths, shipped, tuple(left_out), lines, shown, config.folder, keeper.taken
     )
     _write(result, path.name)
+    bicubic = asdict(bicubic_quality(setup.val, setup.target.device))
+    for name, each in result.measurements.items():
+        # An export of one of them tells it in its card.
+        write_json(paths[name].parent / MEASUREMENT, each.to_json() | {"bicubic": bicubic})
     return result
 
 

@@ -8,6 +8,7 @@ system knows at once that it ended.
 import functools
 import json
 import os
+import platform
 import threading
 import time
 import uuid
@@ -24,12 +25,20 @@ _LONGEST_LOOK_SECONDS = 2 * BEAT_SECONDS
 def new_owner() -> str:
     """Return what tells a process that works on a study apart, as JSON: its id, and where the system knows of it."""
     pid = os.getpid()
-    return json.dumps({"id": uuid.uuid4().hex, "machine": _machine(), "pid": pid, "started": _started(pid)})
+    return json.dumps(
+        {"id": uuid.uuid4().hex, "machine": _machine(), "pid": pid, "started": _started(pid), "host": platform.node()}
+    )
 
 
 def id_of(owner: str | None) -> str:
     """Return the id of an owner; empty for one of an earlier version, which does not beat."""
     return "" if owner is None else str(json.loads(owner).get("id", ""))
+
+
+def in_words(owner: str) -> str:
+    """Return which process an owner is, for people."""
+    who = json.loads(owner)
+    return f"process {who['pid']} on {who.get('host') or 'another machine'}"
 
 
 def has_ended(owner: str | None) -> bool:

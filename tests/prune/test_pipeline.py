@@ -25,7 +25,10 @@ from prune.selection.costs import Costs
 from prune.setup import Timing
 from sr.checkpoint import Checkpoint, Description, load, load_network, save
 from sr.errors import InputError
+from sr.export_config import ExportConfig
+from sr.exporting import export_file
 from sr.measure.latency import Protocol
+from sr.model_card import MEASUREMENT, write_beside
 from sr.progress import Event, Message, Step, no_report
 from tests.prune.by_multi_adds import by_multi_adds
 
@@ -69,7 +72,9 @@ def limited(folder: Path, out: Path, **changes: Any) -> PruneConfig:
 
 
 def contents(out: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(out)): path.read_bytes() for path in sorted(out.glob("*/*"))}
+    """Return what going on leaves as it is: all but what is measured anew."""
+    kept = (path for path in sorted(out.glob("*/*")) if path.name != MEASUREMENT)
+    return {str(path.relative_to(out)): path.read_bytes() for path in kept}
 
 
 def trained(events: list[Event]) -> list[Event]:
@@ -103,7 +108,7 @@ def test_everything_lies_in_the_folder(done: tuple[PruneResult, dict[str, bytes]
     }  # fmt: skip
     for method in METHODS:
         assert {path.name for path in (result.folder / method).iterdir()} == {
-            "execution.json", "gates.state", "network.pth", "plan.json",
+            "execution.json", "gates.state", "measurement.json", "network.pth", "plan.json",
         }  # fmt: skip
     assert json.loads((result.folder / "asked.json").read_text())["budget"] == "(5000.0, 100000.0)"
     page = (result.folder / "page.html").read_text()
@@ -125,6 +130,18 @@ def test_going_on_repeats_nothing_and_says_the_same(folder: Path, done: tuple[Pr
     assert [each.name for each in again.outcomes] == [each.name for each in result.outcomes]
     results = json.loads((result.folder / "results.json").read_text())
     assert results == json.loads(json.dumps(again.to_json()))
+
+
+def test_card_of_a_pruned_network_has_its_figures(done: tuple[PruneResult, dict[str, bytes]], tmp_path: Path) -> None:
+    result, _ = done
+    quality = result.measurements["group"].quality
+    assert quality is not None
+    config = ExportConfig(result.paths["group"], ("safetensors",), tmp_path)
+    (card,) = write_beside(config, export_file(config))
+    text = card.read_text()
+    assert f"| network | {quality.psnr:.2f} |" in text
+    assert "| bicubic interpolation | " in text
+    assert "| torch | " in text
 
 
 def test_the_result_tells_of_every_method(done: tuple[PruneResult, dict[str, bytes]]) -> None:

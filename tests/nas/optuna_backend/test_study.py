@@ -1,6 +1,8 @@
 """What the record looks like in Optuna's storage, and what a killed process leaves there."""
 
 import json
+import os
+import platform
 import subprocess
 import sys
 import textwrap
@@ -98,3 +100,14 @@ def test_trial_told_to_the_record_but_not_to_optuna_is_not_repeated(journal: str
     again = opened(journal)
     assert again.trials == [trial]
     assert again.ask(PROPOSE)[1].key != architecture.key
+
+
+def test_study_names_the_other_processes_that_hold_it(journal: str) -> None:
+    first, second = opened(journal), opened(journal)
+    assert second.holders() == []
+    # It joins where it first looks for others' trials.
+    first.others()
+    assert second.holders() == [f"process {os.getpid()} on {platform.node()}"]
+    assert first.holders() == []
+    first.leave()
+    assert second.holders() == []
