@@ -1,11 +1,12 @@
 """The end of a search: finalists trained on side by side, the best of what was there before among them."""
 
+import statistics
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nas.learning_curve import expected_psnr
+from nas.learning_curve import expected_psnr, gain_of
 from nas.successive_halving import Ladder, Rung
 from nas.training.executor import outcome
 from nas.training.fidelity_schedule import FidelitySchedule
@@ -135,10 +136,14 @@ def play_off(
         number: (*entrants[number].rungs, Rung(steps, each.psnr, results[number].seconds))
         for number, each in reached.items()
     }
+    usual_gain = statistics.mean(gain_of(curve) for curve in curves.values())
     found = Playoff(
         steps, {number: each.psnr for number, each in reached.items()},
         {number: each.psnr_y for number, each in reached.items()},
-        {number: expected_psnr(curve, long(entrants[number].rungs)) for number, curve in curves.items()}, taken_part,
+        {
+            number: expected_psnr(curve, long(entrants[number].rungs), usual_gain) for number, curve in curves.items()
+        },
+        taken_part,
     )  # fmt: skip
     for number, psnr in found.psnr.items():
         role = " (there before the search)" if number == taken_part else ""

@@ -78,7 +78,7 @@ class Trial:
 
     @property
     def sort_key(self) -> tuple[int, float]:
-        """What orders trained candidates: rungs finished, then the PSNR that a long training is expected to give."""
+        """What orders trained candidates: rungs finished, then the PSNR that they promise by a long training."""
         if not self.rungs:
             return 0, self.psnr
         return len(self.rungs), expected_psnr(self.rungs, _LONG * self.rungs[-1].steps)

@@ -129,7 +129,8 @@ def prune(
         contenders, left_out = _contenders(config, description, as_planned(setup, made), keeper, made)
     except TrainingFailedError as error:
         raise InputError(f"the training failed: {error}; try a smaller learning rate or batch") from error
-    outcomes, fallbacks = with_fallbacks(compared(contenders, setup))
+    taken = compared(contenders, setup)
+    outcomes, fallbacks = with_fallbacks(taken)
     best = max((each for each in outcomes if each.name != DENSE), key=lambda each: (each.is_ours, each.psnr))
     # Under which name the network lies that an outcome is of.
     origins = {name: name for name in contenders} | {each.name: each.source for each in fallbacks}
@@ -147,9 +148,9 @@ def prune(
     )
     _write(result, path.name)
     bicubic = asdict(bicubic_quality(setup.val, setup.target.device))
-    for name, each in result.measurements.items():
+    for each in taken:
         # An export of one of them tells it in its card.
-        write_json(paths[name].parent / MEASUREMENT, each.to_json() | {"bicubic": bicubic})
+        write_json(config.folder / folders[each.name] / MEASUREMENT, each.measurement.to_json() | {"bicubic": bicubic})
     return result
 
 

@@ -25,13 +25,14 @@ MSRRESNET_SPACE = SearchSpace(
     image_skip=IMAGE_SKIPS,
     aggregation=AGGREGATIONS,
     # A ladder over widths, depths and kinds, with skips and aggregations in turn: wherever the budget lies, some of
-    # these lie just below it.
+    # these lie just below it. Around the budgets of small devices few have the nearest skip, which a short training
+    # holds back.
     seeds=(
         repeated(8, "residual_leaky", 3),
-        repeated(12, "residual_leaky", 10),
+        repeated(12, "residual_leaky", 10, image_skip="bicubic"),
         repeated(16, "residual_leaky", 4, image_skip="bilinear"),
         repeated(16, "inverted_x3", 6),
-        repeated(16, "branched_conv", 8, aggregation="long_skip"),
+        repeated(16, "branched_conv", 8, aggregation="long_skip", image_skip="bilinear"),
         repeated(16, "residual_leaky", 8, aggregation="long_skip", image_skip="bilinear"),
         repeated(32, "branched_conv", 4, image_skip="bicubic"),
         repeated(32, "residual_leaky", 4, aggregation="long_skip"),
