@@ -29,7 +29,8 @@ from typing import Any
 
 from faults_database import Database, why_no_database
 
-from nas.optuna_backend.stored import recorded, running
+from nas.optuna_backend.stored import recorded
+from nas.optuna_backend.times import trial_times
 from nas.trial import Trial, trained_once
 from sr.checkpoint import provenance
 from sr.command import DONE, Parser, run
@@ -311,7 +312,7 @@ def verdict(storage: str, workers: list[Worker], args: argparse.Namespace) -> di
         "states": dict(Counter(trial.state for trial in trials)),
         "lost": len(lost),
         "twice": twice + told_twice,
-        "unexplained": len(unexplained) + running(storage),
+        "unexplained": len(unexplained) + trial_times(storage).in_hand,
         "front": len(anew),
         "front_is_the_same": front_in(last) == anew,
         "tracebacks": tracebacks,

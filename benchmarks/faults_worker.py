@@ -21,6 +21,7 @@ from nas.pipeline import prepare
 from nas.predictors.surrogate import Surrogate
 from nas.report.tables import write_tables
 from nas.resume import is_begun, open_study
+from nas.samplers.aiming import first_candidates
 from nas.samplers.protocol import SearchProblem
 from nas.samplers.registry import make_sampler
 from nas.time_budget import TimeBudget
@@ -64,7 +65,7 @@ def main(argv: list[str] | None = None) -> int:
             space, config.seed, setup.budget_ms, surrogate.is_predicted_feasible, surrogate.acquisition,
             surrogate.budget_share,
         )  # fmt: skip
-        study.enqueue(problem.worthwhile_seeds())
+        study.enqueue(first_candidates(problem))
         measured = partial(cost_candidate, setup=setup, protocol=_PROTOCOL)
 
         def evaluate(number: int, architecture: Architecture) -> Trial:

@@ -19,6 +19,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from nas.optuna_backend.times import TrialTimes
 from nas.report.ending import Ending
 from nas.report.page import search_page
 from nas.report.run import Run
@@ -69,7 +70,7 @@ def synthetic_run(folder: Path, count: int, samples: Sequence[Sample] = (), *, b
     times = {each.number: timedelta(seconds=7 * each.number + 7) for each in trials}
     began = datetime.now(UTC) - timedelta(seconds=8 * count)
     command = f"python -m nas.search --budget-ms {budget_ms:g}"
-    return Run(folder, settings, tuple(trials), ending, command, began, times, tuple(samples))
+    return Run(folder, settings, tuple(trials), ending, command, TrialTimes(began, times), tuple(samples))
 
 
 def _trial(number: int, draw: random.Random, budget_ms: float) -> Trial:

@@ -116,7 +116,9 @@ def _choose(
         finalist = finalist_again(trials, settings["chosen"], rivals, setup, calm, plan.beside, report)
         playoff = None if settings["playoff"] is None else Playoff.from_json(settings["playoff"])
         return finalist, Recipe(**settings["final_recipe"]), playoff
-    control = best_control(trials, {seed.key for seed in SPACES[config.space].seeds}) if config.use_seeds else None
+    # An earlier version did not keep what it began with: the seeds of the space.
+    begun_with = settings.get("begun_with") or [seed.key for seed in SPACES[config.space].seeds]
+    control = best_control(trials, begun_with) if config.use_seeds else None
     report(Phase("measuring the finalists beside hand-designed networks"))
     picked = finalists(trials, control, rivals, setup, calm, plan.beside, report)
     if not picked:

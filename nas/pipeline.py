@@ -25,6 +25,7 @@ from nas.report.tables import write_tables
 from nas.result import SearchResult
 from nas.resume import is_begun, open_study, teacher_of
 from nas.rivals import check_rivals
+from nas.samplers.aiming import first_candidates
 from nas.samplers.protocol import Sampler, SearchProblem
 from nas.samplers.registry import check_sampler, make_sampler
 from nas.study import Study
@@ -147,7 +148,7 @@ def _begin_or_go_on(
                 surrogate.budget_share,
             )
             if config.use_seeds:
-                study.enqueue(problem.worthwhile_seeds())
+                _begin_with(study, first_candidates(problem))
             sampler = make_sampler(config.sampler, config.nni_tuner, problem)
             calm_ms = known.calm_ms(setup.target.lr_size)
             _explore(config, study, sampler, fidelity, surrogate, time_budget, calm_ms, plan, report, on_trial)
@@ -157,6 +158,12 @@ def _begin_or_go_on(
         write_tables(Path(config.out), study.trials)
         report(Message(f"interrupted with {len(study.trials)} trials recorded; the same command with --resume goes on"))
         raise
+
+
+def _begin_with(study: Study, architectures: Sequence[Architecture]) -> None:
+    """Have these proposed first, those that a study was begun with in their place."""
+    study.enqueue(architectures)
+    study.remember({"begun_with": [each.key for each in architectures], **study.settings})
 
 
 def prepare(
@@ -262,6 +269,8 @@ def _explore(
 
     on_cluster = None if config.cluster is None else fidelity.folder
     with executor(workers, setup, on_cluster, report=report) as pool:
+        # What the page of a running search shows.
+        study.remember(study.settings | {"workers": pool.workers})
         Search(
             study, sampler, partial(cost_candidate, setup=setup, protocol=plan.candidate), fidelity, pool, surrogate,
             time_budget, calm_ms=calm_ms, patience=config.patience, on_told=on_told, report=report,

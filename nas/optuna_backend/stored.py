@@ -94,10 +94,3 @@ def recorded(storage: str) -> tuple[dict[str, Any], list[Trial]]:
         return dict(advanced[SETTINGS]), trials
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(f"{storage} holds what no search of this version leaves: {error}; take its copy") from error
-
-
-def running(storage: str) -> int:
-    """Return how many trials of the only study in a storage are being worked on, or were when their process died."""
-    (name,) = optuna.get_all_study_names(open_storage(storage))
-    study = optuna.load_study(study_name=name, storage=open_storage(storage))
-    return len(study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)))

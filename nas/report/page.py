@@ -187,13 +187,13 @@ def _growth_section(run: Run) -> str:
     steps = growth(run)
     if not steps:
         return section("How the front grew", "Too few candidates were trained to tell.", "")
-    timed = all(each.number in run.times for each in steps)
+    timed = all(each.number in run.worked_on.ended for each in steps)
     points = []
     for each in steps:
         values: dict[str, Any] = {"id": f"after #{each.number}", "kind": "grown", "volume": round(each.volume, 4),
                                   "number": each.number, "lines": [f"{digits(each.volume)} dB x ms"]}  # fmt: skip
         if timed:
-            values["minutes"] = round(run.times[each.number].total_seconds() / 60, 3)
+            values["minutes"] = round(run.worked_on.ended[each.number].total_seconds() / 60, 3)
         points.append(values)
     x = ChartAxis("minutes", "since the first candidate", "minutes", log=False) if timed else ChartAxis(
         "number", "candidate", log=False)  # fmt: skip

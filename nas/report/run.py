@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from nas.optuna_backend.stored import recorded
-from nas.optuna_backend.times import trial_times
+from nas.optuna_backend.times import TrialTimes, trial_times
 from nas.report.ending import Ending, read_ending
 from nas.trial import Trial, front_of, trained_once
 from sr.errors import InputError
@@ -28,8 +28,7 @@ class Run:
         trials: By number.
         ending: What it came to; None while it goes on, and where nothing was within the budget.
         command: How it was asked for; empty where that was not kept.
-        began: When the first candidate was; None where nobody knows.
-        times: How long after that each candidate was done with, by number.
+        worked_on: When candidates were.
         samples: Crops of pictures, nothing where none were kept.
     """
 
@@ -38,8 +37,7 @@ class Run:
     trials: tuple[Trial, ...]
     ending: Ending | None
     command: str = ""
-    began: datetime | None = None
-    times: Mapping[int, timedelta] = field(default_factory=dict)
+    worked_on: TrialTimes = field(default_factory=TrialTimes)
     samples: tuple[Sample, ...] = ()
 
     @property
@@ -96,11 +94,11 @@ def run_of(
     Raises:
         InputError: Where a file is not what a search leaves.
     """
-    began, times = trial_times(storage, study)
+    times = trial_times(storage, study)
     command = folder / "command.txt"
     said = command.read_text(encoding="utf-8", errors="replace").strip() if command.is_file() else ""
     samples = tuple(read_samples(folder / FOLDER))
-    found = Run(folder, settings, tuple(trials), read_ending(folder, settings), said, began, times, samples)
+    found = Run(folder, settings, tuple(trials), read_ending(folder, settings), said, times, samples)
     try:
         _ = found.conditions, found.budget_ms, found.scale
     except (KeyError, TypeError, ValueError) as error:

@@ -66,7 +66,14 @@ def _fastest(run: Run) -> str:
 def facts(run: Run) -> list[tuple[str, str]]:
     """Return the figures of the shipped network that matter most, each with what it is."""
     if run.ending is None:
-        return [(f"{len(run.measured)}", "candidates measured"), (f"{len(run.trained)}", "of them trained")]
+        pace = _pace(run)
+        going_on = [(f"{run.worked_on.in_hand}", "in hand")] if run.is_going_on else []
+        workers = run.settings.get("workers")
+        at_once = [(f"{workers}", "trainings at once")] if run.is_going_on and workers else []
+        return [
+            (f"{len(run.measured)}", "candidates measured"), (f"{len(run.trained)}", "of them trained"),
+            *going_on, *at_once, *([(pace, "candidates an hour")] if pace else []),
+        ]  # fmt: skip
     ours, quality = run.ending.measurement, run.ending.quality
     return [
         (f"{digits(ours.runtime.median_ms)} ms", f"runtime; the budget is {run.budget_ms:g}"),
@@ -165,7 +172,7 @@ def how(run: Run) -> list[tuple[str, str]]:
                      f"{_FIDELITY.get(run.settings['fidelity'], run.settings['fidelity'])}"),
         ("pictures", f"{pictures['train']['count']} to train on; to validate on {pictures['val']['count']}"),
         ("seed", str(recipe.get("seed", "not kept"))),
-        ("time", _time(run)),
+        ("time", _time(run) + (f"; {pace} candidates an hour" if (pace := _pace(run)) else "")),
         ("finished", "not yet" if run.ending is None else
             "not kept" if run.ending.ended is None else f"{run.ending.ended:%Y-%m-%d %H:%M} UTC"),
     ]  # fmt: skip
@@ -178,13 +185,20 @@ def how(run: Run) -> list[tuple[str, str]]:
 
 def _time(run: Run) -> str:
     """Say how long candidates took, and the whole up to the shipped network."""
-    if not run.times:
+    ended, began = run.worked_on.ended, run.worked_on.began
+    if not ended:
         return "not kept"
-    searched = duration(max(run.times.values()).total_seconds())
-    if run.ending is None or run.ending.ended is None or run.began is None:
+    searched = duration(max(ended.values()).total_seconds())
+    if run.ending is None or run.ending.ended is None or began is None:
         return f"{searched} on candidates"
-    whole = duration((run.ending.ended - run.began).total_seconds())
+    whole = duration((run.ending.ended - began).total_seconds())
     return f"{whole} from the first candidate to the shipped network, {searched} of it on candidates"
+
+
+def _pace(run: Run) -> str:
+    """Return how many candidates are done with in an hour; empty before there is one."""
+    seconds = max((each.total_seconds() for each in run.worked_on.ended.values()), default=0.0)
+    return f"{3600 * len(run.worked_on.ended) / seconds:.0f}" if seconds else ""
 
 
 def candidate_lines(trial: Trial) -> list[str]:

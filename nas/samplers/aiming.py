@@ -10,6 +10,33 @@ from search_spaces.space import SearchSpace
 # The best network lies just within the budget: what is predicted to leave more than this share of it unused seldom is.
 LEAST_SHARE = 0.8
 _MOST_STEPS = 40
+# A seed that is predicted to use such a share is near enough: little was measured yet, and what is predicted a little
+# over the budget may be the best of all. One that is farther beyond it than the last is of no use at any depth.
+_SEED_SHARES, _BEYOND = (0.7, 1.25), 3.0
+
+
+def first_candidates(problem: SearchProblem) -> list[Architecture]:
+    """Return what a search begins with: the smallest seed of the space, then all seeds, brought to the budget.
+
+    So that on a device of any speed the kinds and widths that are known to be good start near its budget. Where that
+    binds none of them they stay as they are.
+    """
+    seeds = problem.space.seeds
+    smallest = min(seeds, key=lambda seed: seed.num_feat * len(seed.canonical.blocks), default=None)
+    if smallest is None:
+        return []
+    shares = [problem.budget_share(seed) for seed in seeds]
+    binds = any(share is not None and share > _SEED_SHARES[0] for share in shares)
+    found = [smallest]
+    for seed, share in zip(seeds, shares, strict=True):
+        if seed is smallest or (share is not None and share > _BEYOND):
+            continue
+        is_near = not binds or share is None or _SEED_SHARES[0] <= share <= _SEED_SHARES[1]
+        brought = seed if is_near else aimed(problem, seed)
+        # One that was brought may be another seed, or another one that was.
+        if brought is not None and (not binds or brought.key not in {each.key for each in found}):
+            found.append(brought)
+    return found
 
 
 def aimed(problem: SearchProblem, architecture: Architecture, least: float = LEAST_SHARE) -> Architecture | None:

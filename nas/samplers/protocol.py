@@ -13,7 +13,6 @@ from sr.seeds import derived_seed
 
 # So often a proposal is drawn again where it is predicted infeasible or was seen.
 _DRAWS = 50
-_SEEDS_WITHIN = 1.25
 
 Picks = dict[str, Value]
 
@@ -66,15 +65,6 @@ class SearchProblem:
     is_predicted_feasible: Callable[[Architecture], bool] = accept_all
     acquisition: Callable[[Architecture], float] = equal_acquisition
     budget_share: Callable[[Architecture], float | None] = unknown_share
-
-    def worthwhile_seeds(self) -> list[Architecture]:
-        """Return the space's seeds that may be within the budget, and the smallest in any case: a search must start.
-
-        Little was measured yet: what is predicted a little over the budget may be the best of them.
-        """
-        seeds = self.space.seeds
-        smallest = min(seeds, key=lambda seed: seed.num_feat * len(seed.canonical.blocks), default=None)
-        return [seed for seed in seeds if seed is smallest or (self.budget_share(seed) or 0.0) <= _SEEDS_WITHIN]
 
 
 def proposal_seed(problem: SearchProblem, number: int, draw: int = 0) -> int:

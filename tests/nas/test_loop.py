@@ -17,6 +17,7 @@ from nas.loop import Search, _by_key, _judged, _nothing_is_feasible, _repeated, 
 from nas.optuna_backend.study import OptunaStudy
 from nas.predictors.latency import LatencyPredictor
 from nas.predictors.surrogate import Surrogate
+from nas.samplers.aiming import first_candidates
 from nas.samplers.protocol import SearchProblem
 from nas.samplers.random_search import RandomSearch
 from nas.samplers.registry import make_sampler
@@ -168,7 +169,7 @@ def make(small: Setup, outcome_within: Callable[[float], Outcome]) -> Make:
         problem = SearchProblem(
             space, 0, BUDGET_MS, surrogate.is_predicted_feasible, surrogate.acquisition, surrogate.budget_share
         )
-        study.enqueue(problem.worthwhile_seeds())
+        study.enqueue(first_candidates(problem))
         executor = ScriptedExecutor(workers, small, train)
 
         def evaluate(number: int, architecture: Architecture) -> Trial:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from nas.optuna_backend.times import TrialTimes
 from nas.report.ending import Ending
 from nas.report.run import Run
 from nas.successive_halving import Rung
@@ -41,4 +42,4 @@ def run(outcome: Outcome, tmp_path: Path) -> Run:
     }  # fmt: skip
     times = {each.number: timedelta(minutes=1 + index) for index, each in enumerate(trials)}
     began = datetime(2026, 1, 1, 23, tzinfo=UTC)
-    return Run(tmp_path, settings, tuple(trials), ending, "python -m nas.search <x>", began, times)
+    return Run(tmp_path, settings, tuple(trials), ending, "python -m nas.search <x>", TrialTimes(began, times))

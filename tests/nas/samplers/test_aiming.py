@@ -1,12 +1,13 @@
 """Architectures that are brought to the budget: never over it, near it where they can be, and of the same space."""
 
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nas.samplers.aiming import LEAST_SHARE, _deeper, aimed
+from nas.samplers.aiming import LEAST_SHARE, _deeper, aimed, first_candidates
 from nas.samplers.protocol import SearchProblem
 from search_spaces import SPACES
 from search_spaces.architecture import Architecture, Block
@@ -89,3 +90,34 @@ def test_another_share_is_filled_up_where_asked_for() -> None:
     assert full is not None
     assert len(half.blocks) == 5
     assert len(full.blocks) == 10
+
+
+def test_search_that_knows_no_runtimes_begins_with_the_seeds_as_they_are() -> None:
+    assert first_candidates(SearchProblem(MSRRESNET_SPACE, 0, 40.0)) == list(MSRRESNET_SPACE.seeds)
+    assert first_candidates(SearchProblem(replace(MSRRESNET_SPACE, seeds=()), 0, 40.0)) == []
+
+
+@given(st.floats(30.0, 3000.0))
+def test_search_begins_with_the_smallest_seed_and_with_others_near_the_budget(budget: float) -> None:
+    problem = problem_of(MSRRESNET_SPACE, budget)
+    smallest, *others = first_candidates(problem)
+    if all((problem.budget_share(seed) or 0) < 0.7 for seed in MSRRESNET_SPACE.seeds):
+        assert [smallest, *others] == list(MSRRESNET_SPACE.seeds)
+        return
+    assert smallest == MSRRESNET_SPACE.seeds[0]
+    assert len({each.key for each in others}) == len(others)
+    for each in others:
+        share = problem.budget_share(each)
+        assert share is not None
+        assert share <= 1.25
+        # What leaves much of it unused cannot be deeper by a block, or has no place for one.
+        deeper = _deeper(each.canonical, MSRRESNET_SPACE.positions)
+        if share < 0.7 and deeper is not None:
+            more = problem.budget_share(deeper)
+            assert more is not None
+            assert more > 1
+        assert MSRRESNET_SPACE.decode(MSRRESNET_SPACE.encode(each)).key == each.key
+
+
+def test_seed_far_beyond_the_budget_is_left_out() -> None:
+    assert first_candidates(problem_of(MSRRESNET_SPACE, 1.0)) == [MSRRESNET_SPACE.seeds[0]]

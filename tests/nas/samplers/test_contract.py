@@ -9,6 +9,7 @@ import pytest
 
 from nas.optuna_backend.samplers import NsgaSampler
 from nas.optuna_backend.study import OptunaStudy
+from nas.samplers.aiming import first_candidates
 from nas.samplers.evolution import Evolution
 from nas.samplers.nni_tuners import TUNERS, NniSampler, require_nni
 from nas.samplers.protocol import Sampler, SearchProblem
@@ -54,7 +55,7 @@ def make(name: str) -> Make:
 
 def study_of(problem: SearchProblem, folder: Path) -> OptunaStudy:
     study = OptunaStudy(problem.space, "s", str(folder / "study.journal"), problem.budget_ms)
-    study.enqueue(problem.worthwhile_seeds())
+    study.enqueue(first_candidates(problem))
     return study
 
 

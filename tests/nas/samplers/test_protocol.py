@@ -7,7 +7,6 @@ from dataclasses import replace
 from nas.samplers.protocol import SearchProblem, accept_all, first_worthwhile, proposal_seed, then_mutations
 from nas.samplers.random_search import samples
 from nas.trial import Trial
-from search_spaces import SPACES
 from search_spaces.architecture import Architecture
 from search_spaces.msrresnet import repeated
 
@@ -66,18 +65,6 @@ def test_seeds_of_neighbouring_trials_and_draws_differ(problem: SearchProblem) -
     assert len(seeds) == 2000
     # What a search proposes must not change from one version to the next.
     assert [proposal_seed(problem, 3), proposal_seed(problem, 3, 2)] == [14336078875154693868, 8942412850709870177]
-
-
-def test_seeds_predicted_infeasible_are_left_out_but_for_the_smallest() -> None:
-    space = SPACES["msrresnet"]
-    problem = SearchProblem(space, 0, 100.0)
-    assert problem.worthwhile_seeds() == list(space.seeds)
-    # Early predictions are rough: a little over the budget is worth a measurement.
-    by_width = replace(problem, budget_share=lambda one: one.num_feat / 16)
-    assert by_width.worthwhile_seeds() == [seed for seed in space.seeds if seed.num_feat <= 20]
-    (smallest,) = replace(problem, budget_share=lambda _: 9.0).worthwhile_seeds()
-    assert smallest.num_feat == 8
-    assert replace(problem, space=replace(space, seeds=())).worthwhile_seeds() == []
 
 
 def test_fastest_unseen_draw_is_taken_where_all_are_predicted_over_the_budget(problem: SearchProblem) -> None:
