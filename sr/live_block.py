@@ -4,7 +4,7 @@ import atexit
 import math
 import time
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -84,7 +84,7 @@ class LiveBlock:
             rows.add_row("time left", duration(max(0.0, self._standing.ends_at - time.monotonic())))
         if self._doing is not None:
             rows.add_row("now", self._now(self._doing))
-        return Group(rows)
+        return rows
 
     def _now(self, doing: Step | Phase) -> RenderableType:
         if isinstance(doing, Phase):
