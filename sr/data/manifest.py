@@ -23,7 +23,7 @@ class Used:
         lr: The file of LR; None where it was made.
         width: Of HR as used, in pixels.
         height: Likewise.
-        cropped: The size of HR as stored where LR was given and HR was cut to 4 times it, WIDTHxHEIGHT; else empty.
+        cropped: The size of HR as stored where LR was given and HR was cut to fit it, WIDTHxHEIGHT; else empty.
         digest: The sha256 of the files, hexadecimal.
     """
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from sr.data.degradation import downscale, upscale_bicubic
+from sr.data.degradation import degrade, upscale_bicubic
 from sr.data.pairs import Pairs, pack
 from sr.data.sources import load_pairs
 from sr.measure.metrics import psnr, ssim
@@ -44,7 +44,7 @@ def smooth_pairs(*sizes: tuple[int, int]) -> Pairs:
         rows, columns = torch.meshgrid(torch.arange(4.0 * height), torch.arange(4.0 * width), indexing="ij")
         waves = [(rows / length).sin() + (columns / (length + 2)).cos() for length in (5, 7, 9)]
         hr.append((torch.stack(waves, dim=2) * 60 + 128).to(torch.uint8))
-    lr = [torch.from_numpy(downscale(picture.numpy())) for picture in hr]
+    lr = [torch.from_numpy(degrade(picture.numpy())) for picture in hr]
     return Pairs(tuple(f"wave {index}" for index in range(len(hr))), pack(lr), pack(hr))
 
 
