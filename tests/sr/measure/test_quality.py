@@ -111,6 +111,20 @@ def test_bicubic_on_set5(shared: Path) -> None:
     assert 0.78 < quality.ssim < 0.83
 
 
+@pytest.mark.parametrize("scale", [2, 3])
+def test_a_border_of_as_many_pixels_as_the_scale_is_left_out(scale: int) -> None:
+    flat = torch.full((16, 16, 3), 100, dtype=torch.uint8)
+    hr = torch.full((16 * scale, 16 * scale, 3), 200, dtype=torch.uint8)
+    hr[scale:-scale, scale:-scale] = 110
+    pairs = Pairs(("framed",), pack([flat]), pack([hr]), scale)
+    network = nn.Upsample(scale_factor=scale)
+    assert evaluate(network, pairs).psnr == pytest.approx(20 * math.log10(255 / 10))
+    assert bicubic_quality(pairs).psnr == pytest.approx(20 * math.log10(255 / 10))
+    hr[scale, scale] = 200
+    wrong = Pairs(("framed",), pack([flat]), pack([hr]), scale)
+    assert evaluate(network, wrong).psnr < evaluate(network, pairs).psnr
+
+
 def test_means_by_hand() -> None:
     both = [Quality(30.0, 32.0, 0.8, 1), Quality(34.0, 33.0, 0.9, 1)]
     assert mean(both) == Quality(32.0, 32.5, pytest.approx(0.85), 2)
