@@ -156,7 +156,7 @@ def test_pictures_become_as_large_as_the_network_makes_them_and_their_names_say_
     export_onnx(nn.Upsample(scale_factor=scale), tmp_path / "net.onnx")
     pixels = np.random.default_rng(0).integers(0, 256, (40, 30, 3), dtype=np.uint8)
     exif = Image.Exif()
-    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.ExifImageWidth] = 30
+    exif[ExifTags.IFD.Exif] = {ExifTags.Base.ExifImageWidth: 30, ExifTags.Base.ExifImageHeight: 40}
     Image.fromarray(pixels).save(tmp_path / "a.png", exif=exif)
     result = upscale_files(UpscaleConfig(tmp_path / "net.onnx", (tmp_path / "a.png",), tmp_path, "cpu", tile=16))
     assert result.scale == scale

@@ -33,8 +33,7 @@ def test_both_files_compute_the_same(engine: str, keep: str | None, scale: int, 
     tail = nn.Conv2d(8, 3 * scale**2, 3, padding=1), nn.PixelShuffle(scale)
     network = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), *tail).eval()
     pictures = smooth_pictures([(1, 3, *SIZE)])
-    options = {"pictures": pictures, "keep": keep, "scale": scale}
-    files = write_files(onnx_graph(network), engine, tmp_path / "made", SIZE, **options)
+    files = write_files(onnx_graph(network), engine, tmp_path / "made", SIZE, pictures=pictures, keep=keep, scale=scale)
     target = Target(torch.device("cpu"), SIZE, "float32" if keep is None else "int8", engine)
     free, fixed = (open_network(path, target) for path in (files.free, files.fixed))
     assert free.precision == fixed.precision == target.dtype
