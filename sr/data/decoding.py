@@ -91,7 +91,7 @@ def decode_all(
         filled += len(small)
         height, width = result.hr.shape[:2]
         pictures.append(Used(name, entry.hr, entry.lr, width, height, result.cropped, result.digest))
-    manifest = Manifest(tuple(pictures), tuple(left_out))
+    manifest = Manifest(tuple(pictures), tuple(left_out), scale)
     if not pictures:
         return None, manifest
     sizes = [(each.height, each.width) for each in pictures]

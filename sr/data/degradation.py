@@ -7,7 +7,7 @@ from torch import Tensor
 
 from sr.scale import DEFAULT_SCALE
 
-# Of x4.
+# Of x4: weight_unit as a power of two, and taps_before.
 FRACTION_BITS = 12
 BEFORE = 6
 

@@ -102,7 +102,7 @@ def load_set(
     patch = f"too small for {'patches' if part == 'train' else 'LR sides'} of {minimum_lr_side}"
     minimum = Minimum(max(1, minimum_lr_side), patch)
     pairs, decoded = decode_all(entries, unique_names(entries), minimum, limit, scale)
-    manifest = Manifest(decoded.used, (*left_out, *decoded.left_out))
+    manifest = Manifest(decoded.used, (*left_out, *decoded.left_out), scale)
     line = summary(manifest.left_out)
     if pairs is None:
         given = "scikit-image" if folder is None else ", ".join(str(place) for place in places(folder))
