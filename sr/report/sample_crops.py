@@ -69,7 +69,7 @@ def keep_samples(folder: Path, val: Pairs, ours: Upscaler, others: Mapping[str, 
     count = min(_LOOKED_AT, len(val))
     looked_at = [index * len(val) // count for index in range(count)]
     places = sorted((_most_different(index, val, ours) for index in looked_at), key=lambda each: -each.difference)
-    upscalers = {BICUBIC: partial(upscale_bicubic, scale=val.scale), OURS: ours, **(others or {})}
+    upscalers: dict[str, Upscaler] = {BICUBIC: partial(upscale_bicubic, scale=val.scale), OURS: ours, **(others or {})}
     write_json(folder / LISTED, [_written(folder, number, place, val, upscalers) for number, place in
                                  enumerate(places[:_KEPT])])  # fmt: skip
 
