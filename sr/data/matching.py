@@ -113,7 +113,7 @@ def without_other_scales(
     """Divide the pictures of a folder into those to use and the LR of other scales, told by names, of some of them."""
     hr_name = _hr_name(f"(?:{scale}|{other_scales(scale)})")
     names = {path.stem for path in pictures} | {_base(hr_name, path) for path in pictures}
-    others = _named_after(pictures, _lr_of_other_scale(scale), names)
+    others = dict.fromkeys(_named_after(pictures, _lr_of_other_scale(scale), names))
     used = tuple(path for path in pictures if path not in others)
     return used, tuple(LeftOut(path, not_of_scale(scale)) for path in others)
 

@@ -96,6 +96,16 @@ def test_set5(shared: Path) -> None:
         assert np.array_equal(pairs.lr.picture(index).numpy(), degrade(pairs.hr.picture(index).numpy()))
 
 
+@pytest.mark.parametrize("scale", [2, 3])
+def test_set5_at_a_scale_that_it_has_no_lr_of(shared: Path, scale: int) -> None:
+    events: list[Event] = []
+    pairs = load_pairs(shared / "data" / "Set5", "val", report=events.append, scale=scale)
+    assert asides(events) == [f"left out 5: 5 of another scale than x{scale} (LRx4)"]
+    assert len(pairs) == 5
+    for index in range(5):
+        assert np.array_equal(pairs.lr.picture(index).numpy(), degrade(pairs.hr.picture(index).numpy(), scale))
+
+
 def test_div2k_is_known_by_its_layout(tmp_path: Path) -> None:
     save(tmp_path / "DIV2K_train_HR" / "0001.png", 16, 24)
     given = save(tmp_path / "DIV2K_train_LR_bicubic" / "X4" / "0001x4.png", 4, 6, seed=1)
