@@ -91,7 +91,7 @@ def usage() -> str:
     lines = [f"  {name:{width}}  {what}" for name, (_, what) in COMMANDS.items()]
     return "\n".join([
         "usage: paretosr COMMAND ...", "",
-        "Find, prune and ship a x4 super-resolution network that meets a runtime budget on your own device.", "",
+        "Find, prune and ship a super-resolution network that meets a runtime budget on your own device.", "",
         "commands:", *lines, "",
         "paretosr COMMAND --help tells the flags of a command; paretosr --version the version.",
         'eval "$(register-python-argcomplete paretosr)" has the shell complete all of them.', "",

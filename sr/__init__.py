@@ -1,4 +1,4 @@
-"""The x4 task and the yardstick: pictures, training, measuring, export. Knows no particular network.
+"""The task and the yardstick: pictures, training, measuring, export. Knows no particular network.
 
 checkpoint: networks on disk (`load_network`, `save`). deployment: the form that runs (`deploy`). export: ONNX.
 upscaling: pictures through a network. data: where pairs come from. training: `fit`. measure: `measure`, `evaluate`,

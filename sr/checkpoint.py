@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from sr.deployment import deploy
 from sr.errors import InputError
 from sr.files import StrPath, as_path
-from sr.lr_size import SCALE
+from sr.scale import DEFAULT_SCALE, SCALES
 from sr.tensors import read_tensors, write_tensors
 
 FORMAT = "paretosr-1"
@@ -26,6 +26,8 @@ BUILDERS = {
     "baseline": "baselines",
     "pruned": "prune.network",
 }
+# Whose config has the description of another network as `of`.
+_PRUNED = "pruned"
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,14 @@ class Description:
 
     family: str
     config: Mapping[str, Any]
+
+    @property
+    def scale(self) -> int:
+        """How many times as high and wide as LR SR is; of a pruned network as of the one that it was pruned from."""
+        dense = self.config.get("of") if self.family == _PRUNED else None
+        config = dense.get("config") if isinstance(dense, Mapping) else self.config
+        scale: int = config.get("scale", DEFAULT_SCALE) if isinstance(config, Mapping) else DEFAULT_SCALE
+        return scale
 
     def build(self) -> nn.Module:
         """Build the untrained network, in training form.
@@ -106,7 +116,7 @@ def save(path: StrPath, checkpoint: Checkpoint) -> None:
             raise ValueError(f"a checkpoint holds finite numbers, but {name} holds NaN or infinity")
     content = {
         "format": FORMAT,
-        "scale": SCALE,
+        "scale": checkpoint.description.scale,
         "input_range": [0.0, 1.0],
         "family": checkpoint.description.family,
         "config": dict(checkpoint.description.config),
@@ -163,8 +173,11 @@ def _check_content(path: Path, content: dict[str, Any]) -> None:
     for name, kind in types.items():
         if not isinstance(content.get(name), kind):
             raise InputError(f"{path}: the field {name!r} must be a {kind.__name__}, got {type(content.get(name))}")
-    if content.get("scale") != SCALE:
-        raise InputError(f"{path}: the scale must be {SCALE}, got {content.get('scale')!r}")
+    scale, noted = Description(content["family"], content["config"]).scale, content.get("scale")
+    if type(scale) is not int or scale not in SCALES:
+        raise InputError(f"{path}: the scale of its config must be one of {', '.join(map(str, SCALES))}, got {scale!r}")
+    if noted != scale:
+        raise InputError(f"{path}: the scale must be {scale}, as in its config, got {noted!r}")
     for name, tensor in content["tensors"].items():
         if not isinstance(name, str) or not _plain_and_finite(tensor):
             raise InputError(f"{path}: {name} must be a name and its value a plain tensor of finite numbers")
@@ -186,7 +199,8 @@ def load_network(path: StrPath) -> nn.Module:
         path: A file that `save` wrote.
 
     Returns:
-        The network in eval mode on the CPU, in the form it was saved in: (n, 3, h, w) in [0, 1] to (n, 3, 4h, 4w).
+        The network in eval mode on the CPU, in the form it was saved in: (n, 3, h, w) in [0, 1] to (n, 3, s*h, s*w),
+        s the scale of its description.
 
     Raises:
         InputError: Where there is no such file, it is none of ours, or its tensors are not those of its description.

@@ -15,6 +15,7 @@ from sr.data.flags import NOTED, add_pictures, add_recursive
 from sr.errors import InputError
 from sr.printable import printable
 from sr.run_file import RUN_FILE, as_text, read_run
+from sr.scale import DEFAULT_SCALE, SCALES
 from sr.terminal import be_quiet, say
 
 # The variable that a shell sets which asks for completions; see argcomplete. It holds at which word the command begins.
@@ -70,7 +71,7 @@ class Parser(argparse.ArgumentParser):
         raise InputError(f"{message}; see {self.prog} --help")
 
     def add_shared(self, *names: str, out: str | None = None) -> None:
-        """Add those of the flags that commands share: out, data, val, device, execution, seed, json."""
+        """Add those of the flags that commands share: out, data, val, scale, device, execution, seed, json."""
         flags: dict[str, Callable[[], object]] = {
             "out": lambda: self.add_argument("--out", type=Path, metavar="DIR", default=out and Path(out),
                                              help="folder for the results" + (f" (default {out})" if out else "")),
@@ -78,6 +79,9 @@ class Parser(argparse.ArgumentParser):
                                          "HR pictures to train on (default: those inside scikit-image)"),
             "val": lambda: add_pictures(self, "--val",
                                         "HR pictures to validate on, HR and LR in a layout of the field, or DIV2K"),
+            "scale": lambda: self.add_argument("--scale", type=int, metavar="|".join(map(str, SCALES)),
+                                               default=DEFAULT_SCALE, help="how many times as high and wide as LR SR "
+                                               f"is (default {DEFAULT_SCALE})"),
             "device": lambda: self.add_argument("--device", default="auto", metavar="auto|cpu|cuda[:N]|mps",
                                                 help="where networks run (default auto: the GPU where there is one, "
                                                 "of several the one with the most free memory)"),

@@ -7,6 +7,7 @@ from sr.constraints import AUTO, DTYPE_NAMES, at_least, one_of
 from sr.errors import InputError
 from sr.file_engines import file_engine
 from sr.lr_size import SMALLEST_SIDE
+from sr.scale import DEFAULT_SCALE, check_scale
 
 DIV2K_URL = "http://data.vision.ee.ethz.ch/cvl/DIV2K/"
 DIV2K_PARTS = ("train", "valid")
@@ -110,17 +111,20 @@ class FetchConfig:
         parts: Of DIV2K_PARTS.
         url: Where its archives are, http or https.
         checksums: A file of lines with a sha256 or md5 and the name of an archive; None for none.
+        scale: Of the LR pictures to bring.
 
     Raises:
-        InputError: For an unknown part or another kind of URL.
+        InputError: For an unknown part or scale, or another kind of URL.
     """
 
     folder: Path
     parts: tuple[str, ...] = DIV2K_PARTS
     url: str = DIV2K_URL
     checksums: Path | None = None
+    scale: int = DEFAULT_SCALE
 
     def __post_init__(self) -> None:
+        check_scale(self.scale)
         if not self.parts or not set(self.parts) <= set(DIV2K_PARTS):
             given = ",".join(self.parts)
             raise InputError(f"--parts must be {', '.join(DIV2K_PARTS)} or both with a comma between, got {given!r}")

@@ -63,7 +63,7 @@ class _InDtype(nn.Module):
         self.dtype = dtype
 
     def forward(self, lr: Tensor) -> Tensor:
-        """Map (n, 3, h, w) to (n, 3, 4h, 4w), both float32."""
+        """Map (n, 3, h, w) to (n, 3, s*h, s*w), both float32."""
         return self.network(lr.to(self.dtype)).float()  # type: ignore[no-any-return]
 
 

@@ -32,7 +32,7 @@ def main(argv: list[str] | None = None) -> int:
     if json:
         each = {name: as_json(quality) for name, quality in found.per_picture.items()}
         means = {"network": as_json(found.network), "bicubic": as_json(found.bicubic)}
-        ran = {"engine": found.engine, "precision": found.precision}
+        ran = {"engine": found.engine, "precision": found.precision, "scale": found.scale}
         write_json(json, {**means, "per_picture": each, **ran, "pictures": found.pictures.to_json()})
     return DONE
 
@@ -41,7 +41,8 @@ def parse(argv: list[str] | None) -> tuple[EvaluateConfig, Path | None, bool]:
     """Read the flags; raises InputError where one breaks its constraint."""
     parser = Parser(
         prog="python -m sr.evaluate",
-        description="PSNR and SSIM of a network beside bicubic interpolation's. 8 bit, without a border of 4 pixels.",
+        description="PSNR and SSIM of a network beside bicubic interpolation's, at the network's scale. 8 bit, without "
+        "a border of as many pixels as the scale.",
         example="python -m sr.evaluate runs/front/best.pth --val DIV2K --json quality.json",
     )
     parser.add_argument("network", type=Path, metavar="NETWORK",

@@ -40,7 +40,7 @@ def export_onnx(
     Before the file takes its name onnxruntime runs it beside the network.
 
     Args:
-        network: Maps (n, 3, h, w) to (n, 3, 4h, 4w); left as it is. Deploy it first.
+        network: Maps (n, 3, h, w) to (n, 3, s*h, s*w); left as it is. Deploy it first.
         path: The file.
         lr_size: Height and width of the one picture that it takes, which is a little faster; None leaves batch, height
             and width free.

@@ -15,7 +15,7 @@ from sr.export_config import ExportConfig
 from sr.exporting import Exported
 from sr.files import write_text
 from sr.loading_lines import LOADING, in_a_browser, in_cpp, in_python
-from sr.lr_size import SCALE, LrSize, size_text
+from sr.lr_size import LrSize, size_text
 from sr.measure.complexity import Complexity, count
 
 CARD = "MODEL.md"
@@ -63,10 +63,11 @@ def write_beside(config: ExportConfig, exported: Sequence[Exported]) -> list[Pat
     Raises:
         InputError: Where what lies beside the checkpoint cannot be read, or a file cannot be written.
     """
-    path = config.out / CARD
-    write_text(path, card(_gathered(config, exported)))
+    path, facts = config.out / CARD, _gathered(config, exported)
+    write_text(path, card(facts))
     shown = [each.path.name for each in exported if each.path.suffix == ".onnx"]
-    return [path, *(write_demo(config.out, name, config.lr_size) for name in shown)]
+    scale = facts.checkpoint.description.scale
+    return [path, *(write_demo(config.out, name, config.lr_size, scale) for name in shown)]
 
 
 def _gathered(config: ExportConfig, exported: Sequence[Exported]) -> Facts:
@@ -95,8 +96,8 @@ def _read(path: Path) -> dict[str, Any]:
 def card(facts: Facts) -> str:
     """Return the card as Markdown."""
     parts = [
-        f"# x{SCALE} super-resolution network\n\n{_what(facts)}",
-        f"## Quality\n\n{_quality(facts.measured)}{_of_other_files(facts.measured)}",
+        f"# x{facts.checkpoint.description.scale} super-resolution network\n\n{_what(facts)}",
+        f"## Quality\n\n{_quality(facts)}{_of_other_files(facts.measured)}",
         f"## Runtime\n\n{_runtime(facts.measured)}{_of_other_files(facts.measured)}",
         f"## Pictures\n\n{_pictures(facts)}",
         f"## Files\n\n{_files(facts)}",
@@ -108,11 +109,12 @@ def card(facts: Facts) -> str:
 def _what(facts: Facts) -> str:
     """Say what the network is, what it takes and gives, and what it costs by counting."""
     description, counts = facts.checkpoint.description, facts.counts
+    scale = description.scale
     text = json.dumps(dict(description.config))
     recipe, made = facts.checkpoint.recipe, facts.checkpoint.provenance
     lines = [
         f"A network {_ORIGINS.get(description.family, description.family)}. It takes RGB pictures, float32 in [0, 1], "
-        f"(n, 3, h, w), and gives (n, 3, {SCALE}h, {SCALE}w); clip the result to [0, 1].",
+        f"(n, 3, h, w), and gives (n, 3, {scale}h, {scale}w); clip the result to [0, 1].",
         f"- parameters: {counts.params:,}",
         f"- multiply-adds: {counts.multi_adds / 1e9:,.3f} G, activations: {counts.activations / 1e6:,.3f} M, "
         f"convolutions: {counts.convs}, for one LR picture of {size_text(facts.lr_size)}, deployed",
@@ -127,8 +129,9 @@ def _what(facts: Facts) -> str:
     return f"{lines[0]}\n\n" + "\n".join(lines[1:])
 
 
-def _quality(measured: Mapping[str, Any]) -> str:
+def _quality(facts: Facts) -> str:
     """Say how good it is beside bicubic interpolation."""
+    measured, border = facts.measured, facts.checkpoint.description.scale
     rows = [(name, measured.get(key)) for name, key in (("network", "quality"), ("bicubic interpolation", "bicubic"))]
     found = [(name, quality) for name, quality in rows if quality]
     if not found:
@@ -137,7 +140,7 @@ def _quality(measured: Mapping[str, Any]) -> str:
         f"| {name} | {each['psnr']:.2f} | {each['psnr_y']:.2f} | {_similarity(each['ssim'])} |" for name, each in found
     ]
     return "\n".join([
-        f"On {found[0][1]['pictures']} validation pictures, 8 bits, without a border of {SCALE} pixels:", "",
+        f"On {found[0][1]['pictures']} validation pictures, 8 bits, without a border of {border} pixels:", "",
         "| | PSNR, RGB (dB) | PSNR, Y (dB) | SSIM |", "|---|---|---|---|", *table, "",
         "The network was chosen by pictures of this set, which flatters it there.",
     ])  # fmt: skip

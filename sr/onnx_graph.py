@@ -28,7 +28,7 @@ def onnx_graph(network: nn.Module, lr_size: LrSize | None = None) -> bytes:
     """Return a network as ONNX, its weights within; input "lr", output "sr", both float32.
 
     Args:
-        network: Maps (n, 3, h, w) to (n, 3, 4h, 4w); left as it is. Deploy it first.
+        network: Maps (n, 3, h, w) to (n, 3, s*h, s*w); left as it is. Deploy it first.
         lr_size: Height and width of the one picture that it takes; None leaves batch, height and width free.
 
     Returns:

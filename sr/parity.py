@@ -22,7 +22,7 @@ def parity(network: nn.Module, exported: nn.Module, sizes: Sequence[LrSize], bat
     """Compare two networks over random pictures.
 
     Args:
-        network: Maps (n, 3, h, w) to (n, 3, 4h, 4w).
+        network: Maps (n, 3, h, w) to (n, 3, s*h, s*w).
         exported: What should compute the same.
         sizes: The (height, width) of the pictures.
         batches: How many pictures at once, each at every size.

@@ -28,6 +28,7 @@ _SYMBOLS = {
     operator.mod: "%", operator.pow: "**",
 }  # fmt: skip
 _CALLS = {torch.sym_max: "max", torch.sym_min: "min", torch.sym_int: "int", torch.sym_float: "float", operator.neg: "-"}
+_TIMES = {2: "twice", 3: "three times", 4: "four times"}
 _TENSOR_SYMBOLS = {"add.Tensor": "+", "sub.Tensor": "-", "mul.Tensor": "*", "div.Tensor": "/"}
 _INTERPOLATIONS = {
     "upsample_bilinear2d.vec": "bilinear", "upsample_bicubic2d.vec": "bicubic", "upsample_nearest2d.vec": "nearest",
@@ -49,18 +50,19 @@ class PlainSource:
     tensors: Mapping[str, Tensor]
 
 
-def plain_source(program: ExportedProgram, takes: str, weights_ending: str) -> PlainSource:
+def plain_source(program: ExportedProgram, takes: str, weights_ending: str, scale: int) -> PlainSource:
     """Return a program as source code.
 
     Args:
         program: Takes one tensor and returns one.
         takes: What the tensor is, in words.
         weights_ending: What the file of the tensors has in place of the code's own ending.
+        scale: How many times larger what it returns is.
 
     Raises:
         InputError: Where it holds what has no such form, as a loop.
     """
-    return PlainSource(*_Writer(program).written(takes, weights_ending))
+    return PlainSource(*_Writer(program).written(takes, weights_ending, scale))
 
 
 @dataclass
@@ -107,11 +109,12 @@ class _Writer:
         self.last_uses = self._last_uses()
         self.names = _Names()
 
-    def written(self, takes: str, weights_ending: str) -> tuple[str, dict[str, Tensor]]:
+    def written(self, takes: str, weights_ending: str, scale: int) -> tuple[str, dict[str, Tensor]]:
         """Return the code and its tensors."""
         self._declare()
         body = [line for node in self.nodes for line in self._lines(node)]
         code = _TEMPLATE.format(
+            times=_TIMES[scale],
             takes=takes,
             weights_ending=weights_ending,
             layers="\n".join(f"{_INDENT}{line}" for line in self.declared),
@@ -335,7 +338,7 @@ def _interpolated(words: list[str], mode: str) -> str:
     return f'F.interpolate({tensor}, {to}, mode="{mode}", align_corners={aligned[0]})'
 
 
-_TEMPLATE = '''"""A network that enlarges pictures four times, as plain PyTorch: nothing else has to be installed.
+_TEMPLATE = '''"""A network that enlarges pictures {times}, as plain PyTorch: nothing else has to be installed.
 
     network = load()     # the weights are in the file beside this one that ends in {weights_ending}
     sr = network(lr)     # {takes}

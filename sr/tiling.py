@@ -1,14 +1,17 @@
 """Upscaling a picture of any size by a network, in tiles that overlap where it is large or the network takes one."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
+from types import EllipsisType
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from sr.errors import InputError
-from sr.lr_size import SCALE, SMALLEST_SIDE, LrSize
+from sr.lr_size import SMALLEST_SIDE, LrSize
 from sr.memory import is_out_of_memory
+from sr.scale import DEFAULT_SCALE
 
 # With how many LR pixels around it a tile is seen: the receptive field of small networks.
 OVERLAP = 32
@@ -26,16 +29,17 @@ def upscale_in_memory(
     tile: int | None,
     overlap: int = OVERLAP,
     device: torch.device | None = None,
+    scale: int = DEFAULT_SCALE,
 ) -> Tensor:
     """Upscale LR pictures as `upscale` does, in ever smaller tiles where the memory does not suffice for these.
 
     Raises:
         torch.OutOfMemoryError: Or what else says so, where it does not suffice for the smallest either.
-        InputError: Where the network is not x4.
+        InputError: Where the network is of another scale.
     """
     while True:
         try:
-            return upscale(network, lr, tile=tile, overlap=overlap, device=device)
+            return upscale(network, lr, tile=tile, overlap=overlap, device=device, scale=scale)
         except Exception as error:
             # The last that was tried, in LR pixels: a picture may be smaller than its tile.
             side = max(lr.shape[2:]) if tile is None else min(tile, max(lr.shape[2:]))
@@ -54,6 +58,7 @@ def upscale(
     tile: int | None,
     overlap: int = OVERLAP,
     device: torch.device | None = None,
+    scale: int = DEFAULT_SCALE,
 ) -> Tensor:
     """Upscale LR pictures, as the network gives them, not clamped.
 
@@ -61,81 +66,85 @@ def upscale(
     its tile alone. Sides under SMALLEST_SIDE are padded by repetition meanwhile.
 
     Args:
-        network: Maps (n, 3, h, w) in [0, 1] to (n, 3, 4h, 4w).
+        network: Maps (n, 3, h, w) in [0, 1] to (n, 3, scale*h, scale*w).
         lr: (n, 3, h, w) in [0, 1].
         tile: The side of a tile in LR pixels, for pictures of more pixels than one with its overlaps; None: always
             whole.
         overlap: With how many LR pixels around it each tile is seen.
         device: Where the network is, to which tiles go one at a time; None for where `lr` is.
+        scale: The network's.
 
     Returns:
-        (n, 3, 4h, 4w) where `lr` is, which for a large picture is better not a GPU.
+        (n, 3, scale*h, scale*w) where `lr` is, which for a large picture is better not a GPU.
 
     Raises:
-        InputError: Where the network is not x4.
+        InputError: Where the network is of another scale.
     """
     height, width = lr.shape[2:]
     if min(height, width) < SMALLEST_SIDE:
         size = (max(height, SMALLEST_SIDE), max(width, SMALLEST_SIDE))
-        return _padded(lambda padded: upscale(network, padded, tile=tile, overlap=overlap, device=device), lr, size)
+        whole = partial(upscale, network, tile=tile, overlap=overlap, device=device, scale=scale)
+        return _padded(whole, lr, size, scale)
     there = lr.device if device is None else device
     if tile is None or height * width <= (tile + 2 * overlap) ** 2:
-        return _checked(network, lr.to(there)).to(lr.device)
-    sr = lr.new_empty(lr.shape[0], 3, SCALE * height, SCALE * width)
+        return _checked(network, lr.to(there), scale).to(lr.device)
+    sr = lr.new_empty(lr.shape[0], 3, scale * height, scale * width)
     for top, bottom in spans(height, tile):
         for left, right in spans(width, tile):
             # The overlap ends at the picture's edge, so that the network pads there as it would without tiles.
             above, before = max(0, top - overlap), max(0, left - overlap)
             seen = lr[..., above : bottom + overlap, before : right + overlap]
-            rows = slice(SCALE * (top - above), SCALE * (bottom - above))
-            columns = slice(SCALE * (left - before), SCALE * (right - before))
-            whole = sr[..., SCALE * top : SCALE * bottom, SCALE * left : SCALE * right]
-            whole.copy_(_checked(network, seen.to(there))[..., rows, columns])
+            covered = _at_sr((top, bottom), (left, right), scale)
+            inside = _at_sr((top - above, bottom - above), (left - before, right - before), scale)
+            sr[covered].copy_(_checked(network, seen.to(there), scale)[inside])
     return sr
 
 
-def upscale_at_size(network: _Network, lr: Tensor, size: LrSize, *, overlap: int = OVERLAP) -> Tensor:
+def upscale_at_size(
+    network: _Network, lr: Tensor, size: LrSize, *, overlap: int = OVERLAP, scale: int = DEFAULT_SCALE
+) -> Tensor:
     """Upscale LR pictures by a network that takes one size, in windows of just that size that overlap.
 
     What is smaller is padded by repetition meanwhile. A window ends at the picture's edge, never behind it, so that
     the network pads there as it would without windows.
 
     Args:
-        network: Maps (n, 3, *size) in [0, 1] to 4 times that.
+        network: Maps (n, 3, *size) in [0, 1] to `scale` times that.
         lr: (n, 3, h, w) in [0, 1].
         size: Height and width that it takes.
         overlap: With how many LR pixels around it each part is seen at least; at most a quarter of the window.
+        scale: The network's.
 
     Returns:
-        (n, 3, 4h, 4w).
+        (n, 3, scale*h, scale*w).
 
     Raises:
-        InputError: Where the network is not x4.
+        InputError: Where the network is of another scale.
     """
     height, width = lr.shape[2:]
     if height < size[0] or width < size[1]:
         larger = (max(height, size[0]), max(width, size[1]))
-        return _padded(lambda padded: upscale_at_size(network, padded, size, overlap=overlap), lr, larger)
-    sr = lr.new_empty(lr.shape[0], 3, SCALE * height, SCALE * width)
+        windowed = partial(upscale_at_size, network, size=size, overlap=overlap, scale=scale)
+        return _padded(windowed, lr, larger, scale)
+    sr = lr.new_empty(lr.shape[0], 3, scale * height, scale * width)
     for top, bottom, above in windows(height, size[0], overlap):
         for left, right, before in windows(width, size[1], overlap):
             seen = lr[..., above : above + size[0], before : before + size[1]]
-            rows = slice(SCALE * (top - above), SCALE * (bottom - above))
-            columns = slice(SCALE * (left - before), SCALE * (right - before))
-            whole = sr[..., SCALE * top : SCALE * bottom, SCALE * left : SCALE * right]
-            whole.copy_(_checked(network, seen)[..., rows, columns])
+            covered = _at_sr((top, bottom), (left, right), scale)
+            inside = _at_sr((top - above, bottom - above), (left - before, right - before), scale)
+            sr[covered].copy_(_checked(network, seen, scale)[inside])
     return sr
 
 
-def upscale_at_multiple(network: _Network, lr: Tensor, multiple: int) -> Tensor:
+def upscale_at_multiple(network: _Network, lr: Tensor, multiple: int, scale: int = DEFAULT_SCALE) -> Tensor:
     """Upscale LR pictures by a network whose sides must be multiples, padded by repetition and cropped.
 
     Raises:
-        InputError: Where the network does not run it, or is not x4.
+        InputError: Where the network does not run it, or is of another scale.
     """
     height, width = lr.shape[2:]
     size = (-(-height // multiple) * multiple, -(-width // multiple) * multiple)
-    return _padded(lambda padded: _checked(network, padded), lr, size)
+    return _padded(lambda padded: _checked(network, padded, scale), lr, size, scale)
 
 
 def spans(length: int, tile: int) -> Iterator[tuple[int, int]]:
@@ -156,20 +165,27 @@ def windows(length: int, size: int, overlap: int) -> Iterator[tuple[int, int, in
         yield start, end, min(max(0, middle), length - size)
 
 
-def _padded(network: _Network, lr: Tensor, size: LrSize) -> Tensor:
+def _at_sr(rows: tuple[int, int], columns: tuple[int, int], scale: int) -> tuple[EllipsisType, slice, slice]:
+    """Return where rows and columns of LR, as spans (start, end), lie in SR."""
+    (top, bottom), (left, right) = rows, columns
+    return ..., slice(scale * top, scale * bottom), slice(scale * left, scale * right)
+
+
+def _padded(network: _Network, lr: Tensor, size: LrSize, scale: int) -> Tensor:
     """Run a network on pictures padded to a size by repetition, at the bottom and the right, and crop what it gives."""
     height, width = lr.shape[2:]
     if (height, width) == size:
         return network(lr)
     padded = F.pad(lr, (0, size[1] - width, 0, size[0] - height), mode="replicate")
-    return network(padded)[..., : SCALE * height, : SCALE * width]
+    return network(padded)[_at_sr((0, height), (0, width), scale)]
 
 
-def _checked(network: _Network, lr: Tensor) -> Tensor:
-    """Run the network; InputError where what it gives is not 4 times as high and wide."""
+def _checked(network: _Network, lr: Tensor, scale: int) -> Tensor:
+    """Run the network; InputError where what it gives is not `scale` times as high and wide."""
     sr = network(lr)
     n, _, height, width = lr.shape
-    if tuple(sr.shape) != (n, 3, SCALE * height, SCALE * width):
+    if tuple(sr.shape) != (n, 3, scale * height, scale * width):
         became = f"{tuple(lr.shape)} became {tuple(sr.shape)}"
-        raise InputError(f"a network here turns (n, 3, h, w) into (n, 3, 4h, 4w), but {became}; use a x4 network")
+        expected = f"a network here turns (n, 3, h, w) into (n, 3, {scale}h, {scale}w)"
+        raise InputError(f"{expected}, but {became}; use a x{scale} network")
     return sr

@@ -16,6 +16,7 @@ from sr.checkpoint import one_line
 from sr.errors import InputError
 from sr.files import StrPath, replacing
 from sr.lr_size import LrSize, size_text
+from sr.network_scale import scale_of
 from sr.parity import PARITY_BATCHES, PARITY_SIZES, check_parity, parity
 from sr.plain_source import plain_source
 
@@ -35,7 +36,7 @@ def write_program(
     Before the file takes its name it is read again and run beside the network.
 
     Args:
-        network: Maps (n, 3, h, w) to (n, 3, 4h, 4w); left as it is. Deploy it first.
+        network: Maps (n, 3, h, w) to (n, 3, s*h, s*w); left as it is. Deploy it first.
         path: The file.
         lr_size: Height and width of the one picture that it takes; None leaves batch, height and width free.
         sizes: The LR sizes, (height, width), that both are run at where they are free.
@@ -131,7 +132,9 @@ def _traced(network: nn.Module, lr_size: LrSize | None) -> ExportedProgram:
 def _write_plain(program: ExportedProgram, path: Path, lr_size: LrSize | None) -> nn.Module:
     """Write the source of a program and its weights, and return the network that they are."""
     one = "" if lr_size is None else f", one picture of {size_text(lr_size)} pixels"
-    source = plain_source(program, f"(n, 3, h, w) in [0, 1]{one}, to (n, 3, 4h, 4w)", WEIGHTS_ENDING)
+    scale = scale_of(program.module(), (None, None) if lr_size is None else lr_size)
+    takes = f"(n, 3, h, w) in [0, 1]{one}, to (n, 3, {scale}h, {scale}w)"
+    source = plain_source(program, takes, WEIGHTS_ENDING, scale)
     path.write_text(source.code, encoding="utf-8")
     tensors = {name: tensor.clone().contiguous() for name, tensor in source.tensors.items()}
     torch.save(tensors, path.with_suffix(WEIGHTS_ENDING))

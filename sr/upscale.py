@@ -1,4 +1,4 @@
-"""Command: upscale pictures x4 by a network in a file, in the engine that runs it, with all that the pictures carry."""
+"""Command: upscale pictures by a network in a file, in the engine that runs it, with all that the pictures carry."""
 
 import sys
 from pathlib import Path
@@ -34,8 +34,9 @@ def parse(argv: list[str] | None) -> tuple[UpscaleConfig, Path | None]:
     """Read the flags; raises InputError where one breaks its constraint."""
     parser = Parser(
         prog="python -m sr.upscale",
-        description="Upscale pictures x4. Grey stays grey; depth, transparency, colour profile, EXIF and XMP, and the "
-        "frames of animations are kept. Exits with 1 where some pictures failed, each of which has said why.",
+        description="Upscale pictures by the scale of a network. Grey stays grey; depth, transparency, colour profile, "
+        "EXIF and XMP, and the frames of animations are kept. Exits with 1 where some pictures failed, each of which "
+        "has said why.",
         example="python -m sr.upscale runs/front/best.pth photo.jpg scans/ --out upscaled --skip-existing",
     )
     parser.add_argument("network", type=Path, metavar="NETWORK",
@@ -72,6 +73,7 @@ def _as_json(result: "UpscaleResult") -> dict[str, object]:
     return {
         "engine": result.engine,
         "precision": result.precision,
+        "scale": result.scale,
         "upscaled": done,
         "skipped": [str(path) for path in result.skipped],
         "failed": [{"picture": str(each.picture), "reason": each.reason} for each in result.failed],

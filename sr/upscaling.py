@@ -1,4 +1,4 @@
-"""Picture files upscaled x4 with all that they carry, by whatever network a file holds; a bad one stops no other."""
+"""Picture files upscaled with all that they carry, by whatever network a file holds; a bad one stops no other."""
 
 import time
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from sr.checkpoint import load_network, one_line
+from sr.checkpoint import load, load_network, one_line
 from sr.config import UpscaleConfig
 from sr.constraints import AUTO
 from sr.deployment import deploy
@@ -20,6 +20,7 @@ from sr.measure.engines.network import EngineNetwork, of_any_size, open_network
 from sr.measure.engines.registry import engine_of, usable
 from sr.measure.target import Target
 from sr.memory import is_out_of_memory
+from sr.network_scale import scale_of
 from sr.pictures.enlarging import Enlarger, Tiles
 from sr.pictures.names import Found, Planned, describe, find, identity
 from sr.pictures.picture import FrameRows, Picture
@@ -27,6 +28,7 @@ from sr.pictures.reading import frames_of, opened
 from sr.pictures.writing import FORMATS, format_for, lost_in, opaque, require_room, write
 from sr.printable import printable
 from sr.progress import Message, Progress, Report, no_report
+from sr.scale import DEFAULT_SCALE
 from sr.tiling import MULTIPLES, OVERLAP, upscale_at_multiple, upscale_at_size
 
 
@@ -58,6 +60,7 @@ class UpscaleResult:
         left_out: How many files of folders were left out, by reason.
         engine: What ran the network.
         precision: What it really ran in.
+        scale: How many times as high and wide the results are.
     """
 
     upscaled: tuple[Upscaled, ...]
@@ -66,6 +69,7 @@ class UpscaleResult:
     left_out: dict[str, int]
     engine: str
     precision: str
+    scale: int
 
     @property
     def total(self) -> int:
@@ -87,12 +91,12 @@ def upscale_files(config: UpscaleConfig, *, report: Report = no_report) -> Upsca
         InputError: Where the network cannot be read, there is no picture at all, two results would take the same name,
             or the folder for them cannot be made.
     """
-    found = find(config.pictures, config.out, recursive=config.recursive)
+    target = target_of_file(config.network, config.device, config.engine, config.dtype)
+    network = load_upscaler(config.network, target)
+    found = find(config.pictures, config.out, scale=network.scale, recursive=config.recursive)
     if not found.planned:
         path, reason = found.unreadable[0]
         raise InputError(printable(f"{path}: {reason}"))
-    target = target_of_file(config.network, config.device, config.engine, config.dtype)
-    network = load_upscaler(config.network, target)
     make_folder(config.out)
     report(Message(place_line(config.network, target, network)))
     if found.left_out:
@@ -110,9 +114,8 @@ def upscale_files(config: UpscaleConfig, *, report: Report = no_report) -> Upsca
             else:
                 skipped.append(planned.source)
             progress.step(note=printable(planned.source.name))
-    return UpscaleResult(
-        tuple(upscaled), tuple(skipped), tuple(failed), found.left_out, target.engine, network.precision
-    )
+    outcomes = tuple(upscaled), tuple(skipped), tuple(failed), found.left_out
+    return UpscaleResult(*outcomes, target.engine, network.precision, network.scale)
 
 
 class _Run:
@@ -121,9 +124,9 @@ class _Run:
     def __init__(
         self, config: UpscaleConfig, network: "Upscaler", target: Target, found: Found, report: Report
     ) -> None:
-        self._config, self._report = config, report
+        self._config, self._report, self._scale = config, report, network.scale
         tiles = tiles_of(network, config.tile)
-        self._enlarger = Enlarger(network, device=target.device, tiles=tiles, report=report)
+        self._enlarger = Enlarger(network, scale=network.scale, device=target.device, tiles=tiles, report=report)
         self._sources = {identity(planned.source) for planned in found.planned}
 
     def outcome(self, planned: Planned) -> Upscaled | Failed | None:
@@ -153,7 +156,7 @@ class _Run:
             return None
         if identity(result) in self._sources:
             raise InputError(f"its result {result} is itself one of the pictures; name another folder by --out")
-        with opened(planned.source, max_pixels=config.max_pixels, srgb=config.to_srgb) as picture:
+        with opened(planned.source, max_pixels=config.max_pixels, srgb=config.to_srgb, scale=self._scale) as picture:
             frames = self._enlarged(planned.source, picture, name)
             quality = config.quality_level
             write(result, name, frames, picture.metadata, count=picture.count, quality=quality)
@@ -218,29 +221,39 @@ def load_upscaler(path: StrPath, target: Target | None = None) -> "Upscaler":
         target: The device, dtype and engine; None for what such a file is for, on the CPU.
 
     Raises:
-        InputError: Where the file is missing or holds no network that the engine can run.
+        InputError: Where the file is missing, or holds no network that the engine can run and whose scale is one of
+            `sr.scale.SCALES`.
     """
     path = Path(path)
     target = target_of_file(path, "cpu") if target is None else target
     if target.device.type == "cpu":
         keep_freed_memory()
     if not is_checkpoint(path):
-        return Upscaler(path, open_network(path, target), lr_size_of(path))
-    return Upscaler(path, of_any_size(deploy(load_network(path)), target))
+        network, lr_size = open_network(path, target), lr_size_of(path)
+        try:
+            return Upscaler(path, network, lr_size, scale_of(network, lr_size, target.device))
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from error
+    scale = load(path).description.scale
+    return Upscaler(path, of_any_size(deploy(load_network(path)), target), scale=scale)
 
 
 class Upscaler(nn.Module):
-    """The network of a file in its engine: (n, 3, h, w) float32 in [0, 1] -> (n, 3, 4h, 4w), on lr's device.
+    """The network of a file in its engine: (n, 3, h, w) float32 in [0, 1] -> (n, 3, scale*h, scale*w), on lr's device.
 
     One that takes a single size sees pictures of others in windows of it that overlap; one that takes multiples of
     some number sees them padded by repetition, and which number that is is found when it refuses the first.
     """
 
     def __init__(
-        self, path: Path, network: EngineNetwork, lr_size: tuple[int | None, int | None] = (None, None)
+        self,
+        path: Path,
+        network: EngineNetwork,
+        lr_size: tuple[int | None, int | None] = (None, None),
+        scale: int = DEFAULT_SCALE,
     ) -> None:
         super().__init__()
-        self.lr_size = lr_size
+        self.lr_size, self.scale = lr_size, scale
         self._path, self._network, self._multiple = path, network, 1
 
     @property
@@ -257,16 +270,17 @@ class Upscaler(nn.Module):
         """
         height, width = lr.shape[2:]
         if self.lr_size != (None, None):
-            return upscale_at_size(self._run, lr, (self.lr_size[0] or height, self.lr_size[1] or width))
+            size = (self.lr_size[0] or height, self.lr_size[1] or width)
+            return upscale_at_size(self._run, lr, size, scale=self.scale)
         try:
-            return upscale_at_multiple(self._run, lr, self._multiple)
+            return upscale_at_multiple(self._run, lr, self._multiple, self.scale)
         except InputError as error:
             refused = error
         for multiple in MULTIPLES:
             if multiple <= self._multiple:
                 continue
             try:
-                sr = upscale_at_multiple(self._run, lr, multiple)
+                sr = upscale_at_multiple(self._run, lr, multiple, self.scale)
             except InputError:
                 continue
             self._multiple = multiple
@@ -304,8 +318,8 @@ def tiles_of(network: Upscaler, asked: int) -> Tiles:
 
 
 def place_line(path: StrPath, target: Target, network: Upscaler) -> str:
-    """Return in words what a network runs in, and how precisely it really does."""
+    """Return in words of which scale a network is, what it runs in, and how precisely it really does."""
     # What a file that is an engine's own runs in, the file says.
     as_asked = network.precision == target.dtype or not is_checkpoint(Path(path))
     note = "" if as_asked else f", though {target.dtype} was asked for"
-    return f"{path} in {target.engine} on {target.device}, {network.precision}{note}"
+    return f"{path}, x{network.scale}, in {target.engine} on {target.device}, {network.precision}{note}"

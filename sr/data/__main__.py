@@ -5,6 +5,7 @@ from pathlib import Path
 
 from sr.command import DONE, Parser, run
 from sr.config import DIV2K_PARTS, DIV2K_URL, FetchConfig
+from sr.scale import DEFAULT_SCALE
 from sr.terminal import Terminal, say
 
 
@@ -14,7 +15,8 @@ def main(argv: list[str] | None = None) -> int:
     from sr.data.div2k import fetch
 
     fetch(config, report=Terminal())
-    say(f"use it with --data {config.folder} --val {config.folder}")
+    scale = "" if config.scale == DEFAULT_SCALE else f" --scale {config.scale}"
+    say(f"use it with --data {config.folder} --val {config.folder}{scale}")
     return DONE
 
 
@@ -29,6 +31,7 @@ def parse(argv: list[str] | None) -> FetchConfig:
     parser.add_argument("--to", type=Path, metavar="DIR", required=True, help="folder to fetch it into")
     parts = ",".join(DIV2K_PARTS)
     parser.add_argument("--parts", default=parts, metavar="LIST", help=f"train, valid or both (default {parts})")
+    parser.add_shared("scale")
     parser.add_argument(
         "--url", default=DIV2K_URL, metavar="BASE", help=f"where its archives are (default {DIV2K_URL})"
     )
@@ -36,7 +39,7 @@ def parse(argv: list[str] | None) -> FetchConfig:
         "--checksums", type=Path, metavar="FILE", help="lines of sha256 or md5 and archive name to check against"
     )
     args = parser.parse_args(argv)
-    return FetchConfig(args.to, tuple(dict.fromkeys(args.parts.split(","))), args.url, args.checksums)
+    return FetchConfig(args.to, tuple(dict.fromkeys(args.parts.split(","))), args.url, args.checksums, args.scale)
 
 
 if __name__ == "__main__":

@@ -14,24 +14,24 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sr.data.degradation import crop_to_multiple, downscale
+from sr.data.degradation import crop_to_multiple, degrade
 from sr.data.finding import Source
 from sr.data.images import picture_size, read_picture, to_8_bit
 from sr.data.left_out import LeftOut
 from sr.data.manifest import Manifest, Used, digest_of
 from sr.data.pairs import Pairs, packed
 from sr.errors import InputError
-from sr.lr_size import SCALE
+from sr.scale import DEFAULT_SCALE
 
 UNREADABLE = "unreadable"
-MISFIT = "whose LR is not a quarter of HR"
 _DECODING_THREADS = 4
 _DECODED_AT_ONCE = 32
+_SHARES = {2: "half", 3: "a third", 4: "a quarter"}
 
 
 @dataclass(frozen=True, eq=False)
 class _Decoded:
-    """LR (h, w, 3) and HR (4h, 4w, 3), both uint8; cropped and digest as `sr.data.manifest.Used` has them."""
+    """LR and HR, both (h, w, 3) uint8, HR `scale` times as large; cropped and digest as of `sr.data.manifest.Used`."""
 
     lr: NDArray[np.uint8]
     hr: NDArray[np.uint8]
@@ -53,7 +53,11 @@ class Minimum:
 
 
 def decode_all(
-    entries: Sequence[Source], names: Sequence[str], minimum: Minimum, memory_limit: int
+    entries: Sequence[Source],
+    names: Sequence[str],
+    minimum: Minimum,
+    memory_limit: int,
+    scale: int = DEFAULT_SCALE,
 ) -> tuple[Pairs | None, Manifest]:
     """Decode pairs in their order.
 
@@ -62,6 +66,7 @@ def decode_all(
         names: What each is called.
         minimum: How small they may be.
         memory_limit: Over so many bytes the pixels lie in a temporary file that is mapped into memory.
+        scale: Of LR that is given, and of LR that is made.
 
     Returns:
         The pairs, None where none can be used, and what was used and what not.
@@ -70,42 +75,42 @@ def decode_all(
         InputError: Where the temporary folder has no room.
     """
     hr_bytes = sum(_header_bytes(entry.hr) for entry in entries)
-    lr_bytes = sum(_header_bytes(entry.lr) if entry.lr else _header_bytes(entry.hr) // SCALE**2 for entry in entries)
+    lr_bytes = sum(_header_bytes(entry.lr) if entry.lr else _header_bytes(entry.hr) // scale**2 for entry in entries)
     mapped = lr_bytes + hr_bytes > memory_limit
     lr, hr = _allocate(lr_bytes, mapped=mapped), _allocate(hr_bytes, mapped=mapped)
     pictures: list[Used] = []
     left_out: list[LeftOut] = []
     filled = 0
-    for entry, name, result in zip(entries, names, _decoded(entries, minimum), strict=True):
+    for entry, name, result in zip(entries, names, _decoded(entries, minimum, scale), strict=True):
         if isinstance(result, LeftOut):
             left_out.append(result)
             continue
         small, large = (torch.from_numpy(np.ascontiguousarray(side)).view(-1) for side in (result.lr, result.hr))
         lr[filled : filled + len(small)] = small
-        hr[filled * SCALE**2 : filled * SCALE**2 + len(large)] = large
+        hr[filled * scale**2 : filled * scale**2 + len(large)] = large
         filled += len(small)
         height, width = result.hr.shape[:2]
         pictures.append(Used(name, entry.hr, entry.lr, width, height, result.cropped, result.digest))
-    manifest = Manifest(tuple(pictures), tuple(left_out))
+    manifest = Manifest(tuple(pictures), tuple(left_out), scale)
     if not pictures:
         return None, manifest
     sizes = [(each.height, each.width) for each in pictures]
-    small_sizes = [(height // SCALE, width // SCALE) for height, width in sizes]
-    sides = packed(lr[:filled], small_sizes), packed(hr[: filled * SCALE**2], sizes)
-    return Pairs(tuple(each.name for each in pictures), *sides), manifest
+    small_sizes = [(height // scale, width // scale) for height, width in sizes]
+    sides = packed(lr[:filled], small_sizes), packed(hr[: filled * scale**2], sizes)
+    return Pairs(tuple(each.name for each in pictures), *sides, scale), manifest
 
 
-def _decoded(entries: Sequence[Source], minimum: Minimum) -> Iterator[_Decoded | LeftOut]:
+def _decoded(entries: Sequence[Source], minimum: Minimum, scale: int) -> Iterator[_Decoded | LeftOut]:
     """Yield the pixels of every entry in order, or why it cannot be used.
 
     Threads decode a few pictures ahead, not all: decoded pictures wait in memory.
     """
     with ThreadPoolExecutor(_DECODING_THREADS) as pool:
         for start in range(0, len(entries), _DECODED_AT_ONCE):
-            yield from pool.map(lambda entry: _decode(entry, minimum), entries[start : start + _DECODED_AT_ONCE])
+            yield from pool.map(lambda entry: _decode(entry, minimum, scale), entries[start : start + _DECODED_AT_ONCE])
 
 
-def _decode(entry: Source, minimum: Minimum) -> _Decoded | LeftOut:
+def _decode(entry: Source, minimum: Minimum, scale: int) -> _Decoded | LeftOut:
     """Return the pixels of a pair, or why it is left out: broken, too small, or of sizes that do not fit."""
     try:
         hr = to_8_bit(read_picture(entry.hr))
@@ -118,18 +123,24 @@ def _decode(entry: Source, minimum: Minimum) -> _Decoded | LeftOut:
     cropped = ""
     if lr is not None:
         lr_height, lr_width = lr.shape[:2]
-        # MATLAB's LR of a side that is no multiple of 4 is rounded up: LR may exceed HR as well.
-        if not all(-SCALE < over < entry.slack for over in (height - SCALE * lr_height, width - SCALE * lr_width)):
-            return LeftOut(entry.hr, MISFIT, f"{lr_width}x{lr_height} for {width}x{height}")
-        if (height, width) != (SCALE * lr_height, SCALE * lr_width):
+        beyond, slack = (height - scale * lr_height, width - scale * lr_width), max(scale, entry.slack)
+        # MATLAB's LR of a side that is no multiple of the scale is rounded up: LR may exceed HR as well.
+        if not all(-scale < over < slack for over in beyond):
+            return LeftOut(entry.hr, misfit(scale), f"{lr_width}x{lr_height} for {width}x{height}")
+        if any(beyond):
             cropped = f"{width}x{height}"
-            lr = lr[: height // SCALE, : width // SCALE]
-            hr = hr[: SCALE * lr.shape[0], : SCALE * lr.shape[1]]
-    if min(hr.shape[:2]) < SCALE * minimum.lr_side:
+            lr = lr[: height // scale, : width // scale]
+            hr = hr[: scale * lr.shape[0], : scale * lr.shape[1]]
+    if min(hr.shape[:2]) < scale * minimum.lr_side:
         return LeftOut(entry.hr, minimum.reason, f"{width}x{height}")
     if lr is None:
-        return _Decoded(downscale(hr), crop_to_multiple(hr), "", digest)
+        return _Decoded(degrade(hr, scale), crop_to_multiple(hr, scale), "", digest)
     return _Decoded(lr, hr, cropped, digest)
+
+
+def misfit(scale: int) -> str:
+    """Return why pairs whose sizes do not fit a scale are left out."""
+    return f"whose LR is not {_SHARES[scale]} of HR"
 
 
 def _header_bytes(path: Path) -> int:

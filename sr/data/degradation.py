@@ -1,59 +1,79 @@
-"""From HR to LR and back without a network: MATLAB's bicubic x1/4, and the bicubic x4 that every network must beat."""
+"""From HR to LR and back without a network: MATLAB's bicubic, and the bicubic that every network must beat."""
 
 import numpy as np
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sr.lr_size import SCALE
+from sr.scale import DEFAULT_SCALE
 
-TAPS = 16
-# The kernel's values are whole multiples of 2**-12, so integers give MATLAB's sums exactly, ties included.
+# Of x4: weight_unit as a power of two, and taps_before.
 FRACTION_BITS = 12
-BEFORE = 6  # the first tap of the first LR pixel lies this many HR pixels before the picture, the last as many behind
+BEFORE = 6
 
 
-def downscale(hr: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Shrink a picture by 4 bit for bit as MATLAB's imresize with bicubic does.
+def degrade(hr: NDArray[np.uint8], scale: int = DEFAULT_SCALE) -> NDArray[np.uint8]:
+    """Shrink a picture bit for bit as MATLAB's imresize with bicubic does.
+
+    The sums here are exact. So are MATLAB's doubles in x2 and x4, whose weights are fractions of a power of two; those
+    of x3 are fractions of 81, of which no sum is a half, so that there is none whose rounding an error could turn.
 
     Args:
-        hr: (h, w, 3); what exceeds a multiple of 4 is cut off at the bottom and the right first.
+        hr: (h, w, 3); what exceeds a multiple of the scale is cut off at the bottom and the right first.
+        scale: How many times smaller LR is.
 
     Returns:
-        (h // 4, w // 4, 3).
+        (h // scale, w // scale, 3).
 
     Raises:
-        ValueError: For a side under 4, another shape or another type.
+        ValueError: For a side under the scale, another shape or another type.
     """
-    if hr.dtype != np.uint8 or hr.ndim != 3 or min(hr.shape[:2]) < SCALE:
-        raise ValueError(f"HR must be (h, w, 3) uint8 with sides of at least {SCALE}, got {hr.shape} {hr.dtype}")
-    rows = _shrink_rows(crop_to_multiple(hr))
-    return np.ascontiguousarray(_shrink_rows(rows.swapaxes(0, 1)).swapaxes(0, 1))
+    if hr.dtype != np.uint8 or hr.ndim != 3 or min(hr.shape[:2]) < scale:
+        raise ValueError(f"HR must be (h, w, 3) uint8 with sides of at least {scale}, got {hr.shape} {hr.dtype}")
+    rows = _shrink_rows(crop_to_multiple(hr, scale), scale)
+    return np.ascontiguousarray(_shrink_rows(rows.swapaxes(0, 1), scale).swapaxes(0, 1))
 
 
-def crop_to_multiple(hr: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Cut (h, w, 3) at the bottom and the right so that both sides are multiples of 4."""
-    return hr[: hr.shape[0] // SCALE * SCALE, : hr.shape[1] // SCALE * SCALE]
+def crop_to_multiple(hr: NDArray[np.uint8], scale: int = DEFAULT_SCALE) -> NDArray[np.uint8]:
+    """Cut (h, w, 3) at the bottom and the right so that both sides are multiples of the scale."""
+    return hr[: hr.shape[0] // scale * scale, : hr.shape[1] // scale * scale]
 
 
-def _shrink_rows(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Shrink (4h, w, 3) to (h, w, 3), rounded half up and clipped to 8 bit."""
-    padded = np.pad(picture, ((BEFORE, BEFORE), (0, 0), (0, 0)), mode="edge").astype(np.int32)
-    height = picture.shape[0] // SCALE
-    total = np.full((height, *picture.shape[1:]), 1 << (FRACTION_BITS - 1), np.int32)
-    for tap, weight in enumerate(weights()):
-        total += weight * padded[tap : tap + SCALE * height : SCALE][:height]
-    rounded: NDArray[np.uint8] = np.clip(total >> FRACTION_BITS, 0, 255).astype(np.uint8)
+def _shrink_rows(picture: NDArray[np.uint8], scale: int) -> NDArray[np.uint8]:
+    """Shrink (scale * h, w, 3) to (h, w, 3), rounded half up and clipped to 8 bit."""
+    before, whole = taps_before(scale), weight_unit(scale)
+    padded = np.pad(picture, ((before, before), (0, 0), (0, 0)), mode="edge").astype(np.int32)
+    height = picture.shape[0] // scale
+    total = np.full((height, *picture.shape[1:]), whole // 2, np.int32)
+    for tap, weight in enumerate(weights(scale)):
+        total += weight * padded[tap : tap + scale * height : scale][:height]
+    rounded: NDArray[np.uint8] = np.clip(total // whole, 0, 255).astype(np.uint8)
     return rounded
 
 
-def weights() -> list[int]:
-    """Return the weights of the 16 HR pixels around an LR pixel's centre, in units of 2**-12; they sum to 2**12.
+def weights(scale: int = DEFAULT_SCALE) -> list[int]:
+    """Return the weights of the HR pixels around an LR pixel's centre, in units of 1 / weight_unit; they sum to one.
 
-    Keys' cubic with a = -0.5, stretched by 4: the taps lie at odd multiples of 1/8 from the centre.
+    Keys' cubic with a = -0.5, stretched by the scale: 8 taps of x2 and 16 of x4 at odd multiples of 1 / (2 * scale)
+    from the centre, 11 of x3, whose centre is a pixel's, at even ones.
     """
-    distances = [abs(2 * tap - (TAPS - 1)) / 8 for tap in range(TAPS)]
-    return [round(cubic(distance) / SCALE * 2**FRACTION_BITS) for distance in distances]
+    first = scale + 2 * taps_before(scale) - 1
+    distances = [abs(2 * tap - first) / (2 * scale) for tap in range(first + 1)]
+    return [round(cubic(distance) / scale * weight_unit(scale)) for distance in distances]
+
+
+def weight_unit(scale: int) -> int:
+    """Return n where all weights are whole multiples of 1 / n: the cubic of odd multiples of 1 / (2 * scale) is."""
+    return 16 * scale**4
+
+
+def taps_before(scale: int) -> int:
+    """Return by how many pixels the first tap of the first LR pixel lies before the picture, the last as many behind.
+
+    The cubic reaches 2 * scale pixels from the centre, which lies (scale - 1) / 2 behind the first pixel, and is zero
+    at its very end.
+    """
+    return (3 * scale) // 2
 
 
 def cubic(distance: float) -> float:
@@ -63,6 +83,6 @@ def cubic(distance: float) -> float:
     return -0.5 * distance**3 + 2.5 * distance**2 - 4 * distance + 2
 
 
-def upscale_bicubic(lr: Tensor) -> Tensor:
-    """Enlarge (n, 3, h, w) in [0, 1] to (n, 3, 4h, 4w) in [0, 1] by plain bicubic interpolation."""
-    return F.interpolate(lr, scale_factor=SCALE, mode="bicubic", align_corners=False).clamp(0, 1)
+def upscale_bicubic(lr: Tensor, scale: int = DEFAULT_SCALE) -> Tensor:
+    """Enlarge (n, 3, h, w) in [0, 1] to (n, 3, scale * h, scale * w) in [0, 1] by plain bicubic interpolation."""
+    return F.interpolate(lr, scale_factor=scale, mode="bicubic", align_corners=False).clamp(0, 1)

@@ -15,6 +15,7 @@ from sr.config import FetchConfig
 from sr.errors import InputError
 from sr.files import write_text
 from sr.progress import Message, Progress, Report, no_report
+from sr.scale import DEFAULT_SCALE
 
 _RECORD = "checksums.txt"
 _DIGESTS = {32: "md5", 64: "sha256"}
@@ -37,15 +38,15 @@ def hr_folder(part: str) -> str:
     return f"DIV2K_{part}_HR"
 
 
-def lr_folder(part: str) -> str:
-    """Return the folder of the LR pictures of `part`, train or valid."""
-    return f"DIV2K_{part}_LR_bicubic/X4"
+def lr_folder(part: str, scale: int = DEFAULT_SCALE) -> str:
+    """Return the folder of the LR pictures of `part`, train or valid, at a scale."""
+    return f"DIV2K_{part}_LR_bicubic/X{scale}"
 
 
-def archives(part: str) -> tuple[Archive, Archive]:
-    """Return the archives of `part`, train or valid: LR, the small one, and HR."""
+def archives(part: str, scale: int = DEFAULT_SCALE) -> tuple[Archive, Archive]:
+    """Return the archives of `part`, train or valid: LR of a scale, the small one, and HR."""
     return (
-        Archive(f"DIV2K_{part}_LR_bicubic_X4.zip", lr_folder(part)),
+        Archive(f"DIV2K_{part}_LR_bicubic_X{scale}.zip", lr_folder(part, scale)),
         Archive(f"DIV2K_{part}_HR.zip", hr_folder(part)),
     )
 
@@ -57,14 +58,14 @@ def fetch(config: FetchConfig, *, report: Report = no_report) -> None:
     beside it when it first came.
 
     Args:
-        config: Which parts, and where to.
+        config: Which parts, with LR of which scale, and where to.
         report: Is told how far the downloads are and what came.
 
     Raises:
         InputError: Where an archive cannot be had, is damaged, or the disk has no room.
     """
     digests = read_checksums(config.checksums) if config.checksums else {}
-    for archive in (archive for part in config.parts for archive in archives(part)):
+    for archive in (archive for part in config.parts for archive in archives(part, config.scale)):
         url = f"{config.url.rstrip('/')}/{archive.name}"
         _fetch_archive(archive, config.folder, url, digests.get(archive.name), report)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from sr.data.left_out import LeftOut
 from sr.files import StrPath, write_json
+from sr.scale import DEFAULT_SCALE
 
 # The file in a run's folder that lists what it was made with.
 PICTURES = "pictures.json"
@@ -23,7 +24,7 @@ class Used:
         lr: The file of LR; None where it was made.
         width: Of HR as used, in pixels.
         height: Likewise.
-        cropped: The size of HR as stored where LR was given and HR was cut to 4 times it, WIDTHxHEIGHT; else empty.
+        cropped: The size of HR as stored where LR was given and HR was cut to fit it, WIDTHxHEIGHT; else empty.
         digest: The sha256 of the files, hexadecimal.
     """
 
@@ -38,15 +39,19 @@ class Used:
 
 @dataclass(frozen=True)
 class Manifest:
-    """All pictures of a set: those used, in their order, and those left out."""
+    """All pictures of a set: those used, in their order, and those left out; scale: of their LR, given or made."""
 
     used: tuple[Used, ...]
     left_out: tuple[LeftOut, ...]
+    scale: int = DEFAULT_SCALE
 
     @property
     def fingerprint(self) -> str:
-        """What only the same pictures of the same names in the same order share, wherever they lie: hexadecimal."""
-        content = hashlib.sha256()
+        """What only the same pictures of the same names in the same order share, wherever they lie: hexadecimal.
+
+        LR that is made at another scale makes other pictures of them.
+        """
+        content = hashlib.sha256(b"" if self.scale == DEFAULT_SCALE else f"x{self.scale}\n".encode())
         for each in self.used:
             content.update(f"{len(each.name)} {each.name} {each.width}x{each.height} {each.digest}\n".encode())
         return content.hexdigest()
@@ -60,6 +65,7 @@ class Manifest:
         """Return everything as JSON holds it."""
         return {
             "fingerprint": self.fingerprint,
+            **({} if self.scale == DEFAULT_SCALE else {"scale": self.scale}),
             "used": [
                 {
                     "name": each.name, "hr": str(each.hr), "lr": None if each.lr is None else str(each.lr),

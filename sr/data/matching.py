@@ -1,29 +1,56 @@
 """Which LR picture belongs to which HR picture, by the names of the files."""
 
+import functools
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sr.data.layouts import LR_ALONE
+from sr.data.layouts import LR_ALONE, not_of_scale, other_scales
 from sr.data.left_out import LeftOut
+from sr.scale import DEFAULT_SCALE
 
 HR_ALONE = "without LR"
 NEITHER = "neither HR nor LR by the name"
 
-# baby, baby_HR, baby_HR_x4, img_001_SRF_4_HR; _s001 numbers the sub-images of one picture.
-_HR_NAME = re.compile(r"(?P<base>.+?)(?:_srf_4_hr|[_-](?:hr|gt)(?:[_-]?x4)?)(?P<tile>_s\d+)?", re.IGNORECASE)
-# 0001x4, baby_x4, baby_LR, baby_LRBI_x4, img_001_SRF_4_LR.
-_LR_NAME = re.compile(
-    r"(?P<base>.+?)(?:_srf_4_lr|[_-](?:lr|lq)(?:bicubic|bic|bi)?|(?:[_-]?(?:lr)?(?:bicubic|bic|bi)?[_-]?)x4"
-    r"|[_-](?:lr|lq)(?:bicubic|bic|bi)?[_-]?x4)(?P<tile>_s\d+)?",
-    re.IGNORECASE,
-)
-# In one folder with HR only these say LR: a name such as baby_x4 is as likely one of SR.
-_LR_BESIDE_HR = re.compile(
-    r"(?P<base>.+?)(?:_srf_4_lr|[_-](?:lr|lq)(?:bicubic|bic|bi)?(?:[_-]?x4)?|(?<![_-])x4)(?P<tile>_s\d+)?",
-    re.IGNORECASE,
-)
+# _s001 numbers the sub-images of one picture.
+_TILE = r"(?P<tile>_s\d+)?"
+
+
+@functools.cache
+def _hr_name(factor: str) -> re.Pattern[str]:
+    """Return the pattern of baby_HR, baby_HR_x4 and img_001_SRF_4_HR; factor: the pattern of 4."""
+    return re.compile(rf"(?P<base>.+?)(?:_srf_{factor}_hr|[_-](?:hr|gt)(?:[_-]?x{factor})?){_TILE}", re.IGNORECASE)
+
+
+@functools.cache
+def _lr_name(factor: str) -> re.Pattern[str]:
+    """Return the pattern of 0001x4, baby_x4, baby_LR, baby_LRBI_x4 and img_001_SRF_4_LR."""
+    return re.compile(
+        rf"(?P<base>.+?)(?:_srf_{factor}_lr|[_-](?:lr|lq)(?:bicubic|bic|bi)?"
+        rf"|(?:[_-]?(?:lr)?(?:bicubic|bic|bi)?[_-]?)x{factor}|[_-](?:lr|lq)(?:bicubic|bic|bi)?[_-]?x{factor}){_TILE}",
+        re.IGNORECASE,
+    )
+
+
+@functools.cache
+def _lr_beside_hr(factor: str) -> re.Pattern[str]:
+    """Return the pattern of what alone says LR in one folder with HR: a name such as baby_x4 is as likely one of SR."""
+    return re.compile(
+        rf"(?P<base>.+?)(?:_srf_{factor}_lr|[_-](?:lr|lq)(?:bicubic|bic|bi)?(?:[_-]?x{factor})?"
+        rf"|(?<![_-])x{factor}){_TILE}",
+        re.IGNORECASE,
+    )
+
+
+@functools.cache
+def _lr_of_other_scale(scale: int) -> re.Pattern[str]:
+    """Return the pattern of what says LR of another scale in one folder with HR."""
+    other = other_scales(scale)
+    return re.compile(
+        rf"(?P<base>.+?)(?:_srf_{other}_lr|[_-](?:lr|lq)(?:bicubic|bic|bi)?[_-]?x{other}|(?<![_-])x{other}){_TILE}",
+        re.IGNORECASE,
+    )
 
 
 @dataclass(frozen=True)
@@ -34,21 +61,23 @@ class Matched:
     left_out: tuple[LeftOut, ...]
 
 
-def match_names(hr: Sequence[Path], lr: Sequence[Path]) -> Matched:
+def match_names(hr: Sequence[Path], lr: Sequence[Path], scale: int = DEFAULT_SCALE) -> Matched:
     """Pair pictures of the same name, or whose names differ by what marks HR and LR.
 
     Args:
         hr: The HR pictures, no two of one name.
         lr: The LR pictures, likewise.
+        scale: Which the names may say.
     """
+    hr_name, lr_name = _hr_name(str(scale)), _lr_name(str(scale))
     exact = {path.stem: path for path in lr}
     by_base: dict[str, Path] = {}
     for path in lr:
-        by_base.setdefault(_base(_LR_NAME, path), path)
+        by_base.setdefault(_base(lr_name, path), path)
     pairs: list[tuple[Path, Path]] = []
     left_out = []
     for path in hr:
-        base = _base(_HR_NAME, path)
+        base = _base(hr_name, path)
         found = exact.get(path.stem) or by_base.get(path.stem) or exact.get(base) or by_base.get(base)
         if found is None:
             left_out.append(LeftOut(path, HR_ALONE))
@@ -58,23 +87,40 @@ def match_names(hr: Sequence[Path], lr: Sequence[Path]) -> Matched:
     return Matched(tuple(pairs), (*left_out, *(LeftOut(path, LR_ALONE) for path in lr if path not in used)))
 
 
-def split_by_names(pictures: Sequence[Path]) -> Matched | None:
+def split_by_names(pictures: Sequence[Path], scale: int = DEFAULT_SCALE) -> Matched | None:
     """Pair HR and LR that lie in one folder, told apart by their names; None where all of them are HR.
 
     Args:
         pictures: All of a folder, no two of one name.
+        scale: Which the names may say.
     """
-    bases = {_base(_HR_NAME, path) for path in pictures if _HR_NAME.fullmatch(path.stem)}
-    names = bases | {path.stem for path in pictures}
-    lr = [each for each in pictures if (match := _LR_BESIDE_HR.fullmatch(each.stem)) and _joined(match) in names]
+    hr_name, lr_name = _hr_name(str(scale)), _lr_beside_hr(str(scale))
+    bases = {_base(hr_name, path) for path in pictures if hr_name.fullmatch(path.stem)}
+    lr = _named_after(pictures, lr_name, bases | {path.stem for path in pictures})
     if not lr:
         return None
-    marked = not bases.isdisjoint(_base(_LR_BESIDE_HR, path) for path in lr)
+    marked = not bases.isdisjoint(_base(lr_name, path) for path in lr)
     rest = sorted(set(pictures) - set(lr))
-    hr = [path for path in rest if not marked or _HR_NAME.fullmatch(path.stem)]
-    found = match_names(hr, lr)
+    hr = [path for path in rest if not marked or hr_name.fullmatch(path.stem)]
+    found = match_names(hr, lr, scale)
     neither = tuple(LeftOut(path, NEITHER) for path in sorted(set(rest) - set(hr)))
     return Matched(found.pairs, (*found.left_out, *neither))
+
+
+def without_other_scales(
+    pictures: Sequence[Path], scale: int = DEFAULT_SCALE
+) -> tuple[tuple[Path, ...], tuple[LeftOut, ...]]:
+    """Divide the pictures of a folder into those to use and the LR of other scales, told by names, of some of them."""
+    hr_name = _hr_name(f"(?:{scale}|{other_scales(scale)})")
+    names = {path.stem for path in pictures} | {_base(hr_name, path) for path in pictures}
+    others = dict.fromkeys(_named_after(pictures, _lr_of_other_scale(scale), names))
+    used = tuple(path for path in pictures if path not in others)
+    return used, tuple(LeftOut(path, not_of_scale(scale)) for path in others)
+
+
+def _named_after(pictures: Sequence[Path], pattern: re.Pattern[str], names: Collection[str]) -> list[Path]:
+    """Return the pictures whose names are one of `names` and what a pattern adds."""
+    return [each for each in pictures if (match := pattern.fullmatch(each.stem)) and _joined(match) in names]
 
 
 def _base(pattern: re.Pattern[str], path: Path) -> str:

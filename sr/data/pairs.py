@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from sr.data.left_out import SHOWN_NAMES
-from sr.lr_size import SCALE
 from sr.memory import free_bytes
 from sr.progress import Message, Report, no_report
+from sr.scale import DEFAULT_SCALE
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +73,8 @@ class Pairs:
     Attributes:
         names: What each is called.
         lr: The LR pictures.
-        hr: The HR pictures, exactly 4 times as high and wide.
+        hr: The HR pictures, exactly `scale` times as high and wide.
+        scale: That of networks which are trained on them or judged by them.
 
     Raises:
         ValueError: Where they are not as many or a size does not fit.
@@ -82,25 +83,26 @@ class Pairs:
     names: tuple[str, ...]
     lr: Packed
     hr: Packed
+    scale: int = DEFAULT_SCALE
 
     def __post_init__(self) -> None:
         if not len(self.names) == len(self.lr) == len(self.hr):
             raise ValueError(f"names, LR and HR must be as many: {len(self.names)}, {len(self.lr)}, {len(self.hr)}")
-        fits = (self.hr.heights == SCALE * self.lr.heights) & (self.hr.widths == SCALE * self.lr.widths)
+        fits = (self.hr.heights == self.scale * self.lr.heights) & (self.hr.widths == self.scale * self.lr.widths)
         if not bool(fits.all()):
-            raise ValueError(f"HR must be {SCALE} times LR, not so in {self.names[int((~fits).nonzero()[0])]}")
+            raise ValueError(f"HR must be {self.scale} times LR, not so in {self.names[int((~fits).nonzero()[0])]}")
 
     def __len__(self) -> int:
         return len(self.names)
 
     def pair(self, index: int) -> tuple[Tensor, Tensor]:
-        """Return LR (1, 3, h, w) float32 in [0, 1] and HR (1, 3, 4h, 4w) uint8."""
+        """Return LR (1, 3, h, w) float32 in [0, 1] and HR, `scale` times as high and wide, uint8."""
         lr, hr = (side.picture(index).permute(2, 0, 1)[None].contiguous() for side in (self.lr, self.hr))
         return lr.float() / 255, hr
 
     def to(self, device: torch.device | str) -> "Pairs":
         """Return the pairs with their pixels on `device`."""
-        return Pairs(self.names, self.lr.to(device), self.hr.to(device))
+        return Pairs(self.names, self.lr.to(device), self.hr.to(device), self.scale)
 
     def patches(self, batch: int, patch: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Draw patches and take them out.
@@ -111,7 +113,7 @@ class Pairs:
             generator: On the CPU, so that every device gets the same patches.
 
         Returns:
-            LR (b, 3, p, p) and HR (b, 3, 4p, 4p), float32 in [0, 1].
+            LR (b, 3, p, p) and HR (b, 3, P, P) with P = scale * p, float32 in [0, 1].
 
         Raises:
             ValueError: Where no picture is as large as a patch.
@@ -143,7 +145,7 @@ class Pairs:
         return PatchPositions(picture, position // columns[picture], position % columns[picture], symmetry)
 
     def cut(self, positions: PatchPositions, patch: int) -> tuple[Tensor, Tensor]:
-        """Return the LR (b, 3, p, p) and HR (b, 3, 4p, 4p) patches of these positions, float32 in [0, 1]."""
+        """Return the LR and HR patches of these positions, as `patches` does."""
         lr, hr = (
             walk.to(side.values.device, non_blocking=True)
             for walk, side in zip(self.walks(positions, patch), (self.lr, self.hr), strict=True)
@@ -152,8 +154,8 @@ class Pairs:
 
     def walks(self, positions: PatchPositions, patch: int) -> tuple[Tensor, Tensor]:
         """Return the walks over LR and over HR, each (3, b) on the CPU, that `along` takes; see `patch_walk`."""
-        lr, hr = (patch_walk(side, positions, scale, scale * patch) for side, scale in ((self.lr, 1), (self.hr, SCALE)))
-        return lr, hr
+        lr = patch_walk(self.lr, positions, 1, patch)
+        return lr, patch_walk(self.hr, positions, self.scale, self.scale * patch)
 
     def along(self, lr: Tensor, hr: Tensor, patch: int) -> tuple[Tensor, Tensor]:
         """Return the patches of walks as `cut` does; nothing here waits for a device.
@@ -163,7 +165,7 @@ class Pairs:
             hr: (3, b) that over HR.
             patch: The LR side of patches.
         """
-        return self.lr.gather(walked(lr, patch)), self.hr.gather(walked(hr, SCALE * patch))
+        return self.lr.gather(walked(lr, patch)), self.hr.gather(walked(hr, self.scale * patch))
 
     def smallest_side(self) -> int:
         """Return the shortest LR side of all pictures."""
@@ -178,9 +180,9 @@ class Pairs:
         """Return the centres, at most lr_side LR pixels a side, of at most `count` evenly chosen pictures."""
         count = min(count, len(self))
         chosen = [index * len(self) // count for index in range(count)]
-        crops = [_centre(self.lr.picture(index), self.hr.picture(index), lr_side) for index in chosen]
+        crops = [_centre(self.lr.picture(index), self.hr.picture(index), lr_side, self.scale) for index in chosen]
         names = tuple(self.names[index] for index in chosen)
-        return Pairs(names, pack([lr for lr, _ in crops]), pack([hr for _, hr in crops]))
+        return Pairs(names, pack([lr for lr, _ in crops]), pack([hr for _, hr in crops]), self.scale)
 
 
 def on_device(pairs: Pairs, device: torch.device) -> Pairs:
@@ -227,12 +229,12 @@ def walked(walk: Tensor, size: int) -> Tensor:
     return pixels
 
 
-def _centre(lr: Tensor, hr: Tensor, lr_side: int) -> tuple[Tensor, Tensor]:
-    """Return the centre of LR (h, w, 3), at most lr_side a side, and the same region of HR (4h, 4w, 3)."""
+def _centre(lr: Tensor, hr: Tensor, lr_side: int, scale: int) -> tuple[Tensor, Tensor]:
+    """Return the centre of LR (h, w, 3), at most lr_side a side, and the same region of HR."""
     height, width = min(lr_side, lr.shape[0]), min(lr_side, lr.shape[1])
     top, left = (lr.shape[0] - height) // 2, (lr.shape[1] - width) // 2
-    bottom, right = SCALE * (top + height), SCALE * (left + width)
-    return lr[top : top + height, left : left + width], hr[SCALE * top : bottom, SCALE * left : right]
+    bottom, right = scale * (top + height), scale * (left + width)
+    return lr[top : top + height, left : left + width], hr[scale * top : bottom, scale * left : right]
 
 
 def pack(pictures: Sequence[Tensor]) -> Packed:

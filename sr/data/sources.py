@@ -21,6 +21,7 @@ from sr.files import StrPath
 from sr.memory import free_bytes
 from sr.printable import printable
 from sr.progress import Message, Report, no_report
+from sr.scale import DEFAULT_SCALE
 
 Part = Literal["train", "val"]
 Given = StrPath | Sequence[StrPath]
@@ -61,10 +62,12 @@ def load_pairs(
     minimum_lr_side: int = 1,
     report: Report = no_report,
     memory_limit: int | None = None,
+    scale: int = DEFAULT_SCALE,
 ) -> Pairs:
     """Decode all pairs of a place, or without one the photographs inside scikit-image: those of `load_set`."""
-    found = load_set(folder, part, minimum_lr_side=minimum_lr_side, report=report, memory_limit=memory_limit)
-    return found.pairs
+    return load_set(
+        folder, part, minimum_lr_side=minimum_lr_side, report=report, memory_limit=memory_limit, scale=scale
+    ).pairs
 
 
 def load_set(
@@ -74,17 +77,19 @@ def load_set(
     minimum_lr_side: int = 1,
     report: Report = no_report,
     memory_limit: int | None = None,
+    scale: int = DEFAULT_SCALE,
 ) -> PictureSet:
     """Decode all pairs of a place, or without one the photographs inside scikit-image.
 
     Args:
-        folder: As `sr.data.places.places` takes it. A folder holds HR and LR in a layout of `sr.data.layouts.RULES`, or
-            HR pictures, whose LR is then made by `downscale`. A text file lists HR pictures.
+        folder: As `sr.data.places.places` takes it. A folder holds HR and LR in a layout of `sr.data.layouts.rules`, or
+            HR pictures, whose LR is then made by `degrade`. A text file lists HR pictures.
         part: What they are for, where the names of folders tell; which of scikit-image's photographs.
         minimum_lr_side: In pixels; smaller pictures are left out.
         report: Is told in one line how many pictures are left out and why, in another how many are cropped.
         memory_limit: Over so many bytes the pixels lie in a temporary file that is mapped into memory; default: half
             of what is free.
+        scale: How many times larger HR is. LR whose name says another scale is left out.
 
     Returns:
         The pairs in the order of their folders and names, on the CPU, each of a name of its own.
@@ -93,44 +98,46 @@ def load_set(
         InputError: Where no pair is left, a place is not there, or LR lies in it that is not understood.
     """
     limit = free_bytes() // 2 if memory_limit is None else memory_limit
-    entries, left_out = _entries(folder, part, report)
+    entries, left_out = _entries(folder, part, report, scale)
     patch = f"too small for {'patches' if part == 'train' else 'LR sides'} of {minimum_lr_side}"
-    pairs, decoded = decode_all(entries, unique_names(entries), Minimum(max(1, minimum_lr_side), patch), limit)
-    manifest = Manifest(decoded.used, (*left_out, *decoded.left_out))
+    minimum = Minimum(max(1, minimum_lr_side), patch)
+    pairs, decoded = decode_all(entries, unique_names(entries), minimum, limit, scale)
+    manifest = Manifest(decoded.used, (*left_out, *decoded.left_out), scale)
     line = summary(manifest.left_out)
     if pairs is None:
         given = "scikit-image" if folder is None else ", ".join(str(place) for place in places(folder))
         raise InputError(f"no usable picture {_FOR[part]} in {given}: {line}")
     if line:
         report(Message(line, aside=True))
-    _say_cropped(manifest, report)
+    _say_cropped(manifest, report, scale)
     return PictureSet(pairs, manifest)
 
 
-def sources(folder: Given | None, part: Part, report: Report) -> list[Source]:
+def sources(folder: Given | None, part: Part, report: Report, scale: int = DEFAULT_SCALE) -> list[Source]:
     """List the files of the pairs of a place, without decoding them.
 
     Args:
         folder: As `load_set` takes it.
         part: Likewise.
         report: Is told what is left out.
+        scale: As `load_set` takes it.
 
     Raises:
         InputError: Where there is none.
     """
-    entries, left_out = _entries(folder, part, report)
+    entries, left_out = _entries(folder, part, report, scale)
     if left_out:
         report(Message(summary(left_out), aside=True))
     return entries
 
 
-def holds_validation(folder: Given) -> bool:
+def holds_validation(folder: Given, scale: int = DEFAULT_SCALE) -> bool:
     """Return whether a place has pictures whose folders say that they are to validate on, as DIV2K has.
 
     Raises:
         InputError: Where a place is not there or holds no picture.
     """
-    return any(group.label == "val" and group.sources for place in places(folder) for group in find(place))
+    return any(group.label == "val" and group.sources for place in places(folder) for group in find(place, scale))
 
 
 def unique_names(entries: Sequence[Source]) -> list[str]:
@@ -152,7 +159,7 @@ def unique_names(entries: Sequence[Source]) -> list[str]:
     ]
 
 
-def _entries(folder: Given | None, part: Part, report: Report) -> tuple[list[Source], list[LeftOut]]:
+def _entries(folder: Given | None, part: Part, report: Report, scale: int) -> tuple[list[Source], list[LeftOut]]:
     """Return the files of all pairs of a place, none of them twice, and what of it is left out."""
     if folder is None:
         inside = Path(skimage.__file__).parent / "data"
@@ -161,7 +168,7 @@ def _entries(folder: Given | None, part: Part, report: Report) -> tuple[list[Sou
     groups: list[Group] = []
     without = []
     for place in given:
-        chosen = _chosen(find(place), part)
+        chosen = _chosen(find(place, scale), part)
         groups += chosen
         if not any(group.sources or group.left_out for group in chosen):
             without.append(place)
@@ -202,11 +209,11 @@ def _no_part(given: Sequence[Place], part: Part) -> str:
     return f"{where} holds no pictures {_FOR[part]}; they lie in a folder such as {expected}, or give their own folder"
 
 
-def _say_cropped(manifest: Manifest, report: Report) -> None:
-    """Report once how many HR pictures were cut to 4 times their LR."""
+def _say_cropped(manifest: Manifest, report: Report, scale: int) -> None:
+    """Report once how many HR pictures were cut to `scale` times their LR."""
     cropped = [each for each in manifest.used if each.cropped]
     if not cropped:
         return
     shown = [f"{each.name} {each.cropped} to {each.width}x{each.height}" for each in cropped[:SHOWN_NAMES]]
     names = ", ".join(shown + ["..."] * (len(cropped) > SHOWN_NAMES))
-    report(Message(f"cropped {len(cropped)} HR to 4 times their LR ({names})", aside=True))
+    report(Message(f"cropped {len(cropped)} HR to {scale} times their LR ({names})", aside=True))

@@ -7,11 +7,12 @@ from pathlib import Path
 from torch import nn
 
 from sr.constraints import AUTO
-from sr.lr_size import SCALE, size_text
+from sr.lr_size import size_text
 from sr.measure.engines.registry import engine_of, usable
 from sr.measure.target import Target
 from sr.measure.timing_cache import TimingCache, cache_path, place
 from sr.progress import Message, Report, no_report
+from sr.scale import DEFAULT_SCALE
 
 # What is shipped is ONNX, or what these make of it: torch runs the checkpoint, which is for going on with.
 _SHIPPED = ("onnxruntime", "openvino", "tensorrt")
@@ -66,5 +67,7 @@ def _run_of(target: Target) -> Callable[[], object]:
     layers: list[nn.Module] = [nn.Conv2d(3, 16, 3, padding=1)]
     for _ in range(8):
         layers += [nn.LeakyReLU(0.1), nn.Conv2d(16, 16, 3, padding=1)]
-    network = nn.Sequential(*layers, nn.Conv2d(16, 3 * SCALE**2, 3, padding=1), nn.PixelShuffle(SCALE)).eval()
+    # At every scale the same: which engine is faster the body decides.
+    tail = nn.Conv2d(16, 3 * DEFAULT_SCALE**2, 3, padding=1), nn.PixelShuffle(DEFAULT_SCALE)
+    network = nn.Sequential(*layers, *tail).eval()
     return engine_of(target).prepare(network, target).execute

@@ -1,7 +1,9 @@
 """The quality of a network in a file, beside that of bicubic interpolation on the same pictures."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from sr.config import EvaluateConfig
 from sr.data.degradation import upscale_bicubic
@@ -11,8 +13,8 @@ from sr.measure.quality import Quality, mean, qualities
 from sr.progress import Message, Report, no_report
 from sr.upscaling import load_upscaler, place_line, target_of_file
 
-# SSIM's window of 11 HR pixels and the borders of 4 must fit in.
-_MINIMUM_LR_SIDE = 5
+# In HR pixels.
+_WINDOW_OF_SSIM = 11
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ class Evaluation:
         engine: What ran the network.
         precision: What it really ran in.
         pictures: Which files that was, and which were left out.
+        scale: The network's.
     """
 
     network: Quality
@@ -34,13 +37,14 @@ class Evaluation:
     engine: str
     precision: str
     pictures: Manifest
+    scale: int
 
 
 def evaluate_file(config: EvaluateConfig, *, report: Report = no_report) -> Evaluation:
     """Evaluate the network of a file.
 
     Args:
-        config: Which network, on which pictures.
+        config: Which network, on which pictures, whose LR is of the network's scale.
         report: Is told in what the network runs, and of pictures that are left out.
 
     Returns:
@@ -52,9 +56,12 @@ def evaluate_file(config: EvaluateConfig, *, report: Report = no_report) -> Eval
     target = target_of_file(config.network, config.device, config.engine, config.dtype)
     network = load_upscaler(config.network, target)
     report(Message(place_line(config.network, target, network)))
-    found = load_set(config.val, "val", minimum_lr_side=_MINIMUM_LR_SIDE, report=report)
+    scale = network.scale
+    # The window and the borders must fit in.
+    minimum = math.ceil((_WINDOW_OF_SSIM + 2 * scale) / scale)
+    found = load_set(config.val, "val", minimum_lr_side=minimum, report=report, scale=scale)
     pairs = found.pairs
     ours = list(qualities(network, pairs, target.device))
-    bicubic = list(qualities(upscale_bicubic, pairs, target.device))
+    bicubic = list(qualities(partial(upscale_bicubic, scale=scale), pairs, target.device))
     each = dict(zip(pairs.names, ours, strict=True))
-    return Evaluation(mean(ours), mean(bicubic), each, target.engine, network.precision, found.manifest)
+    return Evaluation(mean(ours), mean(bicubic), each, target.engine, network.precision, found.manifest, scale)

@@ -113,7 +113,7 @@ class Subject:
     """What is timed.
 
     Attributes:
-        network: Maps (n, 3, h, w) to (n, 3, 4h, 4w), timed in deployed form and left as it is; or a file that the
+        network: Maps (n, 3, h, w) to (n, 3, s*h, s*w), timed in deployed form and left as it is; or a file that the
             target's engine runs.
         target: What it is timed on.
     """

@@ -88,7 +88,7 @@ def measure(
     """Count networks and measure them in the same rounds, alone on the target's device.
 
     Args:
-        networks: By name, each mapping (n, 3, h, w) in [0, 1] to (n, 3, 4h, 4w); counted and timed in deployed form,
+        networks: By name, each mapping (n, 3, h, w) in [0, 1] to (n, 3, s*h, s*w); counted and timed in deployed form,
             and left as they are.
         target: What they are measured on.
         protocol: How long and how often they are timed.

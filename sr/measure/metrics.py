@@ -1,6 +1,7 @@
 """PSNR and SSIM, the only definition of range, border and luma in the project.
 
-Values are taken to 8 bit first (clipped to [0, 1], times 255, rounded), and a border of 4 HR pixels is left out.
+Values are taken to 8 bit first (clipped to [0, 1], times 255, rounded), and a border of as many HR pixels as the scale
+is left out, as is the custom of the field.
 """
 
 import math
@@ -10,23 +11,23 @@ import torch
 from skimage.metrics import structural_similarity
 from torch import Tensor
 
+from sr.scale import DEFAULT_SCALE
 from sr.tensors import in_float64
 
-BORDER = 4
 _PEAK = 255.0
 # BT.601 as MATLAB's rgb2ycbcr has it, for RGB of 0..255.
 _LUMA_WEIGHTS = (65.481 / 255, 128.553 / 255, 24.966 / 255)
 _LUMA_OFFSET = 16.0
 
 
-def psnr(sr: Tensor, hr: Tensor, *, luma: bool = False, border: int = BORDER) -> float:
+def psnr(sr: Tensor, hr: Tensor, *, luma: bool = False, border: int = DEFAULT_SCALE) -> float:
     """Return the PSNR over all three channels, or over Y.
 
     Args:
         sr: (3, h, w) or (1, 3, h, w), floating point in [0, 1] or uint8.
         hr: Likewise.
         luma: Whether over Y alone.
-        border: How many pixels are left out at each edge.
+        border: How many pixels are left out at each edge: the scale.
 
     Returns:
         Decibels; infinity for equal pictures.
@@ -39,14 +40,14 @@ def psnr(sr: Tensor, hr: Tensor, *, luma: bool = False, border: int = BORDER) ->
     return math.inf if error == 0 else 10 * math.log10(_PEAK**2 / error)
 
 
-def ssim(sr: Tensor, hr: Tensor, *, luma: bool = True, border: int = BORDER) -> float:
+def ssim(sr: Tensor, hr: Tensor, *, luma: bool = True, border: int = DEFAULT_SCALE) -> float:
     """Return the mean SSIM (Gaussian window of sigma 1.5) over Y, or averaged over RGB.
 
     Args:
         sr: (3, h, w) or (1, 3, h, w), floating point in [0, 1] or uint8.
         hr: Likewise.
         luma: Whether over Y alone.
-        border: How many pixels are left out at each edge.
+        border: How many pixels are left out at each edge: the scale.
 
     Returns:
         At most 1, for equal pictures.

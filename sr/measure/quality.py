@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -37,7 +38,7 @@ def evaluate(
     """Return the quality of a network, run in eval mode and left in the modes that it had.
 
     Args:
-        network: On `device`, mapping (n, 3, h, w) in [0, 1] to (n, 3, 4h, 4w).
+        network: On `device`, mapping (n, 3, h, w) in [0, 1] to pictures of the pairs' scale.
         pairs: What it is judged on.
         device: Where it runs.
         with_ssim: Whether SSIM, which takes longer than a small network, is wanted.
@@ -51,7 +52,7 @@ def evaluate(
 
 def bicubic_quality(pairs: Pairs, device: torch.device | str = "cpu", *, with_ssim: bool = True) -> Quality:
     """Return the quality of plain bicubic interpolation: what every network must beat."""
-    return mean(list(qualities(upscale_bicubic, pairs, device, with_ssim=with_ssim)))
+    return mean(list(qualities(partial(upscale_bicubic, scale=pairs.scale), pairs, device, with_ssim=with_ssim)))
 
 
 def qualities(
@@ -66,8 +67,9 @@ def qualities(
         with training_on(torch.device(device)), torch.inference_mode():
             lr, hr = (side.to(device) for side in pairs.pair(index))
             # In tiles only where a GPU has no room for it whole: nothing of the hours before is lost then.
-            sr = upscale_in_memory(upscaler, lr, tile=None)
-            quality = Quality(psnr(sr, hr), psnr(sr, hr, luma=True), ssim(sr, hr) if with_ssim else None, 1)
+            sr, border = upscale_in_memory(upscaler, lr, tile=None, scale=pairs.scale), pairs.scale
+            similarity = ssim(sr, hr, border=border) if with_ssim else None
+            quality = Quality(psnr(sr, hr, border=border), psnr(sr, hr, luma=True, border=border), similarity, 1)
         yield quality
 
 

@@ -11,19 +11,18 @@ from torch import Tensor
 from sr.checkpoint import one_line
 from sr.data.degradation import upscale_bicubic
 from sr.errors import InputError
-from sr.lr_size import SCALE, SMALLEST_SIDE, LrSize
+from sr.lr_size import SMALLEST_SIDE, LrSize
 from sr.memory import fits, is_out_of_memory
 from sr.pictures.picture import Frame, FrameRows, Pixels
 from sr.pictures.transparency import REACH, bled
 from sr.progress import Message, Report, no_report
+from sr.scale import DEFAULT_SCALE
 from sr.tiling import OVERLAP, spans, upscale
 
 # The luma of BT.601, the Y of the field's PSNR-Y: what is grey of the three channels that a network gives.
 _LUMA = (0.299, 0.587, 0.114)
 # A band of rows is no larger, where a tile is not, so that very wide pictures are held back too.
 _BAND_BYTES = 2**28
-# Float values on both sides of a network, and what turning them into pixels takes again.
-_FLOAT_BYTES = 2 * 4 * 3 * (1 + SCALE**2)
 
 _Span = tuple[int, int]
 
@@ -47,13 +46,14 @@ _WHOLE = Tiles()
 
 
 class Enlarger:
-    """Enlarges frames x4; one for a whole run, since it remembers the tiles that memory sufficed for.
+    """Enlarges frames by a scale; one for a whole run, since it remembers the tiles that memory sufficed for.
 
     What is in memory: the frame, 1 to 8 bytes a pixel; a band of its result, as high as a tile, at most 256 MiB unless
     one row of tiles is larger; and what the network takes for a tile with its overlaps.
 
     Args:
-        network: Maps (n, 3, h, w) in [0, 1] to (n, 3, 4h, 4w).
+        network: Maps (n, 3, h, w) in [0, 1] to (n, 3, scale*h, scale*w).
+        scale: The network's.
         device: Where the network is.
         tiles: How large pictures are cut.
         report: Is told when memory does not suffice for the tiles.
@@ -63,23 +63,25 @@ class Enlarger:
         self,
         network: Callable[[Tensor], Tensor],
         *,
+        scale: int = DEFAULT_SCALE,
         device: torch.device | str = "cpu",
         tiles: Tiles = _WHOLE,
         report: Report = no_report,
     ) -> None:
-        self._network, self._device, self._tiles, self._report = network, torch.device(device), tiles, report
+        self._network, self._scale, self._device = network, scale, torch.device(device)
+        self._tiles, self._report = tiles, report
         # What memory sufficed for, once it did not.
         self._most: LrSize | None = None
 
     def enlarged(self, frame: Frame) -> FrameRows:
-        """Return a frame x4 at its own depth, whose bands are made as they are asked for.
+        """Return a frame enlarged at its own depth, whose bands are made as they are asked for.
 
         Grey, with one channel or with three that are equal, stays exactly grey. Alpha, which no network knows, goes by
         bicubic interpolation; colours next to what is fully transparent are not mixed with those that hide there.
         Values are clamped to their range. Bands raise InputError where memory does not suffice for the smallest tiles,
-        or the network is not x4.
+        or the network is of another scale.
         """
-        return FrameRows(frame.layout.enlarged(SCALE), self._bands(frame.pixels), frame.milliseconds)
+        return FrameRows(frame.layout.enlarged(self._scale), self._bands(frame.pixels), frame.milliseconds)
 
     def _bands(self, pixels: Pixels) -> Iterator[Pixels]:
         height, width, channels = pixels.shape
@@ -87,7 +89,7 @@ class Enlarger:
         if tile is None or height * width <= (tile[0] + around) * (tile[1] + around):
             tile = (height, width)
         grey = channels < 3 or _all_grey(pixels)
-        row_bytes = SCALE**2 * pixels[0].nbytes
+        row_bytes = self._scale**2 * pixels[0].nbytes
         rows = min(tile[0], max(SMALLEST_SIDE, _BAND_BYTES // row_bytes)) if tile[0] < height else height
         for top, bottom in spans(height, rows):
             parts = [self._part(pixels, (top, bottom), span, grey=grey) for span in spans(width, tile[1])]
@@ -129,21 +131,23 @@ class Enlarger:
         overlap, least = self._tiles.overlap, [max(side, SMALLEST_SIDE) for side in self._tiles.least]
         above, below = _around(rows, height, overlap, least[0])
         before, behind = _around(columns, width, overlap, least[1])
-        if not fits((below - above) * (behind - before) * _FLOAT_BYTES, torch.device("cpu")):
+        # Float values on both sides of the network, and what turning them into pixels takes again.
+        needed = 2 * 4 * 3 * (1 + self._scale**2) * (below - above) * (behind - before)
+        if not fits(needed, torch.device("cpu")):
             raise MemoryError("the system has less free than its input and output take")
         seen = _seen(pixels, (above, below), (before, behind))
         rows, columns = (rows[0] - above, rows[1] - above), (columns[0] - before, columns[1] - before)
         with torch.inference_mode():
-            sr = upscale(self._network, _as_rgb(seen).to(self._device), tile=None)
-            colours = _cut(sr, rows, columns)
+            sr = upscale(self._network, _as_rgb(seen).to(self._device), tile=None, scale=self._scale)
+            colours = _cut(sr, rows, columns, self._scale)
             if grey:
                 luma = (colours * colours.new_tensor(_LUMA).view(3, 1, 1)).sum(0, keepdim=True)
                 colours = luma.expand(1 if seen.shape[2] < 3 else 3, -1, -1)
             if seen.shape[2] in (1, 3):
                 return _as_pixels(colours, seen.dtype)
             # Shaped as what is interpolated, three times the same.
-            alpha = upscale_bicubic(_as_tensor(np.repeat(seen[..., -1:], 3, axis=2)))
-            return _as_pixels(torch.cat([colours.cpu(), _cut(alpha, rows, columns)[:1]]), seen.dtype)
+            alpha = upscale_bicubic(_as_tensor(np.repeat(seen[..., -1:], 3, axis=2)), self._scale)
+            return _as_pixels(torch.cat([colours.cpu(), _cut(alpha, rows, columns, self._scale)[:1]]), seen.dtype)
 
 
 def _around(span: _Span, length: int, overlap: int, least: int) -> _Span:
@@ -181,8 +185,8 @@ def _as_tensor(pixels: Pixels) -> Tensor:
     return torch.from_numpy(scaled).permute(2, 0, 1)[None].contiguous()
 
 
-def _cut(sr: Tensor, rows: _Span, columns: _Span) -> Tensor:
-    return sr[0, :, SCALE * rows[0] : SCALE * rows[1], SCALE * columns[0] : SCALE * columns[1]].float()
+def _cut(sr: Tensor, rows: _Span, columns: _Span, scale: int) -> Tensor:
+    return sr[0, :, scale * rows[0] : scale * rows[1], scale * columns[0] : scale * columns[1]].float()
 
 
 def _as_pixels(sr: Tensor, dtype: np.dtype[np.uint8 | np.uint16]) -> Pixels:

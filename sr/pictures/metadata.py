@@ -7,9 +7,9 @@ from typing import Any
 
 from PIL import ExifTags, Image
 
-from sr.lr_size import SCALE
 from sr.pictures.exif import as_exif, reset, resized, tags_of, without
 from sr.pictures.picture import Metadata
+from sr.scale import DEFAULT_SCALE
 
 _EXIF_HEAD = b"Exif\0\0"
 # Tags of TIFF that say how its own pixels, its thumbnails and its profile are stored.
@@ -32,10 +32,15 @@ def orientation_of(image: Image.Image) -> int:
     return orientation if orientation in range(1, 9) else 1
 
 
-def metadata_of(image: Image.Image) -> tuple[Metadata, tuple[str, ...]]:
-    """Return what a decoded picture carries, and what of it is left out, in a few words each."""
+def metadata_of(image: Image.Image, scale: int = DEFAULT_SCALE) -> tuple[Metadata, tuple[str, ...]]:
+    """Return what a decoded picture carries, and what of it is left out, in a few words each.
+
+    Args:
+        image: The picture.
+        scale: How many times larger the sizes that it notes become.
+    """
     info = image.info
-    exif, notes = _exif_of(image)
+    exif, notes = _exif_of(image, scale)
     if isinstance(info.get("photoshop"), dict) and _IPTC in info["photoshop"]:
         notes = (*notes, "its IPTC record is left out")
     icc, xmp = info.get("icc_profile"), info.get("xmp")
@@ -53,13 +58,13 @@ def metadata_of(image: Image.Image) -> tuple[Metadata, tuple[str, ...]]:
     return found, notes
 
 
-def _exif_of(image: Image.Image) -> tuple[bytes | None, tuple[str, ...]]:
+def _exif_of(image: Image.Image, scale: int) -> tuple[bytes | None, tuple[str, ...]]:
     raw = image.info.get("exif")
     try:
         if isinstance(raw, bytes) and raw:
             while raw.startswith(_EXIF_HEAD):
                 raw = raw[len(_EXIF_HEAD) :]
-            return reset(raw, SCALE), ()
+            return reset(raw, scale), ()
         # A TIFF's own tags, or what an old PNG has as text.
         found = image.getexif()
         if not len(found):
@@ -68,7 +73,7 @@ def _exif_of(image: Image.Image) -> tuple[bytes | None, tuple[str, ...]]:
     except (ValueError, TypeError, KeyError, OSError, SyntaxError, AttributeError):
         # Pillow's own ways to say that EXIF is broken, and ours.
         return None, ("its EXIF is broken and left out",)
-    return (as_exif(resized(kept, SCALE)), ()) if kept else (None, ())
+    return (as_exif(resized(kept, scale)), ()) if kept else (None, ())
 
 
 def _rewritten(found: Image.Exif) -> bytes:

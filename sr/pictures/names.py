@@ -8,13 +8,14 @@ from pathlib import Path
 
 from sr.errors import InputError
 from sr.folders import is_hidden, walk
-from sr.lr_size import SCALE
 from sr.printable import printable
+from sr.scale import DEFAULT_SCALE, SCALES
 
 # Those that Pillow reads and people have folders of; in a folder everything else is left out, and counted.
 SUFFIXES = (".apng", ".avif", ".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm",
             ".tga", ".tif", ".tiff", ".webp")  # fmt: skip
-RESULT_ENDING = f"_x{SCALE}"
+# By scale.
+_ENDINGS = {scale: f"_x{scale}" for scale in SCALES}
 _HIDDEN = "hidden"
 
 
@@ -41,12 +42,13 @@ class Found:
     left_out: dict[str, int]
 
 
-def find(given: Sequence[Path], out: Path, *, recursive: bool = False) -> Found:
+def find(given: Sequence[Path], out: Path, *, scale: int = DEFAULT_SCALE, recursive: bool = False) -> Found:
     """Return the pictures that are meant, each once.
 
     Args:
         given: Pictures, and folders of pictures. What is there or not is told when it is read.
         out: The folder for the results; those of pictures in subfolders go into such of it.
+        scale: How many times larger they are, which their names say.
         recursive: Whether the folders in a folder are gone through too.
 
     Raises:
@@ -64,7 +66,7 @@ def find(given: Sequence[Path], out: Path, *, recursive: bool = False) -> Found:
             continue
         taken.add(identity(source))
         once.append((source, below))
-    return Found(tuple(_named(once, out)), tuple(walked.unreadable), dict(walked.left_out))
+    return Found(tuple(_named(once, out, scale)), tuple(walked.unreadable), dict(walked.left_out))
 
 
 def describe(left_out: dict[str, int]) -> str:
@@ -105,7 +107,7 @@ class _Walk:
         originals = {Path(name).stem for name in pictures} | set(pictures)
         for name in pictures:
             stem = Path(name).stem
-            if stem.endswith(RESULT_ENDING) and stem.removesuffix(RESULT_ENDING) in originals:
+            if any(stem.endswith(each) and stem.removesuffix(each) in originals for each in _ENDINGS.values()):
                 self.left_out["upscaled before"] += 1
             else:
                 yield folder / name, below
@@ -122,13 +124,13 @@ class _Walk:
         return False
 
 
-def _named(sources: Sequence[tuple[Path, Path]], out: Path) -> Iterator[Planned]:
+def _named(sources: Sequence[tuple[Path, Path]], out: Path, scale: int) -> Iterator[Planned]:
     """Yield where the results go: the extension is kept in the name where two stems clash."""
     stems = Counter(out / below / source.stem for source, below in sources)
     taken: dict[Path, Path] = {}
     for source, below in sources:
         clashes = stems[out / below / source.stem] > 1
-        stem = out / below / f"{source.name if clashes else source.stem}{RESULT_ENDING}"
+        stem = out / below / f"{source.name if clashes else source.stem}{_ENDINGS[scale]}"
         if stem in taken:
             both = f"{taken[stem]} and {source} would both become {stem}"
             raise InputError(printable(f"{both}; upscale them in separate runs, or into separate folders"))

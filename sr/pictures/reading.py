@@ -14,6 +14,7 @@ from sr.pictures.colour import FOREIGN_MODES, from_foreign, is_for, to_srgb
 from sr.pictures.decoding import decoded, readable, upright
 from sr.pictures.metadata import metadata_of, orientation_of
 from sr.pictures.picture import Frame, Metadata, Picture, Pixels
+from sr.scale import DEFAULT_SCALE
 
 # Formats whose frames are an animation, and those whose frames are pages. Others with several are refused.
 MOVING, PAGED = ("GIF", "PNG", "WEBP", "AVIF"), ("TIFF",)
@@ -24,7 +25,9 @@ MOST_PIXELS = 178_956_970
 
 
 @contextlib.contextmanager
-def opened(path: StrPath, *, max_pixels: int | None = None, srgb: bool = False) -> Iterator[Picture]:
+def opened(
+    path: StrPath, *, max_pixels: int | None = None, srgb: bool = False, scale: int = DEFAULT_SCALE
+) -> Iterator[Picture]:
     """Open a picture.
 
     A frame is in memory once, at 1 to 8 bytes a pixel, and while it is decoded once more at Pillow's 4.
@@ -33,6 +36,7 @@ def opened(path: StrPath, *, max_pixels: int | None = None, srgb: bool = False) 
         path: The file.
         max_pixels: The most pixels that a frame may have; None for `MOST_PIXELS`.
         srgb: Whether a picture with a colour profile is converted to sRGB.
+        scale: How many times larger the sizes that it carries become.
 
     Raises:
         InputError: Where it is missing, broken, too large or no picture, then or when a later frame is decoded.
@@ -41,7 +45,7 @@ def opened(path: StrPath, *, max_pixels: int | None = None, srgb: bool = False) 
     with readable(path), _any_size():
         image = Image.open(path)
         try:
-            made = _picture(path, image, max_pixels or MOST_PIXELS, srgb=srgb)
+            made = _picture(path, image, max_pixels or MOST_PIXELS, scale, srgb=srgb)
         except BaseException:
             image.close()
             raise
@@ -76,7 +80,7 @@ def _any_size() -> Iterator[None]:
         Image.MAX_IMAGE_PIXELS = limit
 
 
-def _picture(path: Path, image: Image.Image, max_pixels: int, *, srgb: bool) -> Picture:
+def _picture(path: Path, image: Image.Image, max_pixels: int, scale: int, *, srgb: bool) -> Picture:
     kind, count = image.format or "", getattr(image, "n_frames", 1)
     notes: tuple[str, ...] = ()
     if kind == _PHOTOGRAPH_FIRST:
@@ -89,7 +93,7 @@ def _picture(path: Path, image: Image.Image, max_pixels: int, *, srgb: bool) -> 
     reader = _Reader(path, image, max_pixels, srgb=srgb, moving=count > 1 and kind in MOVING)
     # What PNG notes behind its pixels, and the orientation of some formats, is known once the first is decoded.
     first = reader.frame(0)
-    metadata, left_out = reader.metadata_and_notes()
+    metadata, left_out = reader.metadata_and_notes(scale)
     if count == 1:
         # Pillow's copy of a large picture would stay as long as it is enlarged.
         image.close()
@@ -130,9 +134,9 @@ class _Reader:
         with readable(self._path), _any_size():
             return self.frame(index)
 
-    def metadata_and_notes(self) -> tuple[Metadata, tuple[str, ...]]:
+    def metadata_and_notes(self, scale: int) -> tuple[Metadata, tuple[str, ...]]:
         """Return what the picture carries once its first frame is decoded, and what is not kept of it."""
-        found, notes = metadata_of(self._image)
+        found, notes = metadata_of(self._image, scale)
         if self._foreign is not None:
             by = "its profile" if found.icc is not None and is_for(found.icc, "cmyk") else "a plain formula"
             notes = (*notes, f"its {self._foreign} became sRGB by {by}, as networks take RGB")

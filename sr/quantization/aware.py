@@ -35,7 +35,7 @@ _SUMS: frozenset[_Function] = frozenset({
 
 
 class QuantizationAware(nn.Module):
-    """Runs a network as if it were in 8 bits: (n, 3, h, w) in [0, 1] -> (n, 3, 4h, 4w).
+    """Runs a network as if it were in 8 bits: (n, 3, h, w) in [0, 1] -> (n, 3, s*h, s*w).
 
     Rounded are the weights of convolutions, what these read and give, and the results of activations and of sums.
 
@@ -97,7 +97,7 @@ def fine_tuned(
     """Train a network for its quantisation, in place.
 
     Args:
-        network: Deployed; maps (n, 3, h, w) to (n, 3, 4h, 4w).
+        network: Deployed; maps (n, 3, h, w) to (n, 3, s*h, s*w).
         recipe: In float32; distillation is from the network as it was.
         pairs: What it learns from.
         pictures: LR pictures (1, 3, h, w) in [0, 1] that the first ranges are read off.

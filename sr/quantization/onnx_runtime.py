@@ -13,12 +13,13 @@ from torch import Tensor
 
 from sr.checkpoint import one_line
 from sr.errors import InputError
-from sr.lr_size import SCALE, LrSize
+from sr.lr_size import LrSize
 from sr.onnx_graph import REMEMBERED
 from sr.quantization.calibration import smooth_pictures
 from sr.quantization.config import DEFAULT_KEEP
 from sr.quantization.parts import Operation, kept
 from sr.quantization.processor import has_dot_products
+from sr.scale import DEFAULT_SCALE
 
 _CONVOLUTIONS = frozenset({"Conv", "ConvTranspose"})
 
@@ -84,12 +85,18 @@ def quantized_to_time(graph: bytes, keep: str = DEFAULT_KEEP) -> bytes:
     return quantized(graph, [smooth_pictures(shapes)], keep)
 
 
-def at_size(graph: bytes, lr_size: LrSize) -> bytes:
-    """Return a graph of free size that takes one LR picture of this (height, width): the same, also in its scales."""
+def at_size(graph: bytes, lr_size: LrSize, scale: int = DEFAULT_SCALE) -> bytes:
+    """Return a graph of free size that takes one LR picture of this size: the same, also in its steps of 8 bits.
+
+    Args:
+        graph: The content of an ONNX file.
+        lr_size: Height and width.
+        scale: How many times larger the picture is that it gives.
+    """
     model = onnx.load_from_string(graph)
     height, width = lr_size
     _set_shape(model.graph.input[0], (1, 3, height, width))
-    _set_shape(model.graph.output[0], (1, 3, SCALE * height, SCALE * width))
+    _set_shape(model.graph.output[0], (1, 3, scale * height, scale * width))
     # What was inferred in between has free dimensions in its names.
     del model.graph.value_info[:]
     content: bytes = model.SerializeToString()

@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from sr.checkpoint import load_network, provenance
+from sr.checkpoint import load, load_network, provenance
 from sr.data.pairs import Pairs, fitting_patch
 from sr.data.sources import load_pairs
 from sr.deployment import deploy
@@ -123,9 +123,9 @@ def quantize_file(config: QuantizeConfig, *, protocol: Protocol = Protocol(), re
     """
     make_folder(config.out)
     target = target_of(config, report)
-    network = deploy(load_network(config.network))
-    train = load_pairs(config.data, "train", minimum_lr_side=_PATCH, report=report)
-    val = load_pairs(config.val, "val", minimum_lr_side=_SMALLEST_VALIDATION_SIDE, report=report)
+    network, scale = deploy(load_network(config.network)), load(config.network).description.scale
+    train = load_pairs(config.data, "train", minimum_lr_side=_PATCH, report=report, scale=scale)
+    val = load_pairs(config.val, "val", minimum_lr_side=_SMALLEST_VALIDATION_SIDE, report=report, scale=scale)
     quantized = quantize(network, target, train, val, config, protocol=protocol, report=report)
     write_json(config.out / "quantization.json", quantized.to_json())
     return quantized
@@ -174,7 +174,7 @@ def quantize(
             copy.deepcopy(network), recipe, train, pictures, target.device, weight_bits=weight_bits, report=report
         ).network
     with tempfile.TemporaryDirectory() as folder:
-        forms = _written(networks, target, Path(folder), pictures)
+        forms = _written(networks, target, Path(folder), pictures, train.scale)
         float_network, *candidates = _measured(forms, target, val, protocol, report)
         chosen = choose(candidates, float_network.psnr - config.max_loss_db)
         files = _copied(forms[chosen.keep, chosen.fine_tuned], target, config.out / _NAME)
@@ -204,19 +204,19 @@ _Form = tuple[str | None, bool]
 
 
 def _written(
-    networks: Mapping[bool, nn.Module], target: Target, folder: Path, pictures: Sequence[Tensor]
+    networks: Mapping[bool, nn.Module], target: Target, folder: Path, pictures: Sequence[Tensor], scale: int
 ) -> dict[_Form, Files]:
     """Write the float network, which comes first, and every 8-bit form; networks: by whether they are tuned."""
     graphs = {tuned: onnx_graph(network) for tuned, network in networks.items()}
     forms: dict[_Form, Files] = {
-        (None, False): write_files(graphs[False], target.engine, folder / "float", target.lr_size)
+        (None, False): write_files(graphs[False], target.engine, folder / "float", target.lr_size, scale=scale)
     }
     for tuned, graph in graphs.items():
         for keep in KEEPS:
             stem = folder / f"{keep}-{tuned}"
             forms[keep, tuned] = write_files(
-                graph, target.engine, stem, target.lr_size, pictures=pictures, keep=keep
-            )  # fmt: skip
+                graph, target.engine, stem, target.lr_size, pictures=pictures, keep=keep, scale=scale
+            )
     return forms
 
 

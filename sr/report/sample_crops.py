@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -68,7 +69,7 @@ def keep_samples(folder: Path, val: Pairs, ours: Upscaler, others: Mapping[str, 
     count = min(_LOOKED_AT, len(val))
     looked_at = [index * len(val) // count for index in range(count)]
     places = sorted((_most_different(index, val, ours) for index in looked_at), key=lambda each: -each.difference)
-    upscalers = {BICUBIC: upscale_bicubic, OURS: ours, **(others or {})}
+    upscalers: dict[str, Upscaler] = {BICUBIC: partial(upscale_bicubic, scale=val.scale), OURS: ours, **(others or {})}
     write_json(folder / LISTED, [_written(folder, number, place, val, upscalers) for number, place in
                                  enumerate(places[:_KEPT])])  # fmt: skip
 
@@ -102,7 +103,8 @@ def _most_different(index: int, val: Pairs, ours: Upscaler) -> _Place:
     lr, _ = val.pair(index)
     height, width = min(_HEIGHT, lr.shape[2]), min(_WIDTH, lr.shape[3])
     with torch.inference_mode():
-        difference = (_upscaled(ours, lr) - _upscaled(upscale_bicubic, lr)).square().mean(dim=1, keepdim=True)
+        bicubic = _upscaled(partial(upscale_bicubic, scale=val.scale), lr, val.scale)
+        difference = (_upscaled(ours, lr, val.scale) - bicubic).square().mean(dim=1, keepdim=True)
     # At LR size, so that corners are whole LR pixels.
     small = F.adaptive_avg_pool2d(difference, (lr.shape[2], lr.shape[3]))
     means = F.avg_pool2d(small, (height, width), stride=_STRIDE)[0, 0]
@@ -116,7 +118,7 @@ def _written(
 ) -> dict[str, object]:
     """Write the PNGs of one place, LR and HR too, and return its entry in the list."""
     lr, hr = val.pair(place.index)
-    scale = hr.shape[2] // lr.shape[2]
+    scale = val.scale
     rows = slice(scale * place.top, scale * (place.top + place.height))
     columns = slice(scale * place.left, scale * (place.left + place.width))
     whole = lr[..., place.top : place.top + place.height, place.left : place.left + place.width]
@@ -124,8 +126,8 @@ def _written(
     scores = dict[str, float]()
     with torch.inference_mode():
         for name, upscaler in upscalers.items():
-            crops[name] = _upscaled(upscaler, lr)[..., rows, columns]
-            scores[name] = round(psnr(crops[name], hr[..., rows, columns]), 3)
+            crops[name] = _upscaled(upscaler, lr, scale)[..., rows, columns]
+            scores[name] = round(psnr(crops[name], hr[..., rows, columns], border=scale), 3)
     files = {name: f"{number}-{_file_name(name)}.png" for name in crops}
     for name, crop in crops.items():
         write_picture(folder / files[name], Picture(_pixels(crop)))
@@ -133,9 +135,9 @@ def _written(
     return {"picture": val.names[place.index], "corner": corner, "size": size, "files": files, "psnr": scores}
 
 
-def _upscaled(upscaler: Upscaler, lr: Tensor) -> Tensor:
+def _upscaled(upscaler: Upscaler, lr: Tensor, scale: int) -> Tensor:
     """Return a picture upscaled whole, in [0, 1]."""
-    return upscale(upscaler, lr, tile=None).clamp(0, 1)
+    return upscale(upscaler, lr, tile=None, scale=scale).clamp(0, 1)
 
 
 def _pixels(crop: Tensor) -> NDArray[np.uint8]:

@@ -35,7 +35,7 @@ def autotune(
     Each combination that the recipe leaves open takes a few steps on a copy of the network.
 
     Args:
-        network: Maps (n, 3, h, w) to (n, 3, 4h, 4w); left as it is.
+        network: Maps (n, 3, h, w) to (n, 3, s*h, s*w); left as it is.
         recipe: Whose precision or memory format may be `fastest`.
         pairs: What it learns from.
         device: Where it is trained.

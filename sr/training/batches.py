@@ -6,9 +6,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from torch import Tensor
 
 from sr.data.pairs import Packed, Pairs, PatchPositions, walked
-from sr.lr_size import SCALE
 
-# LR (b, 3, p, p) and HR (b, 3, 4p, 4p), uint8 on the CPU, channels_last in memory.
+# LR (b, 3, p, p) and HR (b, 3, P, P) with P = scale * p, uint8 on the CPU, channels_last in memory.
 _Bytes = tuple[Tensor, Tensor]
 
 
@@ -30,7 +29,7 @@ class PinnedBatches:
         self._ahead: tuple[int, Future[_Bytes]] | None = None
 
     def batch(self, number: int) -> _Bytes:
-        """Return LR (b, 3, p, p) and HR (b, 3, 4p, 4p) of a batch, uint8 on the CPU, and begin with the next one.
+        """Return LR and HR of a batch, uint8 on the CPU, and begin with the next one.
 
         torch keeps pinned memory until the copies out of it are done.
         """
@@ -44,7 +43,8 @@ class PinnedBatches:
     def _cut(self, number: int) -> _Bytes:
         """Cut a batch on the CPU."""
         walks = self._pairs.walks(self._draw(number), self._patch)
-        lr, hr = map(_bytes_of, (self._pairs.lr, self._pairs.hr), walks, (self._patch, SCALE * self._patch))
+        sides = (self._patch, self._pairs.scale * self._patch)
+        lr, hr = map(_bytes_of, (self._pairs.lr, self._pairs.hr), walks, sides)
         return (lr.pin_memory(), hr.pin_memory()) if self._pin else (lr, hr)
 
 

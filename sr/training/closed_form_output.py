@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from sr.tensors import in_float64
 
-# LR and HR patches by number, each (b, 3, p, p) and (b, 3, 4p, 4p) float32 in [0, 1] on the network's device.
+# LR and HR patches by number, (b, 3, p, p) and (b, 3, s*p, s*p) float32 in [0, 1], on the network's device.
 Patches = Callable[[int], tuple[Tensor, Tensor]]
 
 # Equations for each unknown: neighbouring pixels, and the patches of one picture, say nearly the same.
@@ -159,7 +159,7 @@ def equations(network: nn.Module, conv: nn.Conv2d, lr: Tensor, hr: Tensor) -> tu
         network: In eval mode.
         conv: Its last convolution.
         lr: (n, 3, h, w).
-        hr: (n, 3, 4h, 4w).
+        hr: (n, 3, s*h, s*w).
 
     Returns:
         Rows (m, p), one for each pixel of the convolution's output, and what they still owe (m, c). p: the unknowns of

@@ -56,7 +56,7 @@ def fit(
     """Train `network` in place; fastest where the pairs lie on `device`.
 
     Args:
-        network: Maps (n, 3, h, w) to (n, 3, 4h, 4w). Parameters that require no gradient stay as they are.
+        network: Maps (n, 3, h, w) to (n, 3, s*h, s*w). Parameters that require no gradient stay as they are.
         recipe: How it is trained; what it leaves open is tuned on the device.
         pairs: What it learns from.
         device: Where it is trained.

@@ -33,7 +33,7 @@ class Trainer:
     Patches are drawn from the recipe's seed and the step's number: a resumed run sees what an uninterrupted one sees.
 
     Args:
-        network: Maps (n, 3, h, w) to (n, 3, 4h, 4w); moved to the device and trained in place.
+        network: Maps (n, 3, h, w) to (n, 3, s*h, s*w); moved to the device and trained in place.
         recipe: With a precision and a memory format.
         pairs: What it learns from.
         device: Where it is trained.
@@ -143,7 +143,7 @@ class Trainer:
             self.scaler.update()
 
     def patches(self, number: int) -> tuple[Tensor, Tensor]:
-        """Return LR (b, 3, p, p) in the recipe's memory format and HR (b, 3, 4p, 4p), the same for the same number."""
+        """Return LR (b, 3, p, p) in the recipe's memory format and HR (b, 3, s*p, s*p), the same for a number."""
         return self._batch(*self._moved(self._inputs(number)))
 
     def _moved(self, inputs: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
@@ -170,7 +170,7 @@ class Trainer:
 
         Args:
             lr: (n, 3, h, w) in [0, 1], in the recipe's memory format.
-            hr: (n, 3, 4h, 4w) in [0, 1].
+            hr: (n, 3, s*h, s*w) in [0, 1].
         """
         recipe = self.recipe
         autocast = torch.autocast(

@@ -77,6 +77,25 @@ def test_a_network_comes_back_bit_for_bit(name: str, deployed: bool, tmp_path: P
     assert [path.name for path in tmp_path.iterdir()] == ["net.pth"]
 
 
+@pytest.mark.parametrize(
+    ("description", "scale"),
+    [
+        (Description("searched", BRANCHED.to_json()), 4),
+        (Description("searched", BRANCHED.to_json() | {"scale": 3}), 3),
+        (Description("baseline", {"name": "ecbsr", "scale": 2}), 2),
+        (Description("pruned", {"of": {"family": "baseline", "config": {"name": "rfdn"}}, "plan": {}}), 4),
+        (Description("pruned", {"of": {"family": "baseline", "config": {"name": "rfdn", "scale": 2}}, "plan": {}}), 2),
+    ],
+)
+def test_a_description_says_its_scale_and_the_file_notes_it(
+    description: Description, scale: int, tmp_path: Path
+) -> None:
+    assert description.scale == scale
+    save(tmp_path / "net.pth", Checkpoint(description, {"weight": torch.ones(1)}))
+    assert torch.load(tmp_path / "net.pth", weights_only=True)["scale"] == scale
+    assert load(tmp_path / "net.pth").description.scale == scale
+
+
 def test_a_path_may_be_text(tmp_path: Path) -> None:
     checkpoint, network = checkpoint_of(SMALL)
     save(str(tmp_path / "net.pth"), checkpoint)
@@ -191,8 +210,16 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "a foreign state_dict": ({"weight": torch.ones(1)}, "baselines.convert"),
     "a list": ([1, 2], "baselines.convert"),
     "another format": (content(format="paretosr-9"), f"not a {FORMAT} checkpoint"),
-    "another scale": (content(scale=2), "the scale must be 4, got 2"),
-    "no scale": (content(scale=None), "the scale must be 4, got None"),
+    "another scale": (content(scale=2), "the scale must be 4, as in its config, got 2"),
+    "no scale": (content(scale=None), "the scale must be 4, as in its config, got None"),
+    "a scale of its config alone": (
+        content(config=BRANCHED.to_json() | {"scale": 2}),
+        "must be 2, as in its config, got 4",
+    ),
+    "a scale that there is not": (
+        content(scale=5, config=BRANCHED.to_json() | {"scale": 5}),
+        "the scale of its config must be one of 2, 3, 4, got 5",
+    ),
     "no tensors": (content(tensors=None), "the field 'tensors' must be a dict"),
     "a config that is text": (content(config="rfdn"), "the field 'config' must be a dict"),
     "deployed that is a number": (content(deployed=1), "the field 'deployed' must be a bool"),

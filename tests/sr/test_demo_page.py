@@ -7,16 +7,20 @@ from pathlib import Path
 import pytest
 
 from sr.demo_page import demo_page, write_demo
-from sr.lr_size import SCALE, LrSize
+from sr.lr_size import LrSize
+from sr.scale import SCALES
 
 
 @pytest.mark.parametrize(("name", "address"), [("network.onnx", "../network.onnx"), ("a b#.onnx", "../a%20b%23.onnx")])
 @pytest.mark.parametrize("lr_size", [None, (270, 480)])
-def test_page_names_the_network_and_its_size(name: str, address: str, lr_size: LrSize | None) -> None:
-    found = re.search(r"const MODEL = (.*);", demo_page(name, lr_size))
+@pytest.mark.parametrize("scale", SCALES)
+def test_page_names_the_network_its_size_and_its_scale(
+    name: str, address: str, lr_size: LrSize | None, scale: int
+) -> None:
+    found = re.search(r"const MODEL = (.*);", demo_page(name, lr_size, scale))
     assert found is not None
     size = None if lr_size is None else list(lr_size)
-    assert json.loads(found[1]) == {"name": name, "file": address, "size": size, "scale": SCALE}
+    assert json.loads(found[1]) == {"name": name, "file": address, "size": size, "scale": scale}
 
 
 def test_page_brings_all_that_it_needs_but_the_runtime(tmp_path: Path) -> None:

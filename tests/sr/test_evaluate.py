@@ -38,7 +38,7 @@ def test_command_prints_a_table_and_writes_json(enlarge, folder, tmp_path, capsy
     assert run(main, argv) == DONE
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines[2:]] == ["PSNR", "large", "small", "tiny", "network", "bicubic"]
-    assert lines[0] == f"{enlarge} in onnxruntime on cpu, float32"
+    assert lines[0] == f"{enlarge}, x4, in onnxruntime on cpu, float32"
     assert lines[1] == "3 pictures, LR 3 made by MATLAB's bicubic"
     assert len({len(line) for line in lines[2:]}) == 1, "the columns are aligned"
     written = json.loads(report.read_text())
@@ -47,7 +47,20 @@ def test_command_prints_a_table_and_writes_json(enlarge, folder, tmp_path, capsy
     assert written["network"]["pictures"] == 3
     assert set(written["per_picture"]) == {"small", "large", "tiny"}
     assert f"{ours.psnr:.3f}" in lines[-2]
-    assert (written["engine"], written["precision"]) == ("onnxruntime", "float32")
+    assert (written["engine"], written["precision"], written["scale"]) == ("onnxruntime", "float32", 4)
+
+
+@pytest.mark.parametrize("scale", [2, 3])
+def test_a_network_of_another_scale_is_scored_on_lr_of_that_scale(scale, folder, tmp_path, capsys):
+    path, report = tmp_path / "enlarge.onnx", tmp_path / "quality.json"
+    export_onnx(nn.Upsample(scale_factor=scale), path)
+    assert run(main, [str(path), "--val", str(folder), "--device", "cpu", "--json", str(report)]) == DONE
+    assert capsys.readouterr().out.splitlines()[0] == f"{path}, x{scale}, in onnxruntime on cpu, float32"
+    written = json.loads(report.read_text())
+    pairs = load_pairs(folder, "val", report=pytest.fail, scale=scale)
+    assert written["network"]["psnr"] == pytest.approx(evaluate(nn.Upsample(scale_factor=scale), pairs).psnr)
+    assert written["bicubic"]["psnr"] > written["network"]["psnr"]
+    assert written["scale"] == scale
 
 
 def test_command_refuses_an_engine_that_does_not_run_the_file(enlarge, capsys):

@@ -20,6 +20,8 @@ from sr.measure.latency import Runtime
 from sr.measure.measurement import Measurement
 from sr.measure.quality import Quality
 from sr.measure.target import Conditions
+from sr.model_card import Facts
+from sr.model_card import card as card_of
 
 CONFIG = {"name": "ecbsr", "num_feat": 4, "num_block": 1}
 RUNTIME = Runtime(12.34, 12.0, 13.5, 40, reliable=True, memory_format="contiguous")
@@ -76,6 +78,20 @@ def test_card_of_a_measured_network_says_how_good_and_how_fast(checkpoint: Path,
     assert "trained on 2 pictures of `photos/BSDS500` (fingerprint ffffffffffffffff)" in card
     assert "licence of the pictures: CC BY 4.0" in card
     assert "`load()` of this module, with `network.weights.pt` beside it" in card
+
+
+@pytest.mark.parametrize("scale", [2, 3])
+def test_card_is_of_the_scale_of_the_network(scale: int) -> None:
+    conditions = asdict(Conditions("a processor", "a driver", "versions 1", 2, (32, 32), "float32", "openvino"))
+    measured = {"quality": asdict(Quality(30.0, 31.0, 0.9, 3)), "conditions": conditions, "runtime": asdict(RUNTIME)}
+    checkpoint, counts = (
+        Checkpoint(Description("baseline", {"scale": scale}), {}),
+        count(baselines.build_family(CONFIG)),
+    )
+    card = card_of(Facts(checkpoint, counts, (32, 32), measured, {}, "", (), None))
+    assert card.startswith(f"# x{scale} super-resolution network")
+    assert f"gives (n, 3, {scale}h, {scale}w)" in card
+    assert f"without a border of {scale} pixels" in card
 
 
 def test_card_says_where_another_precision_was_measured(checkpoint: Path, tmp_path: Path) -> None:

@@ -8,19 +8,20 @@ from torch import Tensor, nn
 
 from sr.errors import InputError
 from sr.lr_size import SMALLEST_SIDE
+from sr.scale import SCALES
 from sr.tiling import spans, upscale, upscale_at_multiple, upscale_at_size, upscale_in_memory, windows
 
 pytestmark = pytest.mark.numeric
 
 
 class Small(nn.Module):
-    """A x4 network that sees 3 LR pixels around each and counts its calls and the largest input."""
+    """A network that sees 3 LR pixels around each and counts its calls and the largest input."""
 
-    def __init__(self) -> None:
+    def __init__(self, scale: int = 4) -> None:
         super().__init__()
         self.layers = nn.Sequential(
             nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 8, 3, padding=1), nn.ReLU(),
-            nn.Conv2d(8, 48, 3, padding=1), nn.PixelShuffle(4),
+            nn.Conv2d(8, 3 * scale**2, 3, padding=1), nn.PixelShuffle(scale),
         )  # fmt: skip
         self.seen: list[tuple[int, ...]] = []
 
@@ -34,13 +35,13 @@ class Small(nn.Module):
 ENLARGE = nn.Upsample(scale_factor=4)
 
 
-@given(st.integers(16, 70), st.integers(16, 70), st.integers(8, 30))
+@given(st.integers(16, 70), st.integers(16, 70), st.integers(8, 30), st.sampled_from(SCALES))
 @settings(max_examples=12, deadline=None)
-def test_tiles_that_overlap_the_receptive_field_change_nothing(height, width, tile):
-    network = Small().double().eval()
+def test_tiles_that_overlap_the_receptive_field_change_nothing(height, width, tile, scale):
+    network = Small(scale).double().eval()
     lr = torch.rand(2, 3, height, width, dtype=torch.float64)
     with torch.inference_mode():
-        tiled = upscale(network, lr, tile=tile, overlap=3)
+        tiled = upscale(network, lr, tile=tile, overlap=3, scale=scale)
         sides = network.seen.copy()
         torch.testing.assert_close(tiled, network(lr), atol=1e-10, rtol=0)
     if height * width > (tile + 6) ** 2:
@@ -81,13 +82,25 @@ def test_tiny_pictures_are_padded_by_repetition_and_cropped(height, width):
     network = Small().eval()
     lr = torch.rand(1, 3, height, width)
     with torch.inference_mode():
+        assert upscale(Small(3), lr, tile=256, scale=3).shape == (1, 3, 3 * height, 3 * width)
         sr = upscale(network, lr, tile=256)
         assert sr.shape == (1, 3, 4 * height, 4 * width)
         assert network.seen == [(max(height, SMALLEST_SIDE), max(width, SMALLEST_SIDE))]
         assert torch.equal(upscale(ENLARGE, lr, tile=256), ENLARGE(lr))
 
 
-def test_a_network_that_is_not_x4_is_named():
+@pytest.mark.parametrize("scale", SCALES)
+def test_a_network_of_another_scale_than_said_is_named(scale):
+    network = nn.Upsample(scale_factor=5)
+    with pytest.raises(InputError, match=rf"into \(n, 3, {scale}h, {scale}w\), but .* use a x{scale} network"):
+        upscale(network, torch.rand(1, 3, 20, 20), tile=None, scale=scale)
+    with pytest.raises(InputError, match=rf"use a x{scale} network"):
+        upscale_at_size(network, torch.rand(1, 3, 20, 20), (16, 16), scale=scale)
+    with pytest.raises(InputError, match=rf"use a x{scale} network"):
+        upscale_at_multiple(network, torch.rand(1, 3, 20, 20), 8, scale)
+
+
+def test_a_network_that_enlarges_nothing_is_named():
     with pytest.raises(InputError, match=r"\(1, 3, 20, 20\) became \(1, 3, 20, 20\)"):
         upscale(nn.Identity(), torch.rand(1, 3, 20, 20), tile=None)
 
@@ -148,18 +161,19 @@ def test_tiles_go_to_the_device_and_are_put_together_where_lr_is(size: tuple[int
     assert max(pixels for _, pixels in seen) <= 64 * 64
 
 
-@given(st.integers(5, 70), st.integers(5, 70))
+@given(st.integers(5, 70), st.integers(5, 70), st.sampled_from(SCALES))
 @settings(max_examples=12, deadline=None)
-def test_windows_of_one_size_change_nothing_inside_the_overlap(height: int, width: int) -> None:
-    network = Small().double().eval()
+def test_windows_of_one_size_change_nothing_inside_the_overlap(height: int, width: int, scale: int) -> None:
+    network = Small(scale).double().eval()
     lr = torch.rand(2, 3, height, width, dtype=torch.float64)
     with torch.inference_mode():
-        found = upscale_at_size(network, lr, (24, 20), overlap=3)
+        found = upscale_at_size(network, lr, (24, 20), overlap=3, scale=scale)
         assert set(network.seen) == {(24, 20)}
         if height >= 24 and width >= 20:
             torch.testing.assert_close(found, network(lr), atol=1e-10, rtol=0)
-    assert found.shape == (2, 3, 4 * height, 4 * width)
-    assert torch.equal(upscale_at_size(ENLARGE, lr, (24, 20)), ENLARGE(lr))
+    assert found.shape == (2, 3, scale * height, scale * width)
+    enlarge = nn.Upsample(scale_factor=scale)
+    assert torch.equal(upscale_at_size(enlarge, lr, (24, 20), scale=scale), enlarge(lr))
 
 
 @given(st.integers(0, 200), st.integers(4, 40), st.integers(0, 40))

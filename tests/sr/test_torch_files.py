@@ -121,6 +121,14 @@ def test_a_file_of_one_size_takes_that_size(ending, tmp_path):
         assert "one picture of 28x20 pixels" in path.read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize(("scale", "times"), [(2, "twice"), (3, "three times"), (4, "four times")])
+def test_the_source_says_how_much_larger_pictures_become(scale, times, tmp_path):
+    write_source(nn.Sequential(nn.Conv2d(3, 3 * scale**2, 3, padding=1), nn.PixelShuffle(scale)), tmp_path / "net.py")
+    code = (tmp_path / "net.py").read_text(encoding="utf-8")
+    assert code.startswith(f'"""A network that enlarges pictures {times}, as plain PyTorch')
+    assert f"to (n, 3, {scale}h, {scale}w)" in code
+
+
 @pytest.mark.parametrize("ending", WRITERS)
 def test_an_export_that_differs_is_refused_and_leaves_no_file(ending, tmp_path):
     with pytest.raises(ExportError, match=r"within 0\.0001"):

@@ -42,9 +42,9 @@ def test_command_upscales_files_and_folders(onnx_path, tmp_path, capsys):
     written = json.loads(report.read_text())
     assert [entry["result"] for entry in written["upscaled"]] == [str(out / "one_x4.png"), str(out / "two_x4.png")]
     assert (written["failed"], written["skipped"], written["left_out"]) == ([], [], {})
-    assert (written["engine"], written["precision"]) == ("onnxruntime", "float32")
+    assert (written["engine"], written["precision"], written["scale"]) == ("onnxruntime", "float32", 4)
     said = capsys.readouterr().out.splitlines()
-    assert said[0] == f"{onnx_path} in onnxruntime on cpu, float32"
+    assert said[0] == f"{onnx_path}, x4, in onnxruntime on cpu, float32"
     assert "one_x4.png" in said[1]
     assert said[-1] == "2 of 2 pictures upscaled"
 

@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image, ImageCms
+from PIL import ExifTags, Image, ImageCms
 from torch import Tensor, nn
 
 from sr.checkpoint import Checkpoint, Description, save
 from sr.config import UpscaleConfig
 from sr.errors import InputError
 from sr.exporting import export_onnx
+from sr.lr_size import LrSize
 from sr.measure.engines.registry import file_engine_of
 from sr.pictures.enlarging import Tiles
 from sr.progress import Event, Message, Step
@@ -61,7 +62,7 @@ def test_a_checkpoint_runs_in_the_dtype_asked_for(tmp_path: Path) -> None:
     upscaler = load_upscaler(path, target)
     assert upscaler.precision == "bfloat16"
     assert upscaler(torch.rand(1, 3, 16, 16)).dtype == torch.float32
-    assert place_line(path, target, upscaler) == f"{path} in torch on cpu, bfloat16"
+    assert place_line(path, target, upscaler) == f"{path}, x4, in torch on cpu, bfloat16"
 
 
 @pytest.mark.parametrize(("engine", "suffix"), [("onnxruntime", ".onnx"), ("openvino", ".xml")])
@@ -123,6 +124,45 @@ def test_a_network_of_another_scale_is_named() -> None:
 
     with pytest.raises(InputError, match="use a x4 network"):
         Upscaler(Path("twice.onnx"), Twice(RuntimeError()))(torch.rand(1, 3, 16, 16))
+
+
+@pytest.mark.parametrize(("engine", "suffix"), [("onnxruntime", ".onnx"), ("openvino", ".xml")])
+@pytest.mark.parametrize(("scale", "lr_size"), [(2, None), (3, (16, 24))])
+def test_the_scale_of_a_file_without_a_description_is_found(
+    engine: str, suffix: str, scale: int, lr_size: LrSize | None, tmp_path: Path
+) -> None:
+    path, network = tmp_path / f"net{suffix}", nn.Upsample(scale_factor=scale)
+    try:
+        target = target_of_file(path, "cpu", engine)
+    except InputError as error:
+        pytest.skip(str(error))
+    target = target if lr_size is None else replace(target, lr_size=lr_size)
+    file_engine_of(target).write(network, target, path, free_size=lr_size is None)
+    upscaler = load_upscaler(path)
+    assert upscaler.scale == scale
+    lr = torch.rand(1, 3, 40, 30)
+    torch.testing.assert_close(upscaler(lr), network(lr))
+    assert place_line(path, target, upscaler).startswith(f"{path}, x{scale}, in {engine}")
+
+
+def test_a_file_of_a_scale_that_there_is_not_is_named(tmp_path: Path) -> None:
+    export_onnx(nn.Upsample(scale_factor=5), tmp_path / "five.onnx")
+    with pytest.raises(InputError, match=r"five\.onnx: .*s one of 2, 3, 4, but \(1, 3, 64, 128\) became"):
+        load_upscaler(tmp_path / "five.onnx")
+
+
+@pytest.mark.parametrize("scale", [2, 3])
+def test_pictures_become_as_large_as_the_network_makes_them_and_their_names_say_so(scale: int, tmp_path: Path) -> None:
+    export_onnx(nn.Upsample(scale_factor=scale), tmp_path / "net.onnx")
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 30, 3), dtype=np.uint8)
+    exif = Image.Exif()
+    exif[ExifTags.IFD.Exif] = {ExifTags.Base.ExifImageWidth: 30, ExifTags.Base.ExifImageHeight: 40}
+    Image.fromarray(pixels).save(tmp_path / "a.png", exif=exif)
+    result = upscale_files(UpscaleConfig(tmp_path / "net.onnx", (tmp_path / "a.png",), tmp_path, "cpu", tile=16))
+    assert result.scale == scale
+    with Image.open(tmp_path / f"a_x{scale}.png") as image:
+        assert np.array_equal(np.asarray(image), pixels.repeat(scale, 0).repeat(scale, 1))
+        assert image.getexif().get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.ExifImageWidth] == 30 * scale
 
 
 def test_memory_that_an_engine_lacks_is_a_memory_error() -> None:

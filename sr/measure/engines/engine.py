@@ -31,7 +31,7 @@ class Runner(Protocol):
         ...
 
     def run(self, *inputs: Tensor) -> Tensor:
-        """Return the output (n, 3, 4h, 4w) in float32 for an LR picture (n, 3, h, w) of a size that it was made for.
+        """Return the output (n, 3, s*h, s*w) in float32 for an LR picture (n, 3, h, w) of a size that it was made for.
 
         Without inputs it runs on those that it was prepared with.
         """

@@ -15,7 +15,7 @@ from sr.measure.target import Target
 
 
 class EngineNetwork(nn.Module):
-    """A network in an engine: (n, 3, h, w) float32 in [0, 1] -> (n, 3, 4h, 4w), on lr's device; no gradients."""
+    """A network in an engine: (n, 3, h, w) float32 in [0, 1] -> (n, 3, s*h, s*w), on lr's device; no gradients."""
 
     def __init__(self, runner: Runner) -> None:
         super().__init__()

@@ -13,12 +13,14 @@ import torch
 from torch import Tensor, nn
 
 from sr.checkpoint import one_line
+from sr.deployment import portable
 from sr.errors import InputError
 from sr.files import replacing
 from sr.measure.engines.engine import picture_of
 from sr.measure.engines.typed import typed
 from sr.measure.target import Target
 from sr.measure.timing import wall_ms
+from sr.network_scale import scale_of
 from sr.onnx_graph import onnx_graph, part_graph
 from sr.quantization.calibration import UNCALIBRATED, smooth_pictures
 from sr.quantization.onnx_runtime import at_size, quantized, quantized_to_time
@@ -85,7 +87,8 @@ class OnnxRuntime:
         if target.dtype == "int8":
             pictures = calibration or smooth_pictures([UNCALIBRATED])
             content = quantized(onnx_graph(network), pictures)
-            content = content if free_size else at_size(content, target.lr_size)
+            if not free_size:
+                content = at_size(content, target.lr_size, scale_of(portable(network)))
         else:
             content = onnx_graph(_in_dtype(network, target), None if free_size else target.lr_size)
         with replacing(path) as temporary:
@@ -144,7 +147,7 @@ def check_signature(path: Path, made: onnxruntime.InferenceSession) -> None:
     inputs, outputs = made.get_inputs(), made.get_outputs()
     shapes = [entry.shape for entry in (*inputs, *outputs)]
     if len(inputs) != 1 or len(outputs) != 1 or any(len(shape) != 4 or shape[1] != 3 for shape in shapes):
-        raise InputError(f"{path}: a network here takes one (n, 3, h, w) and gives one (n, 3, 4h, 4w), got {shapes}")
+        raise InputError(f"{path}: a network here takes one (n, 3, h, w) and gives one (n, 3, s*h, s*w), got {shapes}")
     if inputs[0].type != "tensor(float)":
         raise InputError(f"{path}: a network here takes float32, got {inputs[0].type}; export it in float32")
 

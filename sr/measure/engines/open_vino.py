@@ -104,7 +104,7 @@ def _check_signature(path: Path, model: Any) -> None:  # noqa: ANN401 - the pack
     )
     if len(model.inputs) != 1 or len(model.outputs) != 1 or not fits:
         raise InputError(
-            f"{path}: a network here takes one (n, 3, h, w) and gives one (n, 3, 4h, 4w), got "
+            f"{path}: a network here takes one (n, 3, h, w) and gives one (n, 3, s*h, s*w), got "
             f"{', '.join(map(str, shapes)) or 'nothing'}"
         )
 

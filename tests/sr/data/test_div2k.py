@@ -92,13 +92,17 @@ def zipped(members: dict[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
-def small_div2k() -> dict[str, bytes]:
+def small_div2k(scale: int = 4) -> dict[str, bytes]:
     files = {}
     for part, first in (("train", 1), ("valid", 801)):
-        lr, hr = archives(part)
+        lr, hr = archives(part, scale)
         numbers = range(first, first + 2)
-        files[hr.name] = zipped({f"{hr.folder}/{number:04}.png": png(16, 24, number) for number in numbers})
-        files[lr.name] = zipped({f"{lr.folder}/{number:04}x4.png": png(4, 6, -number + 1000) for number in numbers})
+        files[hr.name] = zipped(
+            {f"{hr.folder}/{number:04}.png": png(4 * scale, 6 * scale, number) for number in numbers}
+        )
+        files[lr.name] = zipped(
+            {f"{lr.folder}/{number:04}x{scale}.png": png(4, 6, -number + 1000) for number in numbers}
+        )
     return files
 
 
@@ -122,7 +126,19 @@ def test_the_command_brings_all_four_folders(
     assert "DIV2K_valid_HR: already there" in capsys.readouterr().out
 
 
+def test_the_lr_of_another_scale_is_brought_where_it_is_asked_for(
+    tmp_path: Path, server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.files = small_div2k(2)
+    arguments = ["div2k", "--to", str(tmp_path), "--parts", "valid", "--scale", "2", "--url", server.url]
+    assert run(main, arguments) == DONE
+    assert f"--val {tmp_path} --scale 2\n" in capsys.readouterr().out
+    assert (tmp_path / "DIV2K_valid_LR_bicubic" / "X2" / "0801x2.png").exists()
+    assert load_pairs(tmp_path, "val", report=pytest.fail, scale=2).lr.picture(0).shape == (4, 6, 3)
+
+
 def test_the_urls_are_the_published_ones() -> None:
+    assert archives("valid", 3)[0].name == "DIV2K_valid_LR_bicubic_X3.zip"
     assert [archive.name for part in DIV2K_PARTS for archive in archives(part)] == [
         "DIV2K_train_LR_bicubic_X4.zip",
         "DIV2K_train_HR.zip",

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from sr.data.finding import BELOW, NO_PART, Group, find
-from sr.data.layouts import OTHER_DEGRADATION, OTHER_SCALE
+from sr.data.layouts import OTHER_DEGRADATION, not_of_scale
 from sr.data.places import Place
 from sr.errors import InputError
+from sr.scale import SCALES
 
 # A layout of the field: its files, then the pairs.
 LAYOUTS = {
@@ -82,7 +83,7 @@ def test_lr_that_is_not_used_is_named(tmp_path: Path) -> None:
     groups = find(Place(tmp_path))
     assert pairs_of(groups, tmp_path) == [("HR/a.png", "LR_bicubic/X4/ax4.png")]
     assert reasons(groups, tmp_path) == {
-        "LR_bicubic/X2": OTHER_SCALE, "LR_unknown/X4": OTHER_DEGRADATION, "masks": NO_PART,
+        "LR_bicubic/X2": not_of_scale(4), "LR_unknown/X4": OTHER_DEGRADATION, "masks": NO_PART,
     }  # fmt: skip
 
 
@@ -130,6 +131,31 @@ def test_lr_beside_the_hr_that_is_given_is_named_where_it_is_not_used(tmp_path: 
     ]
 
 
+@pytest.mark.parametrize("scale", SCALES)
+def test_lr_of_the_scale_asked_for_is_used_and_that_of_others_is_named(tmp_path: Path, scale: int) -> None:
+    others = set(SCALES) - {scale}
+    folders = {each: f"DIV2K_train_LR_bicubic/X{each}" for each in SCALES}
+    touch(tmp_path, "DIV2K_train_HR/0001.png", *(f"{folder}/0001x{each}.png" for each, folder in folders.items()))
+    pair = ("DIV2K_train_HR/0001.png", f"{folders[scale]}/0001x{scale}.png")
+    groups = find(Place(tmp_path), scale)
+    assert pairs_of(groups, tmp_path) == [pair]
+    assert reasons(groups, tmp_path) == {folders[each]: not_of_scale(scale) for each in others}
+    # Beside HR that is given alone.
+    groups = find(Place(tmp_path / "DIV2K_train_HR"), scale)
+    assert pairs_of(groups, tmp_path) == [pair]
+
+
+def test_lr_of_another_scale_among_hr_is_left_out(tmp_path: Path) -> None:
+    groups = find(Place(touch(tmp_path, "0001.png", "0001x4.png")), 2)
+    assert pairs_of(groups, tmp_path) == [("0001.png", None)]
+    assert reasons(groups, tmp_path) == {"0001x4.png": not_of_scale(2)}
+
+
+def test_lr_that_is_not_understood_is_refused_with_the_names_of_its_scale(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"as the LR x2 of HR; name it LRx2 or LR_bicubic/X2"):
+        find(Place(touch(tmp_path, "HR/a.png", "LR_mine/a.png")), 2)
+
+
 def test_a_folder_of_lr_given_as_hr_is_said(tmp_path: Path) -> None:
     groups = find(Place(touch(tmp_path, "DIV2K_train_LR_bicubic/X4/0001x4.png") / "DIV2K_train_LR_bicubic" / "X4"))
     (note,) = [note for group in groups for note in group.notes]
@@ -152,7 +178,7 @@ def test_recursive_takes_what_is_no_part_of_the_layout_as_well(tmp_path: Path) -
     assert sorted(pairs_of(groups, tmp_path), key=str) == [
         ("1/2/3/4/5/6/c.png", None), ("HR/a.png", "LRx4/a.png"), ("more/b.png", None),
     ]  # fmt: skip
-    assert reasons(groups, tmp_path) == {"LRx2": OTHER_SCALE}
+    assert reasons(groups, tmp_path) == {"LRx2": not_of_scale(4)}
 
 
 def test_a_folder_without_pictures_says_where_they_are(tmp_path: Path) -> None:

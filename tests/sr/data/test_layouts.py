@@ -1,19 +1,22 @@
 """The table of layouts: which folder of HR goes with which of LR, for the trees that people have."""
 
+import re
+
 import pytest
 
 from sr.data.layouts import (
     OTHER_DEGRADATION,
     OTHER_HR,
     OTHER_LR,
-    OTHER_SCALE,
-    RULES,
     is_lr,
-    is_lr_x4,
+    is_usual_lr,
     label_of,
+    not_of_scale,
     other_form,
     recognise,
+    rules,
 )
+from sr.scale import SCALES
 
 # Folders that directly hold pictures, then the pairings.
 TREES = {
@@ -82,6 +85,30 @@ def test_folders_that_belong_together_are_found(tree: str) -> None:
     assert layout.unused == {}
 
 
+def at(scale: int, text: str) -> str:
+    """What a tree of x4 is called at another scale; HR cropped to multiples of 12 is so at every one."""
+    return re.sub(r"(?<=[xX_])4", str(scale), text)
+
+
+@pytest.mark.parametrize("scale", [2, 3])
+@pytest.mark.parametrize("tree", TREES)
+def test_the_same_folders_of_another_scale_are_found_where_it_is_asked_for(tree: str, scale: int) -> None:
+    folders, pairings = TREES[tree]
+    layout = recognise([at(scale, each) for each in folders], scale)
+    expected = {at(scale, hr): lr and at(scale, lr) for hr, lr in pairings.items()}
+    assert {each.hr: each.lr for each in layout.pairings} == expected
+    assert layout.unused == {}
+
+
+def test_of_three_scales_the_one_asked_for_is_taken() -> None:
+    folders = ["DIV2K_train_HR", *(f"DIV2K_train_LR_bicubic/X{scale}" for scale in SCALES)]
+    for scale in SCALES:
+        (pairing,) = recognise(folders, scale).pairings
+        assert pairing.lr == f"DIV2K_train_LR_bicubic/X{scale}"
+        for other in set(SCALES) - {scale}:
+            assert other_form(f"DIV2K_train_LR_bicubic/X{other}", scale) == not_of_scale(scale)
+
+
 def test_the_case_of_folders_does_not_matter() -> None:
     for folders in (["div2k_TRAIN_hr", "div2k_TRAIN_lr_BICUBIC/x4"], ["Hr", "lR_BiCuBic/X4"]):
         (pairing,) = recognise(folders).pairings
@@ -115,18 +142,20 @@ def test_of_several_forms_one_is_used_and_the_others_are_named(
 def test_originals_may_exceed_their_lr_by_a_crop_to_12() -> None:
     assert recognise(["original", "LRbicx4"]).pairings[0].slack == 12
     assert recognise(["GTmod12", "LRbicx4"]).pairings[0].slack == 4
+    assert recognise(["original", "LRbicx3"], 3).pairings[0].slack == 12
+    assert recognise(["GTmod12", "LRbicx3"], 3).pairings[0].slack == 3
 
 
 @pytest.mark.parametrize(
     ("folder", "reason"),
     [
-        ("DIV2K_train_LR_bicubic/X2", OTHER_SCALE),
-        ("DIV2K_train_LR_x8", OTHER_SCALE),
-        ("LRbicx3", OTHER_SCALE),
-        ("LRx2", OTHER_SCALE),
-        ("HR/Set5/x2", OTHER_SCALE),
-        ("Set5/image_SRF_2", OTHER_SCALE),
-        ("DIV2K_train_LR_bicubic/X2_sub", OTHER_SCALE),
+        ("DIV2K_train_LR_bicubic/X2", not_of_scale(4)),
+        ("DIV2K_train_LR_x8", not_of_scale(4)),
+        ("LRbicx3", not_of_scale(4)),
+        ("LRx2", not_of_scale(4)),
+        ("HR/Set5/x2", not_of_scale(4)),
+        ("Set5/image_SRF_2", not_of_scale(4)),
+        ("DIV2K_train_LR_bicubic/X2_sub", not_of_scale(4)),
         ("DIV2K_train_LR_unknown/X4", OTHER_DEGRADATION),
         ("DIV2K_train_LR_wild", OTHER_DEGRADATION),
         ("DIV2K_train_LR_mild", OTHER_DEGRADATION),
@@ -151,11 +180,11 @@ def test_folders_of_lr_are_told_by_their_names() -> None:
         assert not is_lr(name), name
 
 
-def test_what_lr_x4_is_called_is_known() -> None:
+def test_what_lr_is_usually_called_is_known() -> None:
     for name in ("LRx4", "LR", "Set5_LRBI_x4", "DIV2K_train_LR_bicubic/X4"):
-        assert is_lr_x4(name), name
+        assert is_usual_lr(name), name
     for name in ("X4", "HR", "makes_lr0", "DIV2K_train_LR_bicubic/X2", "photos"):
-        assert not is_lr_x4(name), name
+        assert not is_usual_lr(name), name
 
 
 def test_what_pictures_are_for_is_told_by_the_names_of_folders() -> None:
@@ -166,5 +195,6 @@ def test_what_pictures_are_for_is_told_by_the_names_of_folders() -> None:
         assert label_of(folder) == label, folder
 
 
-def test_every_rule_says_who_has_it_so() -> None:
-    assert all(rule.example for rule in RULES)
+@pytest.mark.parametrize("scale", SCALES)
+def test_every_rule_says_who_has_it_so(scale: int) -> None:
+    assert all(rule.example for rule in rules(scale))

@@ -13,6 +13,7 @@ def test_the_command_fails_in_one_line(tmp_path: Path, capsys: pytest.CaptureFix
         (["set5", "--to", str(tmp_path)], "set5"),
         (["div2k"], "--to"),
         (["div2k", "--to", str(tmp_path), "--parts", "test"], "--parts must be train, valid"),
+        (["div2k", "--to", str(tmp_path), "--scale", "5"], "--scale is one of 2, 3, 4, got 5"),
         (["div2k", "--to", str(tmp_path), "--url", "file:///etc"], "--url must start with http"),
         (["div2k", "--to", str(tmp_path), "--checksums", str(tmp_path / "none")], "cannot read the checksums"),
     ):

@@ -9,6 +9,7 @@ from PIL import Image
 
 from sr.data.manifest import write_manifests
 from sr.data.sources import load_set
+from sr.scale import SCALES
 
 
 def save(path: Path, height: int, width: int, seed: int = 0) -> None:
@@ -54,6 +55,13 @@ def test_any_change_of_the_pictures_changes_the_fingerprint(tmp_path: Path) -> N
     shutil.rmtree(folder / "LRx4")  # LR made
     seen.add(fingerprint(folder))
     assert len(seen) == 6
+
+
+def test_another_scale_makes_another_set_of_the_same_hr(tmp_path: Path) -> None:
+    save(tmp_path / "a.png", 24, 24)
+    manifests = {scale: load_set(tmp_path, "train", scale=scale).manifest for scale in SCALES}
+    assert len({each.fingerprint for each in manifests.values()}) == len(SCALES)
+    assert {scale: each.to_json().get("scale") for scale, each in manifests.items()} == {2: 2, 3: 3, 4: None}
 
 
 def test_everything_is_listed_in_the_file(tmp_path: Path) -> None:

@@ -1,12 +1,14 @@
 """HR and LR by the names of files: equal, or different by what marks the side."""
 
+import re
 from pathlib import Path
 
 import pytest
 
-from sr.data.layouts import LR_ALONE
+from sr.data.layouts import LR_ALONE, not_of_scale
 from sr.data.left_out import LeftOut
-from sr.data.matching import HR_ALONE, NEITHER, match_names, split_by_names
+from sr.data.matching import HR_ALONE, NEITHER, match_names, split_by_names, without_other_scales
+from sr.scale import SCALES
 
 
 @pytest.mark.parametrize(
@@ -35,6 +37,9 @@ def test_names_that_differ_by_their_mark_are_a_pair(hr: str, lr: str) -> None:
     found = match_names([large], [small])
     assert found.pairs == ((large, small),)
     assert found.left_out == ()
+    for scale in SCALES:
+        pair = tuple(path.with_name(re.sub(r"(?<=[xX])4|(?<=SRF_)4", str(scale), path.name)) for path in (large, small))
+        assert match_names(pair[:1], pair[1:], scale).pairs == (pair,)
 
 
 def test_an_equal_name_goes_before_one_with_a_mark() -> None:
@@ -67,3 +72,13 @@ def test_lr_of_div2k_in_the_folder_of_hr_is_no_hr() -> None:
 @pytest.mark.parametrize("names", [["a", "b"], ["a", "a_x4"], ["ax4", "bx4"], ["a_HR", "b_HR"], ["a_LR", "b"], ["x4"]])
 def test_a_folder_without_such_pairs_is_not_divided(names: list[str]) -> None:
     assert split_by_names([Path(f"{name}.png") for name in names]) is None
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_lr_of_other_scales_in_the_folder_of_hr_is_neither(scale: int) -> None:
+    lr = {each: [Path(f"0001x{each}.png"), Path(f"0002_LRBI_x{each}.png")] for each in SCALES}
+    hr = [Path("0001.png"), Path("0002_HR.png"), Path("box2.png")]
+    used, left_out = without_other_scales([*hr, *(path for paths in lr.values() for path in paths)], scale)
+    assert used == (*hr, *lr[scale])
+    others = [path for each, paths in lr.items() if each != scale for path in paths]
+    assert list(left_out) == [LeftOut(path, not_of_scale(scale)) for path in others]

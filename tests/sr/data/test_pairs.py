@@ -5,16 +5,17 @@ from hypothesis import strategies as st
 
 from sr.data.pairs import Packed, Pairs, PatchPositions, fitting_patch, pack, packed, patch_walk, same_pictures, walked
 from sr.progress import Event
+from sr.scale import SCALES
 
 SYMMETRIES = range(8)
 
 
-def pairs_of(*sizes: tuple[int, int], seed: int = 0) -> Pairs:
-    """HR of random 4x4 blocks of one colour, LR that colour: the same region has the same content."""
+def pairs_of(*sizes: tuple[int, int], seed: int = 0, scale: int = 4) -> Pairs:
+    """HR of random blocks of one colour, LR that colour: the same region has the same content."""
     generator = torch.Generator().manual_seed(seed)
     lr = [torch.randint(0, 256, (*size, 3), generator=generator, dtype=torch.uint8) for size in sizes]
-    hr = [small.repeat_interleave(4, 0).repeat_interleave(4, 1) for small in lr]
-    return Pairs(tuple(f"p{index}" for index in range(len(sizes))), pack(lr), pack(hr))
+    hr = [small.repeat_interleave(scale, 0).repeat_interleave(scale, 1) for small in lr]
+    return Pairs(tuple(f"p{index}" for index in range(len(sizes))), pack(lr), pack(hr), scale)
 
 
 def turned(picture: torch.Tensor, symmetry: int) -> torch.Tensor:
@@ -46,12 +47,19 @@ def test_a_pair_is_ready_for_a_network() -> None:
     assert lr.max() <= 1
 
 
-@given(st.integers(0, 2**32), st.integers(1, 6), st.lists(st.tuples(st.integers(1, 9), st.integers(1, 9)), min_size=1))
-def test_lr_and_hr_patches_show_the_same_region(seed: int, patch: int, sizes: list[tuple[int, int]]) -> None:
-    pairs = pairs_of((6, 6), *sizes)
+@given(
+    st.integers(0, 2**32),
+    st.integers(1, 6),
+    st.lists(st.tuples(st.integers(1, 9), st.integers(1, 9)), min_size=1),
+    st.sampled_from(SCALES),
+)
+def test_lr_and_hr_patches_show_the_same_region(
+    seed: int, patch: int, sizes: list[tuple[int, int]], scale: int
+) -> None:
+    pairs = pairs_of((6, 6), *sizes, scale=scale)
     lr, hr = pairs.patches(5, patch, generator(seed))
     assert lr.shape == (5, 3, patch, patch)
-    assert torch.equal(lr.repeat_interleave(4, 2).repeat_interleave(4, 3), hr)
+    assert torch.equal(lr.repeat_interleave(scale, 2).repeat_interleave(scale, 3), hr)
 
 
 @given(st.integers(0, 2**32), st.integers(1, 6))
@@ -135,6 +143,23 @@ def test_centre_crops() -> None:
     assert torch.equal(crops.lr.picture(1), pairs.lr.picture(2)[2:7])
     assert torch.equal(crops.hr.picture(1), pairs.hr.picture(2)[8:28])
     assert pairs.centre_crops(5, 100).names == pairs.names
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_what_is_made_of_pairs_keeps_their_scale(scale: int) -> None:
+    pairs = pairs_of((9, 7), (8, 8), scale=scale)
+    assert pairs.to("cpu").scale == scale
+    crops = pairs.centre_crops(4, 2)
+    assert crops.scale == scale
+    for index in range(2):
+        lr, hr = crops.pair(index)
+        assert torch.equal((lr * 255).round().byte().repeat_interleave(scale, 2).repeat_interleave(scale, 3), hr)
+
+
+def test_pairs_of_another_scale_than_they_say_are_refused() -> None:
+    good = pairs_of((3, 5), scale=2)
+    with pytest.raises(ValueError, match="HR must be 3 times LR, not so in p0"):
+        Pairs(good.names, good.lr, good.hr, 3)
 
 
 def test_hr_is_4_times_lr() -> None:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from sr.data.degradation import downscale
+from sr.data.degradation import degrade
 from sr.data.manifest import write_manifests
 from sr.data.pairs import same_pictures
 from sr.data.sources import EMBEDDED, holds_validation, load_pairs, load_set, sources
@@ -49,7 +49,36 @@ def test_a_plain_folder_makes_lr(tmp_path: Path) -> None:
     assert pairs.names == ("a", "b")
     lr, hr = pairs.pair(1)
     assert np.array_equal(hr[0].permute(1, 2, 0).numpy(), pixels[:16, :24])
-    assert np.array_equal((lr[0] * 255).round().byte().permute(1, 2, 0).numpy(), downscale(pixels))
+    assert np.array_equal((lr[0] * 255).round().byte().permute(1, 2, 0).numpy(), degrade(pixels))
+
+
+@pytest.mark.parametrize("scale", [2, 3])
+def test_lr_of_another_scale_is_made_or_taken(tmp_path: Path, scale: int) -> None:
+    height, width = 4 * scale, 5 * scale
+    made = save(tmp_path / "made" / "a.png", height + 1, width + 1)
+    pairs = load_pairs(tmp_path / "made", "train", report=silent, scale=scale)
+    assert pairs.scale == scale
+    assert np.array_equal(pairs.hr.picture(0).numpy(), made[:height, :width])
+    assert np.array_equal(pairs.lr.picture(0).numpy(), degrade(made, scale))
+
+    save(tmp_path / "given" / "HR" / "a.png", height + 1, width)
+    given = save(tmp_path / "given" / "LR_bicubic" / f"X{scale}" / f"ax{scale}.png", 4, 5, seed=1)
+    save(tmp_path / "given" / "LR_bicubic" / "X4" / "ax4.png", 2, 2)
+    events: list[Event] = []
+    pairs = load_pairs(tmp_path / "given", "val", report=events.append, scale=scale)
+    assert np.array_equal(pairs.lr.picture(0).numpy(), given)
+    assert asides(events) == [
+        f"left out 1: 1 of another scale than x{scale} (X4)",
+        f"cropped 1 HR to {scale} times their LR (a {width}x{height + 1} to {width}x{height})",
+    ]
+
+
+@pytest.mark.parametrize(("scale", "share"), [(2, "half"), (3, "a third"), (4, "a quarter")])
+def test_lr_of_another_size_than_the_scale_says_is_named(tmp_path: Path, scale: int, share: str) -> None:
+    save(tmp_path / "HR" / "a.png", 24, 24)
+    save(tmp_path / "LR" / "a.png", 13, 13)
+    with pytest.raises(InputError, match=rf"1 whose LR is not {share} of HR \(a\.png: 13x13 for 24x24\)"):
+        load_pairs(tmp_path, "val", report=silent, scale=scale)
 
 
 def test_given_pairs_are_used_as_they_are(tmp_path: Path) -> None:
@@ -64,7 +93,17 @@ def test_set5(shared: Path) -> None:
     pairs = load_pairs(shared / "data" / "Set5", "val", report=silent)
     assert len(pairs) == 5
     for index in range(5):
-        assert np.array_equal(pairs.lr.picture(index).numpy(), downscale(pairs.hr.picture(index).numpy()))
+        assert np.array_equal(pairs.lr.picture(index).numpy(), degrade(pairs.hr.picture(index).numpy()))
+
+
+@pytest.mark.parametrize("scale", [2, 3])
+def test_set5_at_a_scale_that_it_has_no_lr_of(shared: Path, scale: int) -> None:
+    events: list[Event] = []
+    pairs = load_pairs(shared / "data" / "Set5", "val", report=events.append, scale=scale)
+    assert asides(events) == [f"left out 5: 5 of another scale than x{scale} (LRx4)"]
+    assert len(pairs) == 5
+    for index in range(5):
+        assert np.array_equal(pairs.lr.picture(index).numpy(), degrade(pairs.hr.picture(index).numpy(), scale))
 
 
 def test_div2k_is_known_by_its_layout(tmp_path: Path) -> None:
@@ -74,7 +113,7 @@ def test_div2k_is_known_by_its_layout(tmp_path: Path) -> None:
     train, val = (load_pairs(tmp_path, part, report=silent) for part in ("train", "val"))
     assert (train.names, val.names) == (("0001",), ("0801",))
     assert np.array_equal(train.lr.picture(0).numpy(), given)
-    assert np.array_equal(val.lr.picture(0).numpy(), downscale(pixels))
+    assert np.array_equal(val.lr.picture(0).numpy(), degrade(pixels))
     shutil.rmtree(tmp_path / "DIV2K_valid_HR")
     with pytest.raises(InputError, match="DIV2K_valid_HR"):
         load_pairs(tmp_path, "val", report=silent)

@@ -36,9 +36,9 @@ def test_a_network_in_a_file_stands_beside_bicubic(folder, pairs, tmp_path):
     assert found.bicubic == bicubic_quality(pairs)
     assert list(found.per_picture) == ["large", "small", "tiny"]
     assert mean(list(found.per_picture.values())) == found.network
-    assert (found.engine, found.precision) == ("onnxruntime", "float32")
+    assert (found.engine, found.precision, found.scale) == ("onnxruntime", "float32", 4)
     place, skipped = events
-    assert place == Message(f"{path} in onnxruntime on cpu, float32")
+    assert place == Message(f"{path}, x4, in onnxruntime on cpu, float32")
     assert isinstance(skipped, Message)
     assert "speck.png" in skipped.text
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from sr.data.degradation import downscale, upscale_bicubic
+from sr.data.degradation import degrade, upscale_bicubic
 from sr.data.pairs import Pairs, pack
 from sr.data.sources import load_pairs
 from sr.measure.metrics import psnr, ssim
@@ -44,7 +44,7 @@ def smooth_pairs(*sizes: tuple[int, int]) -> Pairs:
         rows, columns = torch.meshgrid(torch.arange(4.0 * height), torch.arange(4.0 * width), indexing="ij")
         waves = [(rows / length).sin() + (columns / (length + 2)).cos() for length in (5, 7, 9)]
         hr.append((torch.stack(waves, dim=2) * 60 + 128).to(torch.uint8))
-    lr = [torch.from_numpy(downscale(picture.numpy())) for picture in hr]
+    lr = [torch.from_numpy(degrade(picture.numpy())) for picture in hr]
     return Pairs(tuple(f"wave {index}" for index in range(len(hr))), pack(lr), pack(hr))
 
 
@@ -109,6 +109,20 @@ def test_bicubic_on_set5(shared: Path) -> None:
     assert quality.psnr_y == pytest.approx(28.4, abs=0.4)
     assert quality.ssim is not None
     assert 0.78 < quality.ssim < 0.83
+
+
+@pytest.mark.parametrize("scale", [2, 3])
+def test_a_border_of_as_many_pixels_as_the_scale_is_left_out(scale: int) -> None:
+    flat = torch.full((16, 16, 3), 100, dtype=torch.uint8)
+    hr = torch.full((16 * scale, 16 * scale, 3), 200, dtype=torch.uint8)
+    hr[scale:-scale, scale:-scale] = 110
+    pairs = Pairs(("framed",), pack([flat]), pack([hr]), scale)
+    network = nn.Upsample(scale_factor=scale)
+    assert evaluate(network, pairs).psnr == pytest.approx(20 * math.log10(255 / 10))
+    assert bicubic_quality(pairs).psnr == pytest.approx(20 * math.log10(255 / 10))
+    hr[scale, scale] = 200
+    wrong = Pairs(("framed",), pack([flat]), pack([hr]), scale)
+    assert evaluate(network, wrong).psnr < evaluate(network, pairs).psnr
 
 
 def test_means_by_hand() -> None:

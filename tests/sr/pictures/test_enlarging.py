@@ -48,9 +48,9 @@ def noise(*shape: int, bits: int = 8) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 2**bits, shape).astype(f"uint{bits}")
 
 
-def enlarge(network: nn.Module, pixels: np.ndarray, **options: object) -> np.ndarray:
-    rows = Enlarger(network, **options).enlarged(Frame(pixels))
-    assert rows.layout == Frame(pixels).layout.enlarged(4)
+def enlarge(network: nn.Module, pixels: np.ndarray, scale: int = 4, **options: object) -> np.ndarray:
+    rows = Enlarger(network, scale=scale, **options).enlarged(Frame(pixels))
+    assert rows.layout == Frame(pixels).layout.enlarged(scale)
     return rows.whole()
 
 
@@ -73,6 +73,17 @@ def test_alpha_goes_along(bits: int, channels: int) -> None:
     assert (found[:, :40, -1] == 0).all()
     assert (found[:, 56:, -1] == 2**bits - 1).all()
     assert np.array_equal(found[:, 48:, :-1], pixels[:, 12:, :-1].repeat(4, 0).repeat(4, 1))
+
+
+@pytest.mark.parametrize("scale", [2, 3])
+@pytest.mark.parametrize("tile", [None, (16, 16)])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_every_scale_keeps_every_pixel(scale: int, tile: tuple[int, int] | None, channels: int) -> None:
+    pixels = noise(40, 50, channels)
+    if channels == 4:
+        pixels[..., -1] = 255
+    found = enlarge(nn.Upsample(scale_factor=scale), pixels, scale, tiles=Tiles(tile, overlap=4))
+    assert np.array_equal(found, pixels.repeat(scale, 0).repeat(scale, 1))
 
 
 @pytest.mark.parametrize("tile", [None, (16, 16)])

@@ -9,6 +9,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from sr.pictures.metadata import metadata_of, orientation_of
 from sr.pictures.picture import Metadata
+from sr.scale import SCALES
 
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="6" dc:title="kept"/></x:xmpmeta>'
 
@@ -48,6 +49,21 @@ def test_profile_exif_and_xmp_are_found_and_the_orientation_reset(
     if suffix != ".tif":
         assert b'tiff:Orientation="1"' in found.xmp
         assert b'dc:title="kept"' in found.xmp
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("suffix", [".jpg", ".tif"])
+def test_the_size_that_exif_notes_grows_by_the_scale(suffix: str, scale: int, tmp_path: Path, exif: bytes) -> None:
+    made = Image.Exif()
+    made.load(b"Exif\0\0" + exif)
+    Image.fromarray(np.zeros((5, 7, 3), np.uint8)).save(tmp_path / f"a{suffix}", exif=made)
+    with Image.open(tmp_path / f"a{suffix}") as image:
+        image.load()
+        found, _ = metadata_of(image, scale)
+    back = Image.Exif()
+    back.load(b"Exif\0\0" + found.exif)
+    inner = back.get_ifd(34665)
+    assert sorted((inner[40962], inner[40963])) == [5 * scale, 7 * scale]
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF data")

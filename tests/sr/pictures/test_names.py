@@ -7,6 +7,7 @@ import pytest
 
 from sr.errors import InputError
 from sr.pictures.names import Found, describe, find
+from sr.scale import SCALES
 
 OUT = Path("out")
 
@@ -63,6 +64,14 @@ def test_results_of_an_earlier_run_are_left_alone_in_a_folder_and_taken_where_th
     assert set(results(found)) == {"a.png", "b.png", "b.jpg", "c_x4.png"}
     assert found.left_out == {"upscaled before": 2}
     assert set(results(find([tmp_path / "a_x4.png"], OUT))) == {"a_x4.png"}
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_names_say_the_scale_and_results_of_every_scale_are_left_alone(tmp_path: Path, scale: int) -> None:
+    touch(tmp_path, "a.png", "a_x2.png", "a_x3.png", "a_x4.png", "b_x2.png")
+    found = find([tmp_path], OUT, scale=scale)
+    assert results(found) == {"a.png": f"out/a_x{scale}", "b_x2.png": f"out/b_x2_x{scale}"}
+    assert found.left_out == {"upscaled before": 3}
 
 
 def test_the_extension_is_kept_where_two_stems_clash(tmp_path: Path) -> None:

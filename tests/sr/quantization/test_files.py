@@ -25,15 +25,17 @@ def test_files_tell_their_size(tmp_path: Path) -> None:
     assert (files.free.name, files.fixed.name) == ("network-int8.onnx", "network-int8-320x180.onnx")
 
 
-@pytest.mark.parametrize("keep", [None, "skip"])
+@pytest.mark.parametrize(("keep", "scale"), [(None, 4), ("skip", 4), ("skip", 2), (None, 3)])
 @pytest.mark.parametrize("engine", QUANTIZED_ENGINES)
-def test_both_files_compute_the_same(engine: str, keep: str | None, tmp_path: Path) -> None:
+def test_both_files_compute_the_same(engine: str, keep: str | None, scale: int, tmp_path: Path) -> None:
     if engine == "openvino":
         pytest.importorskip("nncf", reason="the extra openvino is not installed")
-    network = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 48, 3, padding=1), nn.PixelShuffle(4)).eval()
+    tail = nn.Conv2d(8, 3 * scale**2, 3, padding=1), nn.PixelShuffle(scale)
+    network = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), *tail).eval()
     pictures = smooth_pictures([(1, 3, *SIZE)])
-    files = write_files(onnx_graph(network), engine, tmp_path / "made", SIZE, pictures=pictures, keep=keep)
+    files = write_files(onnx_graph(network), engine, tmp_path / "made", SIZE, pictures=pictures, keep=keep, scale=scale)
     target = Target(torch.device("cpu"), SIZE, "float32" if keep is None else "int8", engine)
     free, fixed = (open_network(path, target) for path in (files.free, files.fixed))
     assert free.precision == fixed.precision == target.dtype
+    assert fixed(pictures[0]).shape == (1, 3, scale * SIZE[0], scale * SIZE[1])
     assert torch.allclose(free(pictures[0]), fixed(pictures[0]), atol=1e-6)

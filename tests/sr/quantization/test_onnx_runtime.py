@@ -61,6 +61,15 @@ def test_fixed_size_holds_the_same_numbers(graph: bytes) -> None:
     onnx.checker.check_model(fixed, full_check=True)
 
 
+@pytest.mark.parametrize("scale", [2, 3])
+def test_fixed_size_is_of_the_scale(scale: int) -> None:
+    network = nn.Sequential(nn.Conv2d(3, 3 * scale**2, 3, padding=1), nn.PixelShuffle(scale)).eval()
+    fixed = onnx.load_from_string(at_size(onnx_graph(network), (24, 32), scale))
+    shape = [each.dim_value for each in fixed.graph.output[0].type.tensor_type.shape.dim]
+    assert shape == [1, 3, 24 * scale, 32 * scale]
+    onnx.checker.check_model(fixed, full_check=True)
+
+
 def test_pixels_are_shuffled_in_8_bits() -> None:
     torch.manual_seed(0)
     network = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 48, 3, padding=1), nn.PixelShuffle(4)).eval()

@@ -42,6 +42,17 @@ def test_crops_lie_where_ours_and_bicubic_differ(val: Pairs, tmp_path: Path) -> 
         assert (ours != bicubic).any(axis=(0, 2)).sum() == 160, "all 40 columns that differ"
 
 
+def test_crops_are_of_the_scale_of_the_pictures(tmp_path: Path) -> None:
+    lr = torch.randint(0, 256, (64, 120, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    hr = lr.repeat_interleave(2, 0).repeat_interleave(2, 1).clamp(max=254) + 1
+    val = Pairs(("x2",), pack([lr]), pack([hr]), 2)
+    keep_samples(tmp_path, val, torch.nn.Upsample(scale_factor=2))
+    (sample,) = read_samples(tmp_path)
+    assert read_picture(sample.files[LR]).rgb.shape == (60, 80, 3)
+    assert {read_picture(sample.files[name]).rgb.shape for name in (OURS, BICUBIC, HR)} == {(120, 160, 3)}
+    assert sample.psnr[OURS] > sample.psnr[BICUBIC]
+
+
 def test_a_rival_is_added_to_every_crop(val: Pairs, tmp_path: Path) -> None:
     add_rival(tmp_path, val, "RFDN", upscale_bicubic)
     assert read_samples(tmp_path) == [], "nothing was kept"

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sr.data.pairs import Pairs, PatchPositions
+from sr.data.pairs import Pairs, PatchPositions, pack
 from sr.seeds import generator
 from sr.training.autotune import autotune, seconds_per_step
 from sr.training.average import WeightAverage
@@ -172,7 +172,13 @@ def test_loss_scaling_leaves_the_step_as_it_is(trainer: Train) -> None:
     assert torch.allclose(one, eight, rtol=1e-2, atol=1e-6)
 
 
-def test_batches_cut_ahead_in_bytes_are_those_that_are_cut_at_once(pairs: Pairs, equal: Equal) -> None:
+@pytest.mark.parametrize("scale", [4, 2])
+def test_batches_cut_ahead_in_bytes_are_those_that_are_cut_at_once(pairs: Pairs, scale: int, equal: Equal) -> None:
+    if scale != 4:
+        lr = [pairs.lr.picture(index) for index in range(2)]
+        hr = [each.repeat_interleave(scale, 0).repeat_interleave(scale, 1) for each in lr]
+        pairs = Pairs(pairs.names, pairs.lr, pack(hr), scale)
+
     def draw(number: int) -> PatchPositions:
         return pairs.draw(3, 5, generator(4, number))
 

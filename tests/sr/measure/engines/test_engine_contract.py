@@ -14,7 +14,7 @@ from sr.constraints import ENGINE_NAMES
 from sr.deployment import deploy
 from sr.errors import InputError
 from sr.measure.engines.engine import Engine, Runner
-from sr.measure.engines.registry import ENGINES, engine_of, usable
+from sr.measure.engines.registry import ENGINES, FILE_ENGINES, engine_of, usable
 from sr.measure.target import Target
 from sr.memory_format import MEMORY_FORMATS
 from sr.onnx_graph import onnx_graph
@@ -92,6 +92,22 @@ def test_every_block_upsampler_and_skip_computes_what_torch_computes(
     target = Target(CPU, (16, 24), engine=name)
     network = searched(upsampler, image_skip, "long_skip", KINDS)
     assert_same(engine_named(name, target).prepare(network, target), network, picture((16, 24)))
+
+
+@pytest.mark.parametrize("scale", [2, 3])
+@pytest.mark.parametrize("name", QUICK)
+def test_networks_of_other_scales_compute_what_torch_computes(name: str, scale: int, tmp_path: Path) -> None:
+    target = Target(CPU, SIZES[0], engine=name)
+    engine = engine_named(name, target)
+    torch.manual_seed(0)
+    tail = nn.Conv2d(8, 3 * scale**2, 3, padding=1), nn.PixelShuffle(scale)
+    network = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.LeakyReLU(0.1), *tail).eval()
+    assert_same(engine.prepare(network, target), network, picture(SIZES[0]))
+    if name in FILE_ENGINES:
+        for free_size in (False, True):
+            path = tmp_path / f"{free_size}{engine.ending}"
+            FILE_ENGINES[name].write(network, target, path, free_size=free_size)
+            assert_same(engine.open(path, target), network, picture(SIZES[0]))
 
 
 @pytest.mark.parametrize("free_size", [False, True])

@@ -80,6 +80,16 @@ def test_written_file_is_near_torch_and_its_two_sizes_agree(name: str, network: 
     assert opened(torch.rand(2, 3, 20, 28)).shape == (2, 3, 80, 112)
 
 
+@pytest.mark.parametrize("scale", [2, 3])
+@pytest.mark.parametrize("name", NAMES)
+def test_file_of_one_size_gives_pictures_of_the_scale_of_its_network(name: str, scale: int, tmp_path: Path) -> None:
+    engine = engine_named(name)
+    small = nn.Sequential(nn.Conv2d(3, 3 * scale**2, 3, padding=1), nn.PixelShuffle(scale)).eval()
+    path = tmp_path / f"network{engine.ending}"
+    engine.write(small, target_of(name), path, calibration=PICTURES)
+    assert_near(open_network(path, target_of(name))(PICTURES[0]), small, PICTURES[0])
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_file_in_8_bits_says_so_whatever_it_is_opened_as(name: str, network: nn.Module, tmp_path: Path) -> None:
     engine = engine_named(name)
