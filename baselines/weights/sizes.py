@@ -84,7 +84,7 @@ def same(one: Shape, other: Shape) -> bool:
 
 
 def _arguments(name: str, shapes: Mapping[str, Shape], scale: int | None) -> Iterator[tuple[str, Any]]:
-    """Yield the arguments of a network and values that they may have for tensors of these shapes; a scale where None."""
+    """Yield the arguments of a network and values that they may have for tensors of these shapes, at a scale if any."""
     sides = {side for shape in shapes.values() for side in shape}
     numbers = {int(number) for key in shapes for number in re.findall(r"(?<![^.])\d+(?![^.])", key)}
     # Blocks are numbered from 0, and the first or last of them may have a name instead.
