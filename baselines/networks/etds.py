@@ -55,7 +55,7 @@ class TwoStreamConv(nn.Module):
 class TwoStreamTail(nn.Module):
     """The sum of a 3x3 convolution over the features and one over the picture, which starts as nearest neighbour."""
 
-    def __init__(self, num_feat: int, scale: int) -> None:
+    def __init__(self, num_feat: int, scale: int = DEFAULT_SCALE) -> None:
         super().__init__()
         self.features = nn.Conv2d(num_feat - 3, 3 * scale**2, 3)
         self.picture = nn.Conv2d(3, 3 * scale**2, 3)
@@ -83,7 +83,7 @@ class ClippedTail(nn.Module):
     Folds into the convolution to s; the network clips.
     """
 
-    def __init__(self, num_feat: int, scale: int) -> None:
+    def __init__(self, num_feat: int, scale: int = DEFAULT_SCALE) -> None:
         super().__init__()
         pixels = 3 * scale**2
         self.conv = nn.Conv2d(num_feat, pixels, 3, padding=1)
