@@ -97,7 +97,7 @@ def test_a_league_at_another_scale_has_the_same_families_and_networks_of_its_own
     assert published.description == Description("baseline", {"name": "span", "scale": 2})
     assert published.identity != parted(["span=published"])[1][0].identity
     assert published.deployed(published.start(0))(LR).shape == (1, 3, 32, 32)
-    with pytest.raises(InputError, match="cfn is a network of x4 alone; those that have x3 are msrresnet, .*"):
+    with pytest.raises(InputError, match=r"cfn is a network of x4 alone; those that have x3 are msrresnet, .*"):
         parted(["cfn=published"], 3)
     with pytest.raises(InputError, match=r"pruned network is x4: it has no place in a league of --scale 3"):
         parted([f"pruned={checkpoint_in(tmp_path)}"], 3)
