@@ -115,7 +115,7 @@ def _check_scale_is_told(name: str, fitting: tuple[int, ...], report: Report) ->
     """Say which scale is taken where shapes leave it open; raises InputError where none of these is the usual one."""
     if len(fitting) == 1:
         return
-    possible = " or ".join(f"x{each}" for each in fitting)
+    possible = _alternatives(fitting)
     if DEFAULT_SCALE not in fitting:
         raise InputError(f"these weights of {name} are {possible}, which their shapes do not tell: give --scale")
     report(
@@ -129,7 +129,12 @@ def _refuse_other_scale(name: str, shapes: Mapping[str, Shape], start: Mapping[s
         return
     config, misfits = closest_config(name, shapes, start)
     if not misfits:
-        raise InputError(f"these weights of {name} are x{config.get('scale', DEFAULT_SCALE)}, not x{scale}")
+        possible = _alternatives(fitting_scales(name, config, shapes))
+        raise InputError(f"these weights of {name} are {possible}, not x{scale}")
+
+
+def _alternatives(scales: tuple[int, ...]) -> str:
+    return " or ".join(f"x{scale}" for scale in scales)
 
 
 def _refuse_other_task(name: str, config: Mapping[str, Any], shapes: Mapping[str, Shape]) -> None:
