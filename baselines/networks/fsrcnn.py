@@ -48,6 +48,18 @@ class TransposedTail(nn.Module):
         return folded
 
 
+class _UnevenBorder(nn.Module):
+    """Zeros around a map, of other widths before it than behind it, which no convolution of torch adds."""
+
+    def __init__(self, before: int, behind: int) -> None:
+        super().__init__()
+        self.widths = (before, behind, before, behind)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (n, c, h, w) to (n, c, before + h + behind, before + w + behind)."""
+        return F.pad(x, self.widths)
+
+
 def _reach(scale: int) -> tuple[int, int]:
     """Return how many LR pixels before and behind its own the sub-pixels of one read through the transposed kernel."""
     half = _SIDE // 2
@@ -59,7 +71,7 @@ def _folded_tail(num_feat: int, scale: int) -> nn.Sequential:
     before, behind = _reach(scale)
     centred = before == behind
     conv = nn.Conv2d(num_feat, 3 * scale**2, before + behind + 1, padding=before if centred else 0)
-    padding = () if centred else (nn.ZeroPad2d((before, behind, before, behind)),)
+    padding = () if centred else (_UnevenBorder(before, behind),)
     return nn.Sequential(*padding, conv, nn.PixelShuffle(scale))
 
 
