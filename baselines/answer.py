@@ -6,9 +6,12 @@ from typing import cast
 
 
 class Answer(argparse.Action):
-    """Calls its `const` where the flag is met, before anything else is missed, and exits with 0."""
+    """Calls its `const` where the flag is met, before anything else is missed, and exits with 0.
 
-    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+    `const` is given the values of the flags before it, and the defaults of the others.
+    """
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, *_: object) -> None:
         """Answer and exit."""
-        cast("Callable[[], None]", self.const)()
+        cast("Callable[[argparse.Namespace], None]", self.const)(namespace)
         parser.exit()

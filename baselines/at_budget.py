@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from baselines.registry import BASELINES, build
+from baselines.registry import BASELINES, build, check_network, scaled
 from sr.deployment import deploy
 from sr.errors import InputError
 from sr.lr_size import LrSize
@@ -18,6 +18,7 @@ from sr.measure.latency_model import LatencyModel, Work, work_of
 from sr.measure.measurement import Measurement, measure
 from sr.measure.operator_work import operators_of
 from sr.measure.target import Target
+from sr.scale import DEFAULT_SCALE, check_scale
 
 # Kept free for the 90th percentile, which the budget is for.
 _AIM = 0.97
@@ -45,8 +46,8 @@ class Size:
 
     @property
     def title(self) -> str:
-        """Its name with its size, such as `ecbsr num_feat=16 num_block=8`."""
-        return " ".join([self.name, *(f"{key}={value}" for key, value in self.config.items())])
+        """Its name with its size."""
+        return title_of(self.name, self.config)
 
     def build(self) -> nn.Module:
         """Build it untrained, in deployed form."""
@@ -76,18 +77,26 @@ class Member:
         return self.size.title
 
 
-def scalable_families() -> tuple[str, ...]:
-    """Return the names of the families that have other sizes than the published one."""
-    return tuple(name for name, entry in BASELINES.items() if entry.scaled_by)
+def title_of(name: str, config: Mapping[str, Any]) -> str:
+    """Return a network's name with its size, such as `ecbsr num_feat=16 num_block=8`; all beside it share its scale."""
+    return " ".join([name, *(f"{key}={value}" for key, value in config.items() if key != "scale")])
 
 
-def sizes_of(name: str) -> tuple[dict[str, Any], ...]:
-    """Return the configs of all sizes of a family, every combination of the values that it scales by."""
+def scalable_families(scale: int = DEFAULT_SCALE) -> tuple[str, ...]:
+    """Return the names of the families that have other sizes than the published one, and this scale."""
+    return tuple(name for name, entry in BASELINES.items() if entry.scaled_by and scale in entry.scales)
+
+
+def sizes_of(name: str, scale: int = DEFAULT_SCALE) -> tuple[dict[str, Any], ...]:
+    """Return the configs of all sizes of a family at a scale, every combination of the values that it is sized by."""
     scaled_by = BASELINES[name].scaled_by
-    return tuple(dict(zip(scaled_by, values, strict=True)) for values in itertools.product(*scaled_by.values()))
+    combinations = itertools.product(*scaled_by.values())
+    return tuple(scaled(dict(zip(scaled_by, values, strict=True)), scale) for values in combinations)
 
 
-def largest_predicted(names: Sequence[str], budget_ms: float, target: Target, model: LatencyModel) -> list[Size]:
+def largest_predicted(
+    names: Sequence[str], budget_ms: float, target: Target, model: LatencyModel, *, scale: int = DEFAULT_SCALE
+) -> list[Size]:
     """Return of each family the largest size that is predicted to keep to a budget; nothing is measured.
 
     Args:
@@ -95,14 +104,15 @@ def largest_predicted(names: Sequence[str], budget_ms: float, target: Target, mo
         budget_ms: Milliseconds that nine runs of ten keep to.
         target: What they run on.
         model: What work costs there, as a search learned it.
+        scale: How many times they enlarge.
 
     Returns:
         In the order of `names`, without the families of which none is.
 
     Raises:
-        InputError: Where a family has no other sizes.
+        InputError: Where a family has no other sizes, or not this scale.
     """
-    found = (_Family(name, target, model).next(budget_ms) for name in _checked(names))
+    found = (_Family(name, target, model, scale).next(budget_ms) for name in _checked(names, scale))
     return [size for size in found if size is not None]
 
 
@@ -114,6 +124,7 @@ def at_budget(
     *,
     protocol: Protocol = _QUICK,
     rounds: int = _ROUNDS,
+    scale: int = DEFAULT_SCALE,
 ) -> dict[str, Member]:
     """Return of each family the largest member, by multiply-adds, that keeps to a budget when it is measured.
 
@@ -126,14 +137,15 @@ def at_budget(
         model: What work costs there, as a search learned it.
         protocol: How members are timed, all families in the same rounds.
         rounds: Sizes of a family that are measured at the most.
+        scale: How many times they enlarge.
 
     Returns:
         By the name of the family its member, in the order of `names`; without those of which none keeps to the budget.
 
     Raises:
-        InputError: Where a family has no other sizes, or the engine cannot run it.
+        InputError: Where a family has no other sizes or not this scale, or the engine cannot run it.
     """
-    families = {name: _Family(name, target, model) for name in _checked(names)}
+    families = {name: _Family(name, target, model, scale) for name in _checked(names, scale)}
     limited = replace(protocol, early_stop_ms=2 * budget_ms)
     for _ in range(rounds):
         tried = {name: size for name, family in families.items() if (size := family.next(budget_ms)) is not None}
@@ -143,11 +155,14 @@ def at_budget(
     return {name: family.best for name, family in families.items() if family.best is not None}
 
 
-def _checked(names: Sequence[str]) -> Sequence[str]:
-    """Return names of families that have sizes; raises InputError for another one."""
+def _checked(names: Sequence[str], scale: int) -> Sequence[str]:
+    """Return names of families that have sizes, and this scale; raises InputError for another one."""
+    check_scale(scale)
     for name in names:
         if name not in BASELINES or not BASELINES[name].scaled_by:
-            raise InputError(f"a family that can be scaled is one of {', '.join(scalable_families())}; got {name!r}")
+            known = ", ".join(scalable_families(scale))
+            raise InputError(f"a family that can be scaled is one of {known}; got {name!r}")
+        check_network(name, scale)
     return names
 
 
@@ -158,9 +173,9 @@ class _Family:
         best: The largest that keeps to the budget so far.
     """
 
-    def __init__(self, name: str, target: Target, model: LatencyModel) -> None:
+    def __init__(self, name: str, target: Target, model: LatencyModel, scale: int = DEFAULT_SCALE) -> None:
         self.best: Member | None = None
-        self._left = sorted(_sizes(name, target, model), key=lambda size: -size.multi_adds)
+        self._left = sorted(_sizes(name, target, model, scale), key=lambda size: -size.multi_adds)
         self._factor, self._largest = 1.0, 0
 
     def next(self, budget_ms: float) -> Size | None:
@@ -176,10 +191,10 @@ class _Family:
             self.best, self._largest = Member(size, measurement), size.multi_adds
 
 
-def _sizes(name: str, target: Target, model: LatencyModel) -> Iterator[Size]:
-    """Yield every size of a family, with what it has to do and how long that is predicted to take."""
+def _sizes(name: str, target: Target, model: LatencyModel, scale: int = DEFAULT_SCALE) -> Iterator[Size]:
+    """Yield every size of a family at a scale, with what it has to do and how long that is predicted to take."""
     entry, lr_size = BASELINES[name], target.lr_size
-    for config in sizes_of(name):
+    for config in sizes_of(name, scale):
         if _DEPTH in config and entry.equal_blocks:
             # Two depths tell all.
             width = tuple((key, value) for key, value in config.items() if key != _DEPTH)

@@ -8,6 +8,7 @@ from typing import Any
 from sr.constraints import AUTO, DTYPE_NAMES, ENGINE_NAMES, EXECUTIONS, as_paths, flag, one_of
 from sr.errors import InputError
 from sr.lr_size import LrSize
+from sr.scale import DEFAULT_SCALE, check_scale
 
 # What stands for engines: the fastest of those that run what is shipped, and every one that is installed.
 ALL = "all"
@@ -74,7 +75,7 @@ class TrainConfig:
     Attributes:
         name: A key of `BASELINES`.
         out: The checkpoint to write.
-        config: What replaces the defaults of the network's constructor.
+        config: What replaces the defaults of the network's constructor, without its scale.
         steps: Of all stages together.
         batch: Patches a step, in every stage; None for those of the recipe.
         patch: Side of the LR patches, in every stage; None for that of the recipe.
@@ -85,9 +86,10 @@ class TrainConfig:
         seed: Of the network's first weights and of the patches.
         resume: Whether to go on with a training that was interrupted.
         json: Where the figures are written; None for nowhere.
+        scale: How many times the network enlarges.
 
     Raises:
-        InputError: Where a number is not over 0.
+        InputError: Where a number is not over 0, or the scale is none or is said twice.
     """
 
     name: str
@@ -103,13 +105,24 @@ class TrainConfig:
     seed: int = 0
     resume: bool = False
     json: Path | None = None
+    scale: int = DEFAULT_SCALE
 
     def __post_init__(self) -> None:
         as_paths(self, "out", "data", "val", "json")
+        check_scale(self.scale)
+        if "scale" in self.config:
+            raise InputError(
+                f"--scale says how many times a network enlarges, not --config scale={self.config['scale']}"
+            )
         for name in ("steps", "batch", "patch", "learning_rate"):
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise InputError(f"{flag(name)} must be over 0, got {value}")
+
+    @property
+    def network(self) -> dict[str, Any]:
+        """The network's config with its scale, as `build` takes it and a checkpoint holds it."""
+        return dict(self.config) if self.scale == DEFAULT_SCALE else {**self.config, "scale": self.scale}
 
     @property
     def overrides(self) -> dict[str, Any]:
@@ -126,11 +139,18 @@ class ConvertConfig:
         name: A key of `BASELINES` whose official parameter names are known.
         weights: The file that the authors published.
         out: The checkpoint to write.
+        scale: How many times they enlarge; None to find it by their shapes.
+
+    Raises:
+        InputError: Where the scale is none.
     """
 
     name: str
     weights: Path
     out: Path
+    scale: int | None = None
 
     def __post_init__(self) -> None:
         as_paths(self, "weights", "out")
+        if self.scale is not None:
+            check_scale(self.scale)

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from baselines.stages import Stage
 from sr.errors import InputError
+from sr.scale import DEFAULT_SCALE
 
 # How Table 1 counted a system: in deployed form; with its batch norms or weight norms as in training; with every
 # convolution that the training form holds, run or not; FLOPs by the team's own count, which has one more per output of
@@ -24,6 +25,7 @@ class Baseline:
             is a JSON value, and `num_feat` is the width.
         system: What its authors call it; Table 1's spelling where it is a row there.
         since: Where it comes from; only for what is no row of Table 1.
+        scales: The scales that it has; where it has others than that of the challenge, its constructor takes `scale`.
         counted: How Table 1 counted it.
         channel_step: What `num_feat` must be a multiple of, where blocks split or halve their channels.
         scaled_by: What other sizes it has: arguments of the constructor, each with the values that it may take,
@@ -40,6 +42,7 @@ class Baseline:
     network: Callable[..., nn.Module]
     system: str
     since: str = ""
+    scales: tuple[int, ...] = (DEFAULT_SCALE,)
     counted: CountedAs = "deployed"
     channel_step: int = 1
     scaled_by: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)

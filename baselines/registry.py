@@ -57,6 +57,7 @@ from baselines.networks import (
     xlsr,
 )
 from sr.errors import InputError
+from sr.scale import DEFAULT_SCALE, check_scale
 
 # The challenge's systems, then what is no row of its Table 1 in the order in which the table lists it.
 BASELINES: dict[str, Baseline] = {
@@ -115,24 +116,44 @@ def build(name: str, **config: Any) -> nn.Module:  # noqa: ANN401 - any JSON val
 
     Args:
         name: A key of `BASELINES`.
-        config: Replaces the defaults of its constructor: JSON values.
+        config: Replaces the defaults of its constructor: JSON values. `scale`, 4 where it is not given, is one of those
+            that the network has.
 
     Returns:
-        A network that maps (n, 3, h, w) in [0, 1] to (n, 3, 4h, 4w), in training mode.
+        A network that maps (n, 3, h, w) in [0, 1] to (n, 3, scale * h, scale * w), in training mode.
 
     Raises:
         InputError: Where the name, a key or a value's type or size is not one of that network.
     """
-    if name not in BASELINES:
-        raise InputError(f"a baseline is one of {', '.join(BASELINES)}; got {name!r}")
+    scale = config.get("scale", DEFAULT_SCALE)
+    check_network(name, scale)
     entry = BASELINES[name]
     defaults = {key: parameter.default for key, parameter in inspect.signature(entry.network).parameters.items()}
-    for key, value in config.items():
+    # A network of one scale takes none.
+    own = {key: value for key, value in config.items() if key != "scale"}
+    for key, value in own.items():
         _check_value(name, key, value, defaults)
     try:
-        return entry.network(**config)
+        return entry.network(**own) if scale == DEFAULT_SCALE else entry.network(**own, scale=scale)
     except (ValueError, RuntimeError) as error:
         raise InputError(f"{name} cannot be built with {config}: {error}") from error
+
+
+def check_network(name: str, scale: int = DEFAULT_SCALE) -> None:
+    """Raise InputError where there is no network of this name, or it has no such scale: then by those that have it."""
+    if name not in BASELINES:
+        raise InputError(f"a baseline is one of {', '.join(BASELINES)}; got {name!r}")
+    check_scale(scale)
+    if scale not in BASELINES[name].scales:
+        known = " and ".join(f"x{each}" for each in BASELINES[name].scales)
+        having = ", ".join(other for other, entry in BASELINES.items() if scale in entry.scales)
+        raise InputError(f"{name} is a network of {known} alone; those that have x{scale} are {having}")
+
+
+def scaled(config: Mapping[str, Any], scale: int) -> dict[str, Any]:
+    """Return a config at a scale, as a checkpoint holds it: with `scale` where that is not 4."""
+    plain = {key: value for key, value in config.items() if key != "scale"}
+    return plain if scale == DEFAULT_SCALE else {**plain, "scale": scale}
 
 
 def build_family(config: Mapping[str, Any]) -> nn.Module:

@@ -1,5 +1,6 @@
 """Command: train any hand-designed network, from its training form to the deployed one, and save it."""
 
+import argparse
 import json
 import sys
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from sr.command import DONE, Parser, run
 from sr.errors import InputError
 from sr.files import write_json
 from sr.heartbeat import Heartbeat
+from sr.scale import DEFAULT_SCALE, SCALES, check_scale
 from sr.terminal import Terminal, is_redrawn, say
 
 
@@ -42,7 +44,14 @@ def parse(argv: list[str] | None) -> TrainConfig:
         example="python -m baselines.train hcsrn --num-feat 32 --steps 5000 --data DIV2K --out hcsrn.pth",
     )
     parser.add_argument("name", metavar="NAME", help="one of those that --list names")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="the checkpoint to write (default NAME.pth)")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="the checkpoint to write (default NAME.pth, or NAME_x2.pth at --scale 2)",
+    )
+    parser.add_argument("--scale", type=int, default=DEFAULT_SCALE, metavar="|".join(map(str, SCALES)),
+                        help=f"how many times it enlarges (default {DEFAULT_SCALE})")  # fmt: skip
     parser.add_argument("--steps", type=int, default=10_000, metavar="N", help="of all stages together (default 10000)")
     parser.add_argument("--num-feat", type=int, metavar="N", help="width of the network (default: the published one)")
     parser.add_argument("--config", action="append", default=[], metavar="KEY=VALUE",
@@ -51,13 +60,14 @@ def parse(argv: list[str] | None) -> TrainConfig:
     parser.add_argument("--patch", type=int, metavar="N", help="side of the LR patches, in every stage")
     parser.add_argument("--learning-rate", type=float, metavar="X", help="in every stage")
     parser.add_argument("--resume", action="store_true", help="go on with a training that was interrupted")
-    parser.add_argument("--list", action=Answer, nargs=0, const=_say_names, help="list the names and stop")
+    parser.add_argument("--list", action=Answer, nargs=0, const=_say_names,
+                        help="list the names and stop; behind --scale N those that have it")  # fmt: skip
     parser.add_shared("data", "val", "device", "seed", "json")
     args = parser.parse_args(argv)
     network = _network_config(args.config)
     return TrainConfig(
         name=args.name,
-        out=args.out or Path(f"{args.name}.pth"),
+        out=args.out or Path(f"{args.name}{_suffix(args.scale)}.pth"),
         config=network if args.num_feat is None else network | {"num_feat": args.num_feat},
         steps=args.steps,
         batch=args.batch,
@@ -69,7 +79,13 @@ def parse(argv: list[str] | None) -> TrainConfig:
         seed=args.seed,
         resume=args.resume,
         json=args.json,
+        scale=args.scale,
     )
+
+
+def _suffix(scale: int) -> str:
+    """Return what the names of results end in, where the scale is not the default."""
+    return "" if scale == DEFAULT_SCALE else f"_x{scale}"
 
 
 def _network_config(texts: Sequence[str]) -> dict[str, Any]:
@@ -84,10 +100,11 @@ def _network_config(texts: Sequence[str]) -> dict[str, Any]:
     return config
 
 
-def _say_names() -> None:
+def _say_names(flags: argparse.Namespace) -> None:
     from baselines import BASELINES
 
-    say("\n".join(BASELINES))
+    check_scale(flags.scale)
+    say("\n".join(name for name, entry in BASELINES.items() if flags.scale in entry.scales))
 
 
 if __name__ == "__main__":

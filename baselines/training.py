@@ -19,6 +19,7 @@ from sr.errors import InputError
 from sr.measure.quality import Quality, bicubic_quality, evaluate
 from sr.measure.target import parse_device
 from sr.progress import Message, Report, no_report
+from sr.scale import DEFAULT_SCALE
 from sr.training.fit import fit
 from sr.training.recipe import Recipe
 from sr.training.trainer import TrainingFailedError
@@ -69,12 +70,12 @@ def train(config: TrainConfig, report: Report = no_report) -> Trained:
     if config.out.exists():
         raise InputError(f"{config.out} is already there; name another --out, or remove it")
     # Refuses a wrong name or config before anything is read.
-    build(config.name, **config.config)
+    build(config.name, **config.network)
     files = _Files(config.out)
     files.check(resume=config.resume)
-    train_set = load_set(config.data, "train", minimum_lr_side=_SMALLEST_SIDE, report=report)
+    train_set = load_set(config.data, "train", scale=config.scale, minimum_lr_side=_SMALLEST_SIDE, report=report)
     pairs = on_device(train_set.pairs, device)
-    val = load_pairs(config.val, "val", minimum_lr_side=_SMALLEST_VALIDATION_SIDE, report=report)
+    val = load_pairs(config.val, "val", scale=config.scale, minimum_lr_side=_SMALLEST_VALIDATION_SIDE, report=report)
     stages = BASELINES[config.name].recipe
     asked = [stage.recipe(config.steps, config.overrides) for stage in stages]
     # Papers cut their patches from 2K pictures.
@@ -82,9 +83,9 @@ def train(config: TrainConfig, report: Report = no_report) -> Trained:
     recipes = [replace(each, patch=sides[each.patch]) for each in asked]
     pictures = train_set.manifest.identity
     through = _through_stages(config, recipes, pairs, pictures, device, files, report)
-    network = deployed_form(config.name, config.config, through)
+    network = deployed_form(config.name, config.network, through)
     trained = Trained(evaluate(network.to(device), val, device), bicubic_quality(val, device), tuple(recipes))
-    description = Description("baseline", {"name": config.name, **config.config})
+    description = Description("baseline", {"name": config.name, **config.network})
     save(config.out, Checkpoint(description, network.cpu().state_dict(), deployed=True, recipe=trained.recipe_json()))
     files.remove()
     return trained
@@ -161,7 +162,7 @@ def _through_stages(
     pictures: what only the same pictures share.
     """
     entry = BASELINES[config.name]
-    form = {"name": config.name, **config.config, **entry.training_form}
+    form = {"name": config.name, **config.network, **entry.training_form}
     asked = {**form, "recipes": [asdict(recipe) for recipe in recipes], "pictures": pictures}
     torch.manual_seed(config.seed)
     training = _resumed(files, asked) if config.resume else _begun(files, form, asked)
@@ -192,11 +193,12 @@ def _begun(files: _Files, form: Mapping[str, Any], asked: Mapping[str, Any]) -> 
 def _resumed(files: _Files, asked: Mapping[str, Any]) -> _Training:
     """Return the training as its last finished stage left it; raises InputError where it is another one."""
     kept = load(files.partial)
-    was = kept.recipe.get("asked", {})
-    if changed := [name for name in {**was, **asked} if was.get(name) != asked.get(name)]:
+    # The scale is said where it is not the default.
+    was, now = ({"scale": DEFAULT_SCALE, **each} for each in (kept.recipe.get("asked", {}), asked))
+    if changed := [name for name in {**was, **now} if was.get(name) != now.get(name)]:
         name = changed[0]
         raise InputError(
-            f"{files.partial} was begun otherwise: its {name} was {was.get(name)} and is now {asked.get(name)}; "
+            f"{files.partial} was begun otherwise: its {name} was {was.get(name)} and is now {now.get(name)}; "
             f"give the same flags, or remove it"
         )
     return _Training(kept.build(), kept.description.config, kept.deployed, int(kept.recipe["stages_done"]))

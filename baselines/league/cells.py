@@ -7,6 +7,7 @@ from baselines.league.standings import Spread, Standing, Standings, psnr, psnr_y
 from sr.lr_size import size_text
 from sr.measure.quality import Quality
 from sr.report.page import digits
+from sr.scale import DEFAULT_SCALE
 
 _FIGURES: tuple[tuple[str, Callable[[Quality], float], int], ...] = (
     ("RGB", psnr, 2),
@@ -79,7 +80,8 @@ def _note(standing: Standing, standings: Standings, steps: int) -> str:
 
 def markdown(standings: Standings) -> str:
     """Return the whole league as Markdown."""
-    parts = [f"# Networks within {standings.budget_ms:g} ms", "\n\n".join(place_lines(standings))]
+    networks = "Networks" if standings.scale == DEFAULT_SCALE else f"x{standings.scale} networks"
+    parts = [f"# {networks} within {standings.budget_ms:g} ms", "\n\n".join(place_lines(standings))]
     for steps in reversed(standings.lengths):
         head, lines = headings(standings), rows(standings, steps)
         table = [_line(head), _line(["---"] * len(head)), *(_line(line) for line in lines)]

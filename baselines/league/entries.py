@@ -13,14 +13,15 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from baselines.at_budget import scalable_families
-from baselines.registry import BASELINES, build
+from baselines.at_budget import scalable_families, title_of
+from baselines.registry import BASELINES, build, check_network, scaled
 from baselines.training import deployed_form
 from search_spaces.architecture import Architecture
 from search_spaces.network import untrained
 from sr.checkpoint import Description, load, load_network
 from sr.deployment import deploy
 from sr.errors import InputError
+from sr.scale import DEFAULT_SCALE
 
 Kind = Literal["hand-designed", "searched", "pruned"]
 ALL = "all"
@@ -80,32 +81,32 @@ class Entry:
 
 def of_size(name: str, config: Mapping[str, Any]) -> Entry:
     """Return the entry of a hand-designed family in one of its sizes."""
-    title = " ".join([name, *(f"{key}={value}" for key, value in config.items())])
-    return Entry(title, "hand-designed", Description("baseline", {"name": name, **config}))
+    return Entry(title_of(name, config), "hand-designed", Description("baseline", {"name": name, **config}))
 
 
-def parted(texts: Sequence[str]) -> tuple[tuple[str, ...], tuple[Entry, ...]]:
+def parted(texts: Sequence[str], scale: int = DEFAULT_SCALE) -> tuple[tuple[str, ...], tuple[Entry, ...]]:
     """Return the families whose member at the budget is wanted, and the entries that are named as they are.
 
     Args:
         texts: `all`, names of families, FAMILY=published, search=RUN and pruned=RUN, where RUN is the folder of a
             search or a pruning, or a checkpoint that one left.
+        scale: How many times all of them enlarge.
 
     Raises:
-        InputError: For anything else, or where two entries would share a name.
+        InputError: For anything else, where one enlarges otherwise, or where two would share a name.
     """
     families: list[str] = []
     entries: list[Entry] = []
     for text in texts:
         name, is_named, value = text.partition("=")
         if text == ALL:
-            families += scalable_families()
+            families += scalable_families(scale)
         elif is_named:
-            entries.append(_named(name, value, text))
-        elif name in scalable_families():
+            entries.append(_at_scale(scale, _named(name, value, text, scale)))
+        elif name in scalable_families(scale):
             families.append(name)
         else:
-            known = ", ".join(scalable_families())
+            known = ", ".join(scalable_families(scale))
             raise InputError(f"--entries takes {_HOW}; of the families {known}; got {text!r}")
     titles = [entry.title for entry in entries]
     if twice := sorted({title for title in titles if titles.count(title) > 1}):
@@ -113,15 +114,23 @@ def parted(texts: Sequence[str]) -> tuple[tuple[str, ...], tuple[Entry, ...]]:
     return tuple(dict.fromkeys(families)), tuple(entries)
 
 
-def _named(name: str, value: str, text: str) -> Entry:
+def _named(name: str, value: str, text: str, scale: int) -> Entry:
     """Return the entry of a text with an equals sign."""
     if name == "search":
         return _searched(Path(value))
     if name == "pruned":
         return _pruned(Path(value))
     if value == "published" and name in BASELINES:
-        return Entry(f"{name} as published", "hand-designed", Description("baseline", {"name": name}))
+        check_network(name, scale)
+        return Entry(f"{name} as published", "hand-designed", Description("baseline", scaled({"name": name}, scale)))
     raise InputError(f"--entries takes {_HOW}; got {text!r}")
+
+
+def _at_scale(scale: int, entry: Entry) -> Entry:
+    """Return an entry; raises InputError where it enlarges otherwise."""
+    if entry.description.scale != scale:
+        raise InputError(f"{entry.title} is x{entry.description.scale}: it has no place in a league of --scale {scale}")
+    return entry
 
 
 def _searched(run: Path) -> Entry:

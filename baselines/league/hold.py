@@ -116,4 +116,4 @@ def _standings(
     standings = [
         Standing(each.title, each.kind, measured[each.title], tuple(results_of(each, setup))) for each in entries
     ]
-    return Standings(setup.budget_ms, tuple(setup.val), bicubic, tuple(standings))
+    return Standings(setup.budget_ms, tuple(setup.val), bicubic, tuple(standings), setup.scale)

@@ -12,6 +12,7 @@ from sr.files import write_json
 from sr.measure.latency import Protocol
 from sr.measure.latency_model import LatencyModel
 from sr.progress import Message, Report, no_report
+from sr.scale import DEFAULT_SCALE
 
 # Sizes of a family that are measured at the most: the model is corrected by each.
 _ROUNDS = 8
@@ -30,7 +31,7 @@ def members(
 
     Args:
         names: Families that can be scaled.
-        setup: With the budget and the target.
+        setup: With the budget, the target and the scale.
         model: What work costs on it.
         protocol: How sizes are timed.
         report: Is told what is looked for, and which family has none.
@@ -39,13 +40,16 @@ def members(
         InputError: As `at_budget` does, or for a broken file of an earlier run.
     """
     conditions = asdict(setup.target.conditions)
-    path = setup.folder / f"members-{digest([setup.budget_ms, conditions])}.json"
+    key = [setup.budget_ms, conditions, *([] if setup.scale == DEFAULT_SCALE else [setup.scale])]
+    path = setup.folder / f"members-{digest(key)}.json"
     known = (read(path) or {"members": {}})["members"]
-    of_these_sizes = {name: digest(sizes_of(name)) for name in names}
+    of_these_sizes = {name: digest(sizes_of(name, setup.scale)) for name in names}
     unknown = [name for name in names if known.get(name, {}).get("sizes") != of_these_sizes[name]]
     if unknown:
         report(Message(f"looking in {len(unknown)} families for the largest network within {setup.budget_ms:g} ms"))
-        found = at_budget(unknown, setup.budget_ms, setup.target, model, protocol=protocol, rounds=_ROUNDS)
+        found = at_budget(
+            unknown, setup.budget_ms, setup.target, model, protocol=protocol, rounds=_ROUNDS, scale=setup.scale
+        )
         for name in unknown:
             config = dict(found[name].config) if name in found else None
             known[name] = {"sizes": of_these_sizes[name], "config": config}

@@ -32,7 +32,7 @@ def write_page(path: StrPath, standings: Standings) -> None:
         verdict = html.escape(" ".join(verdict_lines(standings, steps)))
         body += section(f"After {steps:,} steps", verdict, table(headings(standings), lines, classes))
     body += section("What predicts runtime", html.escape(correlation_line(standings)), _WHAT_IT_MEANS)
-    title = f"x4 super-resolution within {standings.budget_ms:g} ms: networks trained alike"
+    title = f"x{standings.scale} super-resolution within {standings.budget_ms:g} ms: networks trained alike"
     write_text(path, document(title, place_lines(standings), body, kicker="A league by ParetoSR", draws=True))
 
 

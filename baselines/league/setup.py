@@ -34,3 +34,8 @@ class Setup:
     val: Mapping[str, Pairs]
     folder: Path
     rates: tuple[float, ...] = RATES
+
+    @property
+    def scale(self) -> int:
+        """How many times all entries enlarge: as HR does the LR of the pictures."""
+        return self.train.scale

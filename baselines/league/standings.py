@@ -11,6 +11,7 @@ from baselines.league.record import Result
 from sr.measure.measurement import Measurement
 from sr.measure.quality import Quality
 from sr.rank_correlation import spearman
+from sr.scale import DEFAULT_SCALE
 
 # What is correlated with the runtime.
 METRICS = ("params", "FLOPs", "activations", "memory", "multi-adds")
@@ -68,12 +69,14 @@ class Standings:
         val: The names of the validation pictures.
         bicubic: What plain interpolation comes to on each.
         standings: In the order in which they were asked for.
+        scale: How many times all of them enlarge.
     """
 
     budget_ms: float
     val: tuple[str, ...]
     bicubic: Mapping[str, Quality]
     standings: tuple[Standing, ...]
+    scale: int = DEFAULT_SCALE
 
     @property
     def lengths(self) -> list[int]:
@@ -100,6 +103,7 @@ class Standings:
         """Return all figures as JSON values."""
         return {
             "budget_ms": self.budget_ms,
+            **({} if self.scale == DEFAULT_SCALE else {"scale": self.scale}),
             "val": list(self.val),
             "bicubic": {name: asdict(quality) for name, quality in self.bicubic.items()},
             "correlations": self.correlations(),

@@ -8,9 +8,7 @@ from torch import Tensor, nn
 
 from baselines.entry import Baseline, out_channels
 from baselines.stages import HALVED, Stage
-from sr.lr_size import SCALE
-
-_PIXELS = 3 * SCALE**2
+from sr.scale import DEFAULT_SCALE, SCALES
 
 
 class ABPN(nn.Module):
@@ -25,23 +23,26 @@ class ABPN(nn.Module):
     Args:
         num_feat: Width.
         num_block: Convolutions of that width between the first and the last two.
+        scale: How many times as high and wide the picture becomes.
     """
 
-    def __init__(self, num_feat: int = 28, num_block: int = 4) -> None:
+    def __init__(self, num_feat: int = 28, num_block: int = 4, *, scale: int = DEFAULT_SCALE) -> None:
         super().__init__()
+        self.scale = scale
+        pixels = 3 * scale**2
         self.body = nn.Sequential(
             nn.Conv2d(3, num_feat, 3, padding=1),
             nn.ReLU(),
             *(nn.Sequential(nn.Conv2d(num_feat, num_feat, 3, padding=1), nn.ReLU()) for _ in range(num_block)),
-            nn.Conv2d(num_feat, _PIXELS, 3, padding=1),
+            nn.Conv2d(num_feat, pixels, 3, padding=1),
             nn.ReLU(),
-            nn.Conv2d(_PIXELS, _PIXELS, 3, padding=1),
+            nn.Conv2d(pixels, pixels, 3, padding=1),
         )
-        self.shuffle = nn.PixelShuffle(SCALE)
+        self.shuffle = nn.PixelShuffle(scale)
 
     def forward(self, lr: Tensor) -> Tensor:
-        """Map (n, 3, h, w) in [0, 1] to (n, 3, 4h, 4w)."""
-        sr: Tensor = self.shuffle(self.body(lr) + lr.repeat_interleave(SCALE**2, dim=1))
+        """Map (n, 3, h, w) in [0, 1] to (n, 3, scale * h, scale * w)."""
+        sr: Tensor = self.shuffle(self.body(lr) + lr.repeat_interleave(self.scale**2, dim=1))
         return sr
 
 
@@ -57,6 +58,7 @@ ENTRY = Baseline(
     network=ABPN,
     system="ABPN",
     since="Mobile AI 2021",
+    scales=SCALES,
     scaled_by={"num_feat": (8, 12, 16, 20, 24, 28, 32, 40, 48, 64), "num_block": (1, 2, 3, 4, 6, 8)},
     recipe=(Stage(1.0, {**HALVED, "learning_rate": 1e-3, "patch": 64}),),
     official_keys={"backbone.": "body."},

@@ -8,6 +8,7 @@ from baselines.entry import Baseline
 from baselines.parts.attention import ContrastAttention, interpolate_to
 from baselines.parts.rescale import upsampler
 from baselines.stages import Stage
+from sr.scale import DEFAULT_SCALE, SCALES
 
 # How often the colours are repeated before the first convolution.
 _COPIES = 4
@@ -87,18 +88,23 @@ class BSRN(nn.Module):
 
     Source: Li, Liu, Chen, Zhang, Cai, Gu, Qiao, Dong, "Blueprint Separable Residual Network for Efficient Image
     Super-Resolution", CVPR Workshops 2022; the paper's width and depth.
+
+    Args:
+        num_feat: Width.
+        num_block: Blocks.
+        scale: How many times as high and wide the picture becomes.
     """
 
-    def __init__(self, num_feat: int = 64, num_block: int = 8) -> None:
+    def __init__(self, num_feat: int = 64, num_block: int = 8, *, scale: int = DEFAULT_SCALE) -> None:
         super().__init__()
         self.head = BlueprintConv(3 * _COPIES, num_feat)
         self.blocks = nn.ModuleList(_DistillationBlock(num_feat) for _ in range(num_block))
         self.fuse = nn.Conv2d(num_block * num_feat, num_feat, 1)
         self.trunk = BlueprintConv(num_feat, num_feat)
-        self.upsampler = upsampler(num_feat)
+        self.upsampler = upsampler(num_feat, scale)
 
     def forward(self, lr: Tensor) -> Tensor:
-        """Map (n, 3, h, w) in [0, 1] to (n, 3, 4h, 4w)."""
+        """Map (n, 3, h, w) in [0, 1] to (n, 3, scale * h, scale * w)."""
         shallow = self.head(torch.cat([lr] * _COPIES, dim=1))
         features, outputs = shallow, []
         for block in self.blocks:
@@ -113,6 +119,7 @@ ENTRY = Baseline(
     network=BSRN,
     system="BSRN",
     since="NTIRE 2022",
+    scales=SCALES,
     recipe=(Stage(1.0, {"learning_rate": 1e-3, "minimum_learning_rate": 1e-7, "batch": 64}),),
     # By the names that the authors' code has, its direct upsampler's with or without the step's own; no file of
     # theirs was at hand to check them against.

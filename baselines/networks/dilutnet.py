@@ -7,7 +7,7 @@ from baselines.entry import Baseline
 from baselines.stages import Stage
 from search_spaces.reparam import DilutedConv
 from sr.errors import InputError
-from sr.lr_size import SCALE
+from sr.scale import DEFAULT_SCALE, SCALES
 
 
 class _Unit(nn.Module):
@@ -62,18 +62,19 @@ class DilutNet(nn.Module):
         num_block: Distilling blocks.
         bases: 1 is the deployed form; more is the training form, in which every kernel is a sum of so many and `grow`
             begins the next stage.
+        scale: How many times as high and wide the picture becomes.
     """
 
-    def __init__(self, num_feat: int = 48, num_block: int = 6, bases: int = 1) -> None:
+    def __init__(self, num_feat: int = 48, num_block: int = 6, bases: int = 1, *, scale: int = DEFAULT_SCALE) -> None:
         super().__init__()
         self.head = _conv(3, num_feat, 3, bases)
         self.blocks = nn.ModuleList(_DistillationBlock(num_feat, bases) for _ in range(num_block))
         self.skips = nn.ParameterList(_initial_skips(count) for count in range(1, num_block + 1))
         self.trunk = _conv(num_feat, num_feat, 3, bases)
-        self.upsampler = nn.Sequential(_conv(num_feat, 3 * SCALE**2, 3, bases), nn.PixelShuffle(SCALE))
+        self.upsampler = nn.Sequential(_conv(num_feat, 3 * scale**2, 3, bases), nn.PixelShuffle(scale))
 
     def forward(self, lr: Tensor) -> Tensor:
-        """Map (n, 3, h, w) in [0, 1] to (n, 3, 4h, 4w)."""
+        """Map (n, 3, h, w) in [0, 1] to (n, 3, scale * h, scale * w)."""
         outputs = [self.head(lr)]
         for block, skips in zip(self.blocks, self.skips, strict=True):
             skipped = [share * earlier for share, earlier in zip(skips, outputs, strict=True)]
@@ -110,6 +111,7 @@ def _initial_skips(count: int) -> nn.Parameter:
 ENTRY = Baseline(
     network=DilutNet,
     system="Dilut-Net",
+    scales=SCALES,
     channel_step=4,
     recipe=(
         Stage(0.5),

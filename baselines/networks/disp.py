@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from baselines.entry import Baseline
 from baselines.parts.rescale import upsampler
 from search_spaces.wide_reparam import conv3xc
+from sr.scale import DEFAULT_SCALE, SCALES
 
 
 class _PlainBlock(nn.Module):
@@ -37,17 +38,20 @@ class DISP(nn.Module):
         num_feat: Width.
         num_block: Plain blocks.
         branched: Whether it is the training form, as SPAN's, which folds into the deployed form.
+        scale: How many times as high and wide the picture becomes.
     """
 
-    def __init__(self, num_feat: int = 32, num_block: int = 4, *, branched: bool = False) -> None:
+    def __init__(
+        self, num_feat: int = 32, num_block: int = 4, *, branched: bool = False, scale: int = DEFAULT_SCALE
+    ) -> None:
         super().__init__()
         self.head = conv3xc(3, num_feat, branched=branched)
         self.blocks = nn.Sequential(*(_PlainBlock(num_feat, branched=branched) for _ in range(num_block)))
         self.trunk = nn.Conv2d(num_feat, num_feat, 1)
-        self.upsampler = upsampler(num_feat)
+        self.upsampler = upsampler(num_feat, scale)
 
     def forward(self, lr: Tensor) -> Tensor:
-        """Map (n, 3, h, w) in [0, 1] to (n, 3, 4h, 4w)."""
+        """Map (n, 3, h, w) in [0, 1] to (n, 3, scale * h, scale * w)."""
         shallow = self.head(lr)
         sr: Tensor = self.upsampler(shallow + self.trunk(self.blocks(shallow)))
         return sr
@@ -57,6 +61,7 @@ ENTRY = Baseline(
     network=DISP,
     system="DISP",
     since="NTIRE 2026",
+    scales=SCALES,
     scaled_by={"num_feat": (8, 12, 16, 20, 24, 28, 32, 40, 48), "num_block": (1, 2, 3, 4, 6)},
     training_form={"branched": True},
     official_keys={

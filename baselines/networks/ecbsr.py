@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from baselines.entry import Baseline
 from baselines.stages import Stage
 from search_spaces.wide_reparam import EdgeOrientedConv
-from sr.lr_size import SCALE
+from sr.scale import DEFAULT_SCALE, SCALES
 
 
 def _edge_conv(in_channels: int, out_channels: int, *, branched: bool) -> nn.Module:
@@ -31,21 +31,25 @@ class ECBSR(nn.Module):
         num_feat: Width.
         num_block: Convolutions between the first and the last.
         branched: Whether it is the training form, whose edge-oriented branches fold into the deployed form.
+        scale: How many times as high and wide the picture becomes.
     """
 
-    def __init__(self, num_feat: int = 16, num_block: int = 4, *, branched: bool = False) -> None:
+    def __init__(
+        self, num_feat: int = 16, num_block: int = 4, *, branched: bool = False, scale: int = DEFAULT_SCALE
+    ) -> None:
         super().__init__()
+        self.scale = scale
         widths = [3, *[num_feat] * (num_block + 1)]
         layers: list[nn.Module] = []
         for before, behind in itertools.pairwise(widths):
             layers += [_edge_conv(before, behind, branched=branched), nn.PReLU(behind)]
         self.body = nn.Sequential(*layers)
-        self.tail = _edge_conv(num_feat, 3 * SCALE**2, branched=branched)
-        self.shuffle = nn.PixelShuffle(SCALE)
+        self.tail = _edge_conv(num_feat, 3 * scale**2, branched=branched)
+        self.shuffle = nn.PixelShuffle(scale)
 
     def forward(self, lr: Tensor) -> Tensor:
-        """Map (n, 3, h, w) in [0, 1] to (n, 3, 4h, 4w)."""
-        sr: Tensor = self.shuffle(self.tail(self.body(lr)) + lr.repeat_interleave(SCALE**2, dim=1))
+        """Map (n, 3, h, w) in [0, 1] to (n, 3, scale * h, scale * w)."""
+        sr: Tensor = self.shuffle(self.tail(self.body(lr)) + lr.repeat_interleave(self.scale**2, dim=1))
         return sr
 
 
@@ -53,6 +57,7 @@ ENTRY = Baseline(
     network=ECBSR,
     system="ECBSR",
     since="ACM Multimedia 2021",
+    scales=SCALES,
     scaled_by={"num_feat": (8, 12, 16, 20, 24, 28, 32, 40, 48, 64), "num_block": (1, 2, 3, 4, 6, 8, 10, 12, 16)},
     recipe=(Stage(1.0, {"batch": 32, "patch": 64}),),
     training_form={"branched": True},

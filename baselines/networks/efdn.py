@@ -7,6 +7,7 @@ from baselines.entry import Baseline
 from baselines.parts.attention import SpatialAttention
 from baselines.parts.rescale import upsampler
 from search_spaces.wide_reparam import EdgeOrientedConv
+from sr.scale import DEFAULT_SCALE, SCALES
 
 
 class _Step(nn.Module):
@@ -59,17 +60,18 @@ class EFDN(nn.Module):
         num_feat: Width, even.
         branched: Whether it is the training form, whose 3x3 convolutions are sums of edge-oriented branches that fold
             into the deployed form.
+        scale: How many times as high and wide the picture becomes.
     """
 
-    def __init__(self, num_feat: int = 48, *, branched: bool = False) -> None:
+    def __init__(self, num_feat: int = 48, *, branched: bool = False, scale: int = DEFAULT_SCALE) -> None:
         super().__init__()
         self.head = nn.Conv2d(3, num_feat, 3, padding=1)
         self.cells = nn.ModuleList(_DistillationCell(num_feat, branched=branched) for _ in range(4))
         self.fusions = nn.ModuleList(nn.Conv2d(2 * num_feat, num_feat, 1) for _ in range(3))
-        self.upsampler = upsampler(num_feat)
+        self.upsampler = upsampler(num_feat, scale)
 
     def forward(self, lr: Tensor) -> Tensor:
-        """Map (n, 3, h, w) in [0, 1] to (n, 3, 4h, 4w)."""
+        """Map (n, 3, h, w) in [0, 1] to (n, 3, scale * h, scale * w)."""
         shallow = self.head(lr)
         first = self.cells[0](shallow)
         second = self.cells[1](first)
@@ -85,6 +87,7 @@ ENTRY = Baseline(
     network=EFDN,
     system="EFDN",
     since="NTIRE 2023 winner",
+    scales=SCALES,
     channel_step=2,
     training_form={"branched": True},
     official_keys={

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from baselines.entry import Baseline, out_channels
 from baselines.parts.rescale import upsampler
 from baselines.stages import YARDSTICK
+from sr.scale import DEFAULT_SCALE, SCALES
 
 _ACTIVATIONS: dict[str, type[nn.Module]] = {"tanh": nn.Tanh, "relu": nn.ReLU}
 
@@ -29,6 +30,7 @@ class ESPCN(nn.Module):
         num_block: How many of these there are before the last convolution; one in the paper.
         activation: `tanh`, the paper's, or `relu`, which costs less.
         bounded: Whether it ends in a sigmoid.
+        scale: How many times as high and wide the picture becomes.
 
     Raises:
         ValueError: For another activation.
@@ -42,6 +44,7 @@ class ESPCN(nn.Module):
         activation: str = "tanh",
         *,
         bounded: bool = True,
+        scale: int = DEFAULT_SCALE,
     ) -> None:
         super().__init__()
         if activation not in _ACTIVATIONS:
@@ -50,11 +53,11 @@ class ESPCN(nn.Module):
         for index in range(num_block):
             layers += [nn.Conv2d(mid_feat if index else num_feat, mid_feat, 3, padding=1), _ACTIVATIONS[activation]()]
         self.body = nn.Sequential(*layers)
-        self.upsampler = upsampler(mid_feat)
+        self.upsampler = upsampler(mid_feat, scale)
         self.bounded = bounded
 
     def forward(self, lr: Tensor) -> Tensor:
-        """Map (n, 3, h, w) in [0, 1] to (n, 3, 4h, 4w)."""
+        """Map (n, 3, h, w) in [0, 1] to (n, 3, scale * h, scale * w)."""
         sr: Tensor = self.upsampler(self.body(lr))
         return torch.sigmoid(sr) if self.bounded else sr
 
@@ -68,6 +71,7 @@ ENTRY = Baseline(
     network=ESPCN,
     system="ESPCN",
     since="CVPR 2016",
+    scales=SCALES,
     # Both widths on their own, as Michelini scales it ("edge-SR", WACV 2022); with the activation that costs less, and
     # linear at the end as in the paper.
     scaled_by={

@@ -10,9 +10,7 @@ from torch import Tensor, nn
 from baselines.entry import Baseline, out_channels
 from baselines.parts.carried_image import add_copies, add_nearest
 from baselines.stages import YARDSTICK
-from sr.lr_size import SCALE
-
-_PIXELS = 3 * SCALE**2
+from sr.scale import DEFAULT_SCALE, SCALES
 
 
 class TwoStreamConv(nn.Module):
@@ -57,21 +55,21 @@ class TwoStreamConv(nn.Module):
 class TwoStreamTail(nn.Module):
     """The sum of a 3x3 convolution over the features and one over the picture, which starts as nearest neighbour."""
 
-    def __init__(self, num_feat: int) -> None:
+    def __init__(self, num_feat: int, scale: int = DEFAULT_SCALE) -> None:
         super().__init__()
-        self.features = nn.Conv2d(num_feat - 3, _PIXELS, 3)
-        self.picture = nn.Conv2d(3, _PIXELS, 3)
+        self.features = nn.Conv2d(num_feat - 3, 3 * scale**2, 3)
+        self.picture = nn.Conv2d(3, 3 * scale**2, 3)
         _zero(self.picture)
         add_nearest(self.picture, 0)
 
     def folded(self) -> tuple[Tensor, Tensor]:
-        """Return the folded weight (48, num_feat, 3, 3) and bias (48,)."""
+        """Return the folded weight (3 * scale**2, num_feat, 3, 3) and bias (3 * scale**2,)."""
         assert self.features.bias is not None
         assert self.picture.bias is not None
         return torch.cat((self.features.weight, self.picture.weight), dim=1), self.features.bias + self.picture.bias
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (n, num_feat, h, w) to (n, 48, h, w)."""
+        """Map (n, num_feat, h, w) to (n, 3 * scale**2, h, w)."""
         return F.conv2d(x, *self.folded(), padding=1)
 
     def fold(self) -> nn.Conv2d:
@@ -85,17 +83,18 @@ class ClippedTail(nn.Module):
     Folds into the convolution to s; the network clips.
     """
 
-    def __init__(self, num_feat: int) -> None:
+    def __init__(self, num_feat: int, scale: int = DEFAULT_SCALE) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(num_feat, _PIXELS, 3, padding=1)
-        self.clip = nn.Conv2d(_PIXELS, _PIXELS, 1)
+        pixels = 3 * scale**2
+        self.conv = nn.Conv2d(num_feat, pixels, 3, padding=1)
+        self.clip = nn.Conv2d(pixels, pixels, 1)
         _zero(self.clip)
         with torch.no_grad():
             self.clip.weight.sub_(_one_to_one(self.clip))
             self._offset(self.clip).add_(1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (n, num_feat, h, w) to (n, 48, h, w) in [0, 1]."""
+        """Map (n, num_feat, h, w) to (n, 3 * scale**2, h, w) in [0, 1]."""
         return F.relu(self.clip(F.relu(self.conv(x))))
 
     def fold(self) -> nn.Conv2d:
@@ -134,13 +133,20 @@ class ETDS(nn.Module):
         num_block: Convolutions between the first and the last.
         branched: Whether it is the training form of two streams, which folds into the deployed form.
         clip_conv: Whether it is the form of the published weights, whose last convolutions clip, and which folds too.
+        scale: How many times as high and wide the picture becomes.
 
     Raises:
         ValueError: Where the width leaves nothing beside the picture, or both forms are asked for.
     """
 
     def __init__(
-        self, num_feat: int = 32, num_block: int = 4, *, branched: bool = False, clip_conv: bool = False
+        self,
+        num_feat: int = 32,
+        num_block: int = 4,
+        *,
+        branched: bool = False,
+        clip_conv: bool = False,
+        scale: int = DEFAULT_SCALE,
     ) -> None:
         super().__init__()
         if num_feat < 4:
@@ -156,12 +162,12 @@ class ETDS(nn.Module):
             TwoStreamConv(num_feat) if branched else nn.Conv2d(num_feat, num_feat, 3, padding=1)
             for _ in range(num_block)
         )
-        self.tail = _tail(num_feat, branched=branched, clip_conv=clip_conv)
+        self.tail = _tail(num_feat, scale, branched=branched, clip_conv=clip_conv)
         self.act = nn.ReLU()
-        self.shuffle = nn.PixelShuffle(SCALE)
+        self.shuffle = nn.PixelShuffle(scale)
 
     def forward(self, lr: Tensor) -> Tensor:
-        """Map (n, 3, h, w) in [0, 1] to (n, 3, 4h, 4w), in [0, 1] where it is not in training mode."""
+        """Map (n, 3, h, w) in [0, 1] to (n, 3, scale * h, scale * w), in [0, 1] where it is not in training mode."""
         features = self.act(self.head(lr))
         for conv in self.body:
             features = self.act(conv(features))
@@ -170,11 +176,11 @@ class ETDS(nn.Module):
         return sr if self.training else sr.clamp(0.0, 1.0)
 
 
-def _tail(num_feat: int, *, branched: bool, clip_conv: bool) -> nn.Module:
+def _tail(num_feat: int, scale: int, *, branched: bool, clip_conv: bool) -> nn.Module:
     """Return what turns features into sub-pixels."""
     if branched:
-        return TwoStreamTail(num_feat)
-    return ClippedTail(num_feat) if clip_conv else nn.Conv2d(num_feat, _PIXELS, 3, padding=1)
+        return TwoStreamTail(num_feat, scale)
+    return ClippedTail(num_feat, scale) if clip_conv else nn.Conv2d(num_feat, 3 * scale**2, 3, padding=1)
 
 
 def _zero(conv: nn.Conv2d) -> None:
@@ -208,6 +214,7 @@ ENTRY = Baseline(
     network=ETDS,
     system="ETDS",
     since="CVPR 2023",
+    scales=SCALES,
     scaled_by={"num_feat": (8, 12, 16, 20, 24, 28, 32, 40, 48, 64), "num_block": (1, 2, 4, 5, 6, 7)},
     recipe=YARDSTICK,
     training_form={"branched": True},

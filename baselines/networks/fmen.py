@@ -9,6 +9,7 @@ from baselines.parts.rescale import RGB_RANGE, upsampler
 from baselines.stages import L2_STAGE, Stage
 from search_spaces.reparam import ConvNorm
 from search_spaces.wide_reparam import ExpandedResidualConv
+from sr.scale import DEFAULT_SCALE, SCALES
 
 # Functional activations throughout: the counts given for the network leave them out.
 _SLOPE = 0.1
@@ -102,10 +103,17 @@ class FMEN(nn.Module):
         narrow_feat: Channels inside the attention.
         num_block: Pairs of convolutions, each with its attention.
         branched: Whether it is the training form, whose residual branches and batch norms fold into the deployed form.
+        scale: How many times as high and wide the picture becomes.
     """
 
     def __init__(
-        self, num_feat: int = 50, narrow_feat: int = 16, num_block: int = 4, *, branched: bool = False
+        self,
+        num_feat: int = 50,
+        narrow_feat: int = 16,
+        num_block: int = 4,
+        *,
+        branched: bool = False,
+        scale: int = DEFAULT_SCALE,
     ) -> None:
         super().__init__()
         self.head = nn.Conv2d(3, num_feat, 3, padding=1)
@@ -123,10 +131,10 @@ class FMEN(nn.Module):
             )
         )
         self.trunk = nn.Conv2d(num_feat, num_feat, 3, padding=1)
-        self.upsampler = upsampler(num_feat)
+        self.upsampler = upsampler(num_feat, scale)
 
     def forward(self, lr: Tensor) -> Tensor:
-        """Map (n, 3, h, w) in [0, 1] to (n, 3, 4h, 4w)."""
+        """Map (n, 3, h, w) in [0, 1] to (n, 3, scale * h, scale * w)."""
         shallow = self.head(lr * RGB_RANGE)
         deep = self.trunk(self.blocks(self.warmup(shallow)))
         sr: Tensor = self.upsampler(shallow + deep)
@@ -137,6 +145,7 @@ ENTRY = Baseline(
     network=FMEN,
     system="FMEN",
     since="NTIRE 2022",
+    scales=SCALES,
     recipe=(Stage(0.9, {"patch": 64}), Stage(0.1, {**L2_STAGE, "patch": 64})),
     training_form={"branched": True},
     # Of the deployed form, by the names that the authors' code has and by those that their challenge entry has for the

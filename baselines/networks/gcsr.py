@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from baselines.entry import Baseline
 from baselines.parts.rescale import RGB_RANGE, enlarged, mean_shift, upsampler
 from baselines.stages import HALVED, Stage
+from sr.scale import DEFAULT_SCALE, SCALES
 
 
 class _GhostConv(nn.Module):
@@ -64,23 +65,25 @@ class GCSR(nn.Module):
     Args:
         num_feat: Width, a multiple of 4.
         num_block: Blocks.
+        scale: How many times as high and wide the picture becomes.
     """
 
-    def __init__(self, num_feat: int = 64, num_block: int = 6) -> None:
+    def __init__(self, num_feat: int = 64, num_block: int = 6, *, scale: int = DEFAULT_SCALE) -> None:
         super().__init__()
+        self.scale = scale
         self.sub_mean = mean_shift(-1)
         self.head = nn.Conv2d(3, num_feat, 3, padding=1)
         self.blocks = nn.ModuleList(_GhostBlock(num_feat) for _ in range(num_block))
         self.fuse = nn.Conv2d(num_block * num_feat, num_feat, 1)
         self.act = nn.LeakyReLU(0.05)
         self.trunk = nn.Conv2d(num_feat, num_feat, 3, padding=1)
-        self.upsampler = upsampler(num_feat)
+        self.upsampler = upsampler(num_feat, scale)
         self.add_mean = mean_shift(1)
 
     def forward(self, lr: Tensor) -> Tensor:
-        """Map (n, 3, h, w) in [0, 1] to (n, 3, 4h, 4w)."""
+        """Map (n, 3, h, w) in [0, 1] to (n, 3, scale * h, scale * w)."""
         shifted = self.sub_mean(lr * RGB_RANGE)
-        base = enlarged(shifted, "bicubic")
+        base = enlarged(shifted, "bicubic", self.scale)
         shallow = self.head(shifted)
         features, outputs = shallow, []
         for block in self.blocks:
@@ -94,6 +97,7 @@ class GCSR(nn.Module):
 ENTRY = Baseline(
     network=GCSR,
     system="GCSR",
+    scales=SCALES,
     channel_step=4,
     recipe=(Stage(1.0, {**HALVED, "loss": "l1_gradient", "learning_rate": 2.56e-4, "batch": 72, "patch": 80}),),
     official_keys={

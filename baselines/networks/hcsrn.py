@@ -6,7 +6,8 @@ from torch import Tensor, nn
 
 from baselines.entry import Baseline
 from baselines.parts.initialisation import start_small
-from baselines.parts.rescale import enlarged
+from baselines.parts.rescale import enlarged, steps
+from sr.scale import DEFAULT_SCALE, SCALES
 
 
 class HybridBlock(nn.Module):
@@ -90,35 +91,42 @@ class HCSRN(nn.Module):
     Args:
         num_feat: Width.
         num_block1: Blocks at LR size.
-        num_block2: Blocks at twice the size.
+        num_block2: Blocks behind the first step: at twice the size, or where that step is the only one at HR size.
+        scale: How many times as high and wide the picture becomes.
     """
 
-    def __init__(self, num_feat: int = 64, num_block1: int = 12, num_block2: int = 2) -> None:
+    def __init__(
+        self, num_feat: int = 64, num_block1: int = 12, num_block2: int = 2, *, scale: int = DEFAULT_SCALE
+    ) -> None:
         super().__init__()
+        self.scale = scale
         self.head = nn.Conv2d(3, num_feat, 3, padding=1)
         self.stage1 = _Stage(num_feat, num_block1)
-        self.upconv1 = nn.Conv2d(num_feat, 4 * num_feat, 3, padding=1)
+        first, *second = steps(scale)
+        self.upconv1 = nn.Conv2d(num_feat, first**2 * num_feat, 3, padding=1)
         self.stage2 = _Stage(num_feat, num_block2)
-        self.upconv2 = nn.Conv2d(num_feat, 4 * num_feat, 3, padding=1)
+        self.upconv2 = nn.Conv2d(num_feat, 4 * num_feat, 3, padding=1) if second else None
         self.hr_conv = nn.Conv2d(num_feat, num_feat, 3, padding=1)
         self.conv_last = nn.Conv2d(num_feat, 3, 3, padding=1)
-        self.shuffle = nn.PixelShuffle(2)
+        self.shuffle = nn.PixelShuffle(first)
         self.act = nn.LeakyReLU(0.1)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 start_small(module)
 
     def forward(self, lr: Tensor) -> Tensor:
-        """Map (n, 3, h, w) in [0, 1] to (n, 3, 4h, 4w)."""
+        """Map (n, 3, h, w) in [0, 1] to (n, 3, scale * h, scale * w)."""
         features = self.stage1(self.head(lr))
         features = self.stage2(self.act(self.shuffle(self.upconv1(features))))
-        features = self.act(self.shuffle(self.upconv2(features)))
+        if self.upconv2 is not None:
+            features = self.act(self.shuffle(self.upconv2(features)))
         residual: Tensor = self.conv_last(self.act(self.hr_conv(features)))
-        return enlarged(lr, "bilinear") + residual
+        return enlarged(lr, "bilinear", self.scale) + residual
 
 
 ENTRY = Baseline(
     network=HCSRN,
     system="HCSRN",
     since="the over-parameterised start of AHC-SRN",
+    scales=SCALES,
 )

@@ -8,6 +8,7 @@ from baselines.parts.attention import ContrastAttention
 from baselines.parts.rescale import upsampler
 from baselines.stages import HALVED, Stage
 from search_spaces.reparam import BranchedConv3x3
+from sr.scale import DEFAULT_SCALE, SCALES
 
 
 def _conv3x3(in_channels: int, out_channels: int, *, branched: bool) -> nn.Module:
@@ -55,19 +56,22 @@ class IMDN(nn.Module):
         num_feat: Width, a multiple of 4.
         num_block: Distilling blocks.
         branched: Whether the blocks' 3x3 convolutions are in FIMDN's training form.
+        scale: How many times as high and wide the picture becomes.
     """
 
-    def __init__(self, num_feat: int = 64, num_block: int = 8, *, branched: bool = False) -> None:
+    def __init__(
+        self, num_feat: int = 64, num_block: int = 8, *, branched: bool = False, scale: int = DEFAULT_SCALE
+    ) -> None:
         super().__init__()
         self.head = nn.Conv2d(3, num_feat, 3, padding=1)
         self.blocks = nn.Sequential(
             *(DistillationBlock(num_feat, attention=False, branched=branched) for _ in range(num_block))
         )
         self.trunk = nn.Conv2d(num_feat, num_feat, 3, padding=1)
-        self.upsampler = upsampler(num_feat)
+        self.upsampler = upsampler(num_feat, scale)
 
     def forward(self, lr: Tensor) -> Tensor:
-        """Map (n, 3, h, w) in [0, 1] to (n, 3, 4h, 4w)."""
+        """Map (n, 3, h, w) in [0, 1] to (n, 3, scale * h, scale * w)."""
         shallow = self.head(lr)
         sr: Tensor = self.upsampler(shallow + self.trunk(self.blocks(shallow)))
         return sr
@@ -76,6 +80,7 @@ class IMDN(nn.Module):
 ENTRY = Baseline(
     network=IMDN,
     system="IMDN",
+    scales=SCALES,
     channel_step=4,
     recipe=(Stage(1.0, {**HALVED, "learning_rate": 2e-4}),),
     official_keys={

@@ -10,10 +10,11 @@ from baselines.entry import Baseline
 from baselines.parts.rescale import RGB_RANGE, enlarged
 from baselines.parts.weight_norm import lengths
 from sr.data.degradation import BEFORE, FRACTION_BITS, weights
-from sr.lr_size import SCALE
 
 # How many times LR's estimated noise the first stage and the last one start out taking away; assumed.
 _STRONGEST, _WEAKEST = 2.0, 1.0
+# The challenge's: what is unrolled undoes how its LR was made.
+_SCALE = 4
 # A normal distribution's median absolute deviation, in standard deviations.
 _MAD_OF_NORMAL = 0.6745
 
@@ -156,7 +157,7 @@ class ISRResDNet(nn.Module):
         """Map (n, 3, h, w) in [0, 1] to (n, 3, 4h, 4w)."""
         lr = lr * RGB_RANGE
         noise = self.noise_level(lr)
-        picture = previous = enlarged(lr, "bicubic")
+        picture = previous = enlarged(lr, "bicubic", _SCALE)
         for index, stage in enumerate(self.stages):
             ahead = picture
             if index:
@@ -172,8 +173,8 @@ class ISRResDNet(nn.Module):
         Shrunken as the challenge made its LR, by MATLAB's bicubic; what the border's repetition adds is left out.
         """
         padded = F.pad(picture, (BEFORE, BEFORE, BEFORE, BEFORE), mode="replicate")
-        distance = F.conv2d(padded, self.shrinking, stride=SCALE, groups=3) - lr
-        return F.conv_transpose2d(distance, self.shrinking, stride=SCALE, padding=BEFORE, groups=3)
+        distance = F.conv2d(padded, self.shrinking, stride=_SCALE, groups=3) - lr
+        return F.conv_transpose2d(distance, self.shrinking, stride=_SCALE, padding=BEFORE, groups=3)
 
     def noise_level(self, lr: Tensor) -> Tensor:
         """Estimate the standard deviation of each picture's noise, (n, 1, 1, 1), from its finest diagonal wavelets."""

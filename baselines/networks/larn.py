@@ -11,6 +11,7 @@ from baselines.entry import Baseline
 from baselines.parts.attention import SpatialAttention, channel_gate
 from baselines.parts.rescale import upsampler
 from sr.errors import InputError
+from sr.scale import DEFAULT_SCALE, SCALES
 
 
 class _DistillationBlock(nn.Module):
@@ -105,9 +106,10 @@ class LARN(nn.Module):
         num_feat: Width, a multiple of 4 (8 where alternating).
         variant: `five_steps` gates every block and is within 0.2 % of each published count; `alternating` gates every
             second block, as the report says, within 1.2 %, and needs LR sides of at least 15.
+        scale: How many times as high and wide the picture becomes.
     """
 
-    def __init__(self, num_feat: int = 64, variant: str = "five_steps") -> None:
+    def __init__(self, num_feat: int = 64, variant: str = "five_steps", *, scale: int = DEFAULT_SCALE) -> None:
         super().__init__()
         if variant not in _VARIANTS:
             raise InputError(f"larn's variant is one of {', '.join(_VARIANTS)}; got {variant!r}")
@@ -123,10 +125,10 @@ class LARN(nn.Module):
         self.gate_every = chosen.gate_every
         self.fuse = nn.Conv2d(chosen.num_block * num_feat, num_feat, 1)
         self.trunk = nn.Conv2d(num_feat, num_feat, 3, padding=1)
-        self.upsampler = upsampler(num_feat)
+        self.upsampler = upsampler(num_feat, scale)
 
     def forward(self, lr: Tensor) -> Tensor:
-        """Map (n, 3, h, w) in [0, 1] to (n, 3, 4h, 4w)."""
+        """Map (n, 3, h, w) in [0, 1] to (n, 3, scale * h, scale * w)."""
         shallow = self.head(lr)
         features, outputs = shallow, []
         for number, block in enumerate(self.blocks, start=1):
@@ -140,5 +142,6 @@ class LARN(nn.Module):
 ENTRY = Baseline(
     network=LARN,
     system="LARN",
+    scales=SCALES,
     channel_step=4,
 )

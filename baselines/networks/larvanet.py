@@ -9,7 +9,7 @@ from baselines.entry import Baseline
 from baselines.parts.initialisation import start_small
 from baselines.parts.rescale import RGB_RANGE, enlarged
 from baselines.stages import HALVED, Stage
-from sr.lr_size import SCALE
+from sr.scale import DEFAULT_SCALE, SCALES
 
 
 class ResidualBlock(nn.Module):
@@ -56,6 +56,7 @@ class LarvaNet(nn.Module):
             of the deployed form; its 68 convolutions include the 8 of the legs, which do not run.
         cascaded: Whether every exit adds to the picture of the exit before it, as the report says, and not to the
             bicubic one, as the authors' code does; the legs then belong to the deployed form too and run in it.
+        scale: How many times as high and wide the picture becomes.
     """
 
     def __init__(
@@ -66,34 +67,36 @@ class LarvaNet(nn.Module):
         *,
         legs: bool = False,
         cascaded: bool = False,
+        scale: int = DEFAULT_SCALE,
     ) -> None:
         super().__init__()
+        self.scale = scale
         self.cascaded = cascaded
         self.head = nn.Conv2d(3, num_feat, 3, padding=1)
         self.bodies = nn.ModuleList(_Body(num_feat, num_block) for _ in range(num_body))
         self.merge = nn.Conv2d(num_body * num_feat, num_feat, 3, padding=1)
-        self.tail = _reconstruction(num_feat)
-        self.legs = nn.ModuleList(_reconstruction(num_feat) for _ in range(num_body if legs or cascaded else 0))
+        self.tail = _reconstruction(num_feat, scale)
+        self.legs = nn.ModuleList(_reconstruction(num_feat, scale) for _ in range(num_body if legs or cascaded else 0))
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 start_small(module)
 
     def forward(self, lr: Tensor) -> Tensor:
-        """Map (n, 3, h, w) in [0, 1] to (n, 3, 4h, 4w)."""
+        """Map (n, 3, h, w) in [0, 1] to (n, 3, scale * h, scale * w)."""
         if self.cascaded:
             return self.exits(lr)[-1]
-        sr: Tensor = _upscaled(lr) + self.tail(self.merge(torch.cat(self.features(lr), dim=1)))
+        sr: Tensor = _upscaled(lr, self.scale) + self.tail(self.merge(torch.cat(self.features(lr), dim=1)))
         return sr / RGB_RANGE
 
     def exits(self, lr: Tensor) -> list[Tensor]:
-        """Return what each leg makes of (n, 3, h, w), then what `forward` does, all (n, 3, 4h, 4w) and [0, 1].
+        """Return what each leg makes of (n, 3, h, w), then what `forward` does, each shaped as that and in [0, 1].
 
         The training form's loss is the mean of their L1 distances; without legs there is one, that of `forward`.
         """
         features = self.features(lr)
         residuals = [leg(feature) for leg, feature in zip(self.legs, features, strict=False)]
         residuals.append(self.tail(self.merge(torch.cat(features, dim=1))))
-        base = _upscaled(lr)
+        base = _upscaled(lr, self.scale)
         if self.cascaded:
             pictures = list(accumulate(residuals, initial=base))[1:]
         else:
@@ -109,24 +112,25 @@ class LarvaNet(nn.Module):
         return outputs
 
 
-def _reconstruction(num_feat: int) -> nn.Sequential:
-    """Return the layers that turn features (n, num_feat, h, w) into a residual picture (n, 3, 4h, 4w)."""
+def _reconstruction(num_feat: int, scale: int) -> nn.Sequential:
+    """Return the layers that turn features (n, num_feat, h, w) into a residual (n, 3, scale * h, scale * w)."""
     return nn.Sequential(
         nn.Conv2d(num_feat, num_feat, 3, padding=1),
         nn.ReLU(),
-        nn.Conv2d(num_feat, 3 * SCALE**2, 3, padding=1),
-        nn.PixelShuffle(SCALE),
+        nn.Conv2d(num_feat, 3 * scale**2, 3, padding=1),
+        nn.PixelShuffle(scale),
     )
 
 
-def _upscaled(lr: Tensor) -> Tensor:
+def _upscaled(lr: Tensor, scale: int) -> Tensor:
     """Return (n, 3, h, w) in [0, 1] bicubically enlarged, in [0, 255]."""
-    return enlarged(lr * RGB_RANGE, "bicubic")
+    return enlarged(lr * RGB_RANGE, "bicubic", scale)
 
 
 ENTRY = Baseline(
     network=LarvaNet,
     system="LarvaNet",
+    scales=SCALES,
     counted="convs_held",
     recipe=(Stage(1.0, {**HALVED, "optimiser": "adamw", "learning_rate": 1e-4}),),
     training_form={"legs": True},

@@ -7,7 +7,7 @@ from baselines.entry import Baseline
 from baselines.parts.attention import MeanStdGate
 from baselines.parts.rescale import RGB_RANGE, mean_shift
 from baselines.stages import HALVED, Stage
-from sr.lr_size import SCALE
+from sr.scale import DEFAULT_SCALE, SCALES
 
 
 def _butterfly_branch(num_feat: int, narrow: int) -> nn.Sequential:
@@ -74,9 +74,10 @@ class LatticeNet(nn.Module):
         num_feat: Width, even.
         narrow: Channels inside a branch.
         num_block: Lattice blocks.
+        scale: How many times as high and wide the picture becomes.
     """
 
-    def __init__(self, num_feat: int = 64, narrow: int = 48, num_block: int = 4) -> None:
+    def __init__(self, num_feat: int = 64, narrow: int = 48, num_block: int = 4, *, scale: int = DEFAULT_SCALE) -> None:
         super().__init__()
         self.sub_mean = mean_shift(-1)
         self.conv1 = nn.Conv2d(3, num_feat, 3, padding=1)
@@ -85,13 +86,13 @@ class LatticeNet(nn.Module):
         self.fusions = nn.ModuleList(_BackwardFusion(num_feat) for _ in range(num_block - 1))
         self.tail = nn.Sequential(
             nn.Conv2d(num_feat, num_feat, 3, padding=1),
-            nn.Conv2d(num_feat, 3 * SCALE**2, 3, padding=1),
-            nn.PixelShuffle(SCALE),
+            nn.Conv2d(num_feat, 3 * scale**2, 3, padding=1),
+            nn.PixelShuffle(scale),
         )
         self.add_mean = mean_shift(1)
 
     def forward(self, lr: Tensor) -> Tensor:
-        """Map (n, 3, h, w) in [0, 1] to (n, 3, 4h, 4w)."""
+        """Map (n, 3, h, w) in [0, 1] to (n, 3, scale * h, scale * w)."""
         shallow = self.conv2(self.conv1(self.sub_mean(lr * RGB_RANGE)))
         features, outputs = shallow, []
         for block in self.blocks:
@@ -107,6 +108,7 @@ class LatticeNet(nn.Module):
 ENTRY = Baseline(
     network=LatticeNet,
     system="LatticeNet",
+    scales=SCALES,
     channel_step=2,
     recipe=(Stage(1.0, {**HALVED, "learning_rate": 2e-4}),),
     official_keys={

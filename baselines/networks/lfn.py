@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from baselines.entry import Baseline
 from baselines.parts.rescale import upsampler
+from sr.scale import DEFAULT_SCALE, SCALES
 
 
 class _Hourglass(nn.Module):
@@ -53,9 +54,24 @@ class LFN(nn.Module):
 
     Source: Zhang et al., "AIM 2020 Challenge on Efficient Super-Resolution", ECCV Workshops 2020; "Using Conv-LSTM to
     Refine Features for Lightweight Image Super-Resolution Network", ICIG 2021.
+
+    Args:
+        num_feat: Width.
+        mid_feat: Channels of an hourglass between its ends and its middle.
+        narrow_feat: Channels in its middle.
+        num_block: Blocks.
+        scale: How many times as high and wide the picture becomes.
     """
 
-    def __init__(self, num_feat: int = 64, mid_feat: int = 52, narrow_feat: int = 16, num_block: int = 4) -> None:
+    def __init__(
+        self,
+        num_feat: int = 64,
+        mid_feat: int = 52,
+        narrow_feat: int = 16,
+        num_block: int = 4,
+        *,
+        scale: int = DEFAULT_SCALE,
+    ) -> None:
         super().__init__()
         self.head = nn.Conv2d(3, num_feat, 3, padding=1)
         self.blocks = nn.ModuleList(
@@ -63,10 +79,10 @@ class LFN(nn.Module):
         )
         self.lstm = CoupledLSTM(num_feat)
         self.fuse = nn.Conv2d(2 * num_feat, num_feat, 1)
-        self.upsampler = upsampler(num_feat)
+        self.upsampler = upsampler(num_feat, scale)
 
     def forward(self, lr: Tensor) -> Tensor:
-        """Map (n, 3, h, w) in [0, 1] to (n, 3, 4h, 4w)."""
+        """Map (n, 3, h, w) in [0, 1] to (n, 3, scale * h, scale * w)."""
         shallow = self.head(lr)
         features, hidden, cell = shallow, torch.zeros_like(shallow), torch.zeros_like(shallow)
         for block in self.blocks:
@@ -79,5 +95,6 @@ class LFN(nn.Module):
 ENTRY = Baseline(
     network=LFN,
     system="LFN",
+    scales=SCALES,
     counted="convs_held",
 )

@@ -6,7 +6,8 @@ from torch import Tensor, nn
 
 from baselines.entry import Baseline
 from baselines.parts.initialisation import start_small
-from baselines.parts.rescale import enlarged
+from baselines.parts.rescale import enlarged, steps
+from sr.scale import DEFAULT_SCALE, SCALES
 
 
 class MTLU(nn.Module):
@@ -65,36 +66,42 @@ class LMSR(nn.Module):
     Args:
         num_feat: Width, a multiple of 4.
         num_block: Blocks.
+        scale: How many times as high and wide the picture becomes.
     """
 
-    def __init__(self, num_feat: int = 64, num_block: int = 13) -> None:
+    def __init__(self, num_feat: int = 64, num_block: int = 13, *, scale: int = DEFAULT_SCALE) -> None:
         super().__init__()
+        self.scale = scale
         half, quarter = num_feat // 2, num_feat // 4
+        first, *second = steps(scale)
+        last_feat = quarter if second else half
         self.conv_first = nn.Conv2d(3, num_feat, 3, padding=1)
         self.blocks = nn.Sequential(*(_ResidualBlock(num_feat) for _ in range(num_block)))
-        self.upconv1 = nn.Conv2d(num_feat, 4 * half, 3, padding=1)
+        self.upconv1 = nn.Conv2d(num_feat, first**2 * half, 3, padding=1)
         self.up_act = MTLU(half)
-        self.upconv2 = nn.Conv2d(half, 4 * quarter, 3, padding=1)
-        self.hr_conv = nn.Conv2d(quarter, quarter, 3, padding=1)
-        self.conv_last = nn.Conv2d(quarter, 3, 3, padding=1)
-        self.shuffle = nn.PixelShuffle(2)
+        self.upconv2 = nn.Conv2d(half, 4 * quarter, 3, padding=1) if second else None
+        self.hr_conv = nn.Conv2d(last_feat, last_feat, 3, padding=1)
+        self.conv_last = nn.Conv2d(last_feat, 3, 3, padding=1)
+        self.shuffle = nn.PixelShuffle(first)
         self.act = nn.LeakyReLU(0.1)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 start_small(module)
 
     def forward(self, lr: Tensor) -> Tensor:
-        """Map (n, 3, h, w) in [0, 1] to (n, 3, 4h, 4w)."""
+        """Map (n, 3, h, w) in [0, 1] to (n, 3, scale * h, scale * w)."""
         features = self.blocks(self.act(self.conv_first(lr)))
         features = self.up_act(self.shuffle(self.upconv1(features)))
-        features = self.act(self.shuffle(self.upconv2(features)))
+        if self.upconv2 is not None:
+            features = self.act(self.shuffle(self.upconv2(features)))
         residual: Tensor = self.conv_last(self.act(self.hr_conv(features)))
-        return enlarged(lr, "bilinear") + residual
+        return enlarged(lr, "bilinear", self.scale) + residual
 
 
 ENTRY = Baseline(
     network=LMSR,
     system="LMSR",
+    scales=SCALES,
     counted="own_flops",
     channel_step=4,
 )

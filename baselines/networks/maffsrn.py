@@ -8,7 +8,7 @@ from baselines.entry import Baseline
 from baselines.parts.rescale import enlarged
 from baselines.parts.weight_norm import WeightNormConv
 from baselines.stages import HALVED, Stage
-from sr.lr_size import SCALE
+from sr.scale import DEFAULT_SCALE, SCALES
 
 
 class _MultiAttentionBlock(nn.Module):
@@ -76,29 +76,36 @@ class MAFFSRN(nn.Module):
 
     Source: Muqeet, Hwang, Yang, Kang, Kim, Bae, "Multi-Attention Based Ultra Lightweight Image Super-Resolution",
     ECCV Workshops 2020.
+
+    Args:
+        num_feat: Width.
+        num_group: Groups.
+        scale: How many times as high and wide the picture becomes.
     """
 
-    def __init__(self, num_feat: int = 32, num_group: int = 4) -> None:
+    def __init__(self, num_feat: int = 32, num_group: int = 4, *, scale: int = DEFAULT_SCALE) -> None:
         super().__init__()
+        self.scale = scale
         self.head = WeightNormConv(3, num_feat, 3)
         self.groups = nn.Sequential(*(_FeatureFusionGroup(num_feat) for _ in range(num_group)))
-        self.tail_k3 = WeightNormConv(num_feat, 3 * SCALE**2, 3)
-        self.tail_k5 = WeightNormConv(num_feat, 3 * SCALE**2, 5)
+        self.tail_k3 = WeightNormConv(num_feat, 3 * scale**2, 3)
+        self.tail_k5 = WeightNormConv(num_feat, 3 * scale**2, 5)
         self.scale_k3 = nn.Parameter(torch.full((1,), 0.5))
         self.scale_k5 = nn.Parameter(torch.full((1,), 0.5))
-        self.shuffle = nn.PixelShuffle(SCALE)
+        self.shuffle = nn.PixelShuffle(scale)
 
     def forward(self, lr: Tensor) -> Tensor:
-        """Map (n, 3, h, w) in [0, 1] to (n, 3, 4h, 4w)."""
+        """Map (n, 3, h, w) in [0, 1] to (n, 3, scale * h, scale * w)."""
         features = self.groups(self.head(lr))
         fine: Tensor = self.shuffle(self.tail_k3(features) * self.scale_k3)
         wide: Tensor = self.shuffle(self.tail_k5(features) * self.scale_k5)
-        return enlarged(lr, "bicubic") + fine + wide
+        return enlarged(lr, "bicubic", self.scale) + fine + wide
 
 
 ENTRY = Baseline(
     network=MAFFSRN,
     system="MAFFSRN",
+    scales=SCALES,
     counted="with_norms",
     recipe=(Stage(1.0, {**HALVED, "learning_rate": 2e-4}),),
     official_keys={

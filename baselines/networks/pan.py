@@ -6,8 +6,9 @@ from torch import Tensor, nn
 
 from baselines.entry import Baseline
 from baselines.parts.attention import PixelAttention
-from baselines.parts.rescale import enlarged
+from baselines.parts.rescale import enlarged, steps
 from baselines.stages import Stage
+from sr.scale import DEFAULT_SCALE, SCALES
 
 
 class _PixelAttentionBlock(nn.Module):
@@ -35,19 +36,20 @@ class _PixelAttentionBlock(nn.Module):
 
 
 class _UpsamplingStage(nn.Module):
-    """Nearest-neighbour doubling between convolutions, with pixel attention."""
+    """Nearest-neighbour enlargement between convolutions, with pixel attention."""
 
-    def __init__(self, in_channels: int, num_feat: int) -> None:
+    def __init__(self, in_channels: int, num_feat: int, factor: int) -> None:
         super().__init__()
         self.upconv = nn.Conv2d(in_channels, num_feat, 3, padding=1)
         self.attention = PixelAttention(num_feat)
         self.hr_conv = nn.Conv2d(num_feat, num_feat, 3, padding=1)
         self.act = nn.LeakyReLU(0.2)
+        self.factor = factor
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (n, in_channels, h, w) to (n, num_feat, 2h, 2w)."""
-        doubled = self.upconv(F.interpolate(x, scale_factor=2, mode="nearest"))
-        out: Tensor = self.act(self.hr_conv(self.act(self.attention(doubled))))
+        """Map (n, in_channels, h, w) to (n, num_feat, factor * h, factor * w)."""
+        larger = self.upconv(F.interpolate(x, scale_factor=self.factor, mode="nearest"))
+        out: Tensor = self.act(self.hr_conv(self.act(self.attention(larger))))
         return out
 
 
@@ -62,26 +64,36 @@ class PAN(nn.Module):
         num_feat: Channels at LR size, even.
         up_feat: Channels while upsampling.
         num_block: Blocks.
+        scale: How many times as high and wide the picture becomes.
     """
 
-    def __init__(self, num_feat: int = 40, up_feat: int = 24, num_block: int = 16) -> None:
+    def __init__(
+        self, num_feat: int = 40, up_feat: int = 24, num_block: int = 16, *, scale: int = DEFAULT_SCALE
+    ) -> None:
         super().__init__()
+        self.scale = scale
         self.conv_first = nn.Conv2d(3, num_feat, 3, padding=1)
         self.blocks = nn.Sequential(*(_PixelAttentionBlock(num_feat) for _ in range(num_block)))
         self.trunk = nn.Conv2d(num_feat, num_feat, 3, padding=1)
-        self.stages = nn.Sequential(_UpsamplingStage(num_feat, up_feat), _UpsamplingStage(up_feat, up_feat))
+        self.stages = nn.Sequential(
+            *(
+                _UpsamplingStage(up_feat if index else num_feat, up_feat, factor)
+                for index, factor in enumerate(steps(scale))
+            )
+        )
         self.conv_last = nn.Conv2d(up_feat, 3, 3, padding=1)
 
     def forward(self, lr: Tensor) -> Tensor:
-        """Map (n, 3, h, w) in [0, 1] to (n, 3, 4h, 4w)."""
+        """Map (n, 3, h, w) in [0, 1] to (n, 3, scale * h, scale * w)."""
         shallow = self.conv_first(lr)
         residual: Tensor = self.conv_last(self.stages(shallow + self.trunk(self.blocks(shallow))))
-        return enlarged(lr, "bilinear") + residual
+        return enlarged(lr, "bilinear", self.scale) + residual
 
 
 ENTRY = Baseline(
     network=PAN,
     system="PAN",
+    scales=SCALES,
     channel_step=2,
     recipe=(Stage(1.0, {"learning_rate": 7e-4, "minimum_learning_rate": 1e-7, "batch": 32, "patch": 64}),),
     official_keys={

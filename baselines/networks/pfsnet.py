@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from baselines.entry import Baseline
 from baselines.parts.rescale import RGB_RANGE, mean_shift, upsampler
+from sr.scale import DEFAULT_SCALE, SCALES
 
 
 class FeatureShareBlock(nn.Module):
@@ -40,19 +41,20 @@ class PFSNet(nn.Module):
     Args:
         num_feat: Width, even.
         num_block: Blocks.
+        scale: How many times as high and wide the picture becomes.
     """
 
-    def __init__(self, num_feat: int = 64, num_block: int = 7) -> None:
+    def __init__(self, num_feat: int = 64, num_block: int = 7, *, scale: int = DEFAULT_SCALE) -> None:
         super().__init__()
         self.sub_mean = mean_shift(-1)
         self.head = nn.Conv2d(3, num_feat, 3, padding=1)
         self.blocks = nn.Sequential(*(FeatureShareBlock(num_feat) for _ in range(num_block)))
         self.trunk = nn.Conv2d(num_feat, num_feat, 3, padding=1)
-        self.upsampler = upsampler(num_feat)
+        self.upsampler = upsampler(num_feat, scale)
         self.add_mean = mean_shift(1)
 
     def forward(self, lr: Tensor) -> Tensor:
-        """Map (n, 3, h, w) in [0, 1] to (n, 3, 4h, 4w)."""
+        """Map (n, 3, h, w) in [0, 1] to (n, 3, scale * h, scale * w)."""
         shallow = self.head(self.sub_mean(lr * RGB_RANGE))
         sr: Tensor = self.add_mean(self.upsampler(shallow + self.trunk(self.blocks(shallow))))
         return sr / RGB_RANGE
@@ -61,5 +63,6 @@ class PFSNet(nn.Module):
 ENTRY = Baseline(
     network=PFSNet,
     system="PFSNet",
+    scales=SCALES,
     channel_step=2,
 )

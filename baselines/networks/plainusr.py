@@ -11,7 +11,7 @@ from baselines.entry import Baseline, out_channels
 from baselines.parts.attention import interpolate_to
 from baselines.parts.carried_image import add_copies, add_nearest
 from baselines.stages import YARDSTICK
-from sr.lr_size import SCALE
+from sr.scale import DEFAULT_SCALE, SCALES
 
 _SLOPE = 0.05
 
@@ -153,6 +153,7 @@ class PlainUSR(nn.Module):
         narrowing: How many channels fewer each block up to the middle one works on; 0 halves them each time.
         num_conv: 3x3 convolutions of a block.
         branched: Whether it is the training form, whose gated branches fold into the deployed form.
+        scale: How many times as high and wide the picture becomes.
 
     Raises:
         ValueError: Where the narrowing leaves the middle block no channel.
@@ -167,6 +168,7 @@ class PlainUSR(nn.Module):
         num_conv: int = 2,
         *,
         branched: bool = False,
+        scale: int = DEFAULT_SCALE,
     ) -> None:
         super().__init__()
         inward = [num_feat - narrowing * level if narrowing else num_feat >> level for level in range(num_block)]
@@ -182,12 +184,12 @@ class PlainUSR(nn.Module):
             name = "blockm" if middle else f"block{index + 1 - (index >= num_block)}"
             self.blocks[name] = _Block(width, num_conv, attention, branched=branched)
         add_copies(self.head, 0, num_feat, 3)
-        tail = nn.Conv2d(num_feat + 3, 3 * SCALE**2, 3, padding=1)
+        tail = nn.Conv2d(num_feat + 3, 3 * scale**2, 3, padding=1)
         add_nearest(tail, num_feat)
-        self.upsampler = nn.Sequential(tail, nn.PixelShuffle(SCALE))
+        self.upsampler = nn.Sequential(tail, nn.PixelShuffle(scale))
 
     def forward(self, lr: Tensor) -> Tensor:
-        """Map (n, 3, h, w) in [0, 1] to (n, 3, 4h, 4w)."""
+        """Map (n, 3, h, w) in [0, 1] to (n, 3, scale * h, scale * w)."""
         x = self.head(lr)
         for block, width in zip(self.blocks.values(), self.widths, strict=True):
             x = torch.cat((block(x[:, :width]), x[:, width:]), dim=1)
@@ -215,6 +217,7 @@ ENTRY = Baseline(
     network=PlainUSR,
     system="PlainUSR",
     since="ACCV 2024",
+    scales=SCALES,
     # -U and -T have two widths and no importance map, those above three and one of an eighth to a quarter of the width.
     scaled_by={"num_feat": (8, 12, 16, 24, 32, 40, 48, 64, 80), "num_block": (2, 3), "importance_feat": (0, 4, 16)},
     equal_blocks=False,

@@ -6,7 +6,8 @@ from torch import Tensor, nn
 from baselines.entry import Baseline
 from baselines.networks.larvanet import ResidualBlock
 from baselines.parts.attention import channel_gate
-from baselines.parts.rescale import RGB_RANGE, mean_shift
+from baselines.parts.rescale import RGB_RANGE, mean_shift, steps
+from sr.scale import DEFAULT_SCALE, SCALES
 
 
 class _FusionGroup(nn.Module):
@@ -44,9 +45,17 @@ class PSAN(nn.Module):
     subtracted by convolutions, to which the published activations point.
 
     Source: team XMUlab in Zhang et al., "AIM 2020 Challenge on Efficient Super-Resolution", ECCV Workshops 2020.
+
+    Args:
+        num_feat: Width.
+        num_group: Groups.
+        num_block: Blocks.
+        scale: How many times as high and wide the picture becomes.
     """
 
-    def __init__(self, num_feat: int = 32, num_group: int = 7, num_block: int = 4) -> None:
+    def __init__(
+        self, num_feat: int = 32, num_group: int = 7, num_block: int = 4, *, scale: int = DEFAULT_SCALE
+    ) -> None:
         super().__init__()
         self.sub_mean = mean_shift(-1)
         self.head = nn.Conv2d(3, num_feat, 3, padding=1)
@@ -54,23 +63,25 @@ class PSAN(nn.Module):
             _FusionGroup(number * num_feat + 3, num_feat, num_block) for number in range(1, num_group + 1)
         )
         self.fuse = nn.Conv2d(num_group * num_feat + 3, num_feat, 3, padding=1)
-        self.upconv1 = nn.Conv2d(num_feat, 4 * num_feat, 3, padding=1)
-        self.upconv2 = nn.Conv2d(num_feat, 4 * num_feat, 3, padding=1)
+        first, *second = steps(scale)
+        self.upconv1 = nn.Conv2d(num_feat, first**2 * num_feat, 3, padding=1)
+        self.upconv2 = nn.Conv2d(num_feat, 4 * num_feat, 3, padding=1) if second else None
         self.attention = UpscaledAttention(num_feat)
         self.conv_last = nn.Conv2d(num_feat, 3, 3, padding=1)
-        self.shuffle = nn.PixelShuffle(2)
+        self.shuffle = nn.PixelShuffle(first)
         self.act = nn.LeakyReLU(0.1)
         self.add_mean = mean_shift(1)
 
     def forward(self, lr: Tensor) -> Tensor:
-        """Map (n, 3, h, w) in [0, 1] to (n, 3, 4h, 4w)."""
+        """Map (n, 3, h, w) in [0, 1] to (n, 3, scale * h, scale * w)."""
         shifted = self.sub_mean(lr * RGB_RANGE)
         outputs = [self.head(shifted)]
         for group in self.groups:
             outputs.append(group(torch.cat((*outputs, shifted), dim=1)))
         features = self.fuse(torch.cat((*outputs[1:], shifted), dim=1))
         features = self.act(self.shuffle(self.upconv1(features)))
-        features = self.act(self.shuffle(self.upconv2(features)))
+        if self.upconv2 is not None:
+            features = self.act(self.shuffle(self.upconv2(features)))
         sr: Tensor = self.add_mean(self.conv_last(self.attention(features)))
         return sr / RGB_RANGE
 
@@ -78,4 +89,5 @@ class PSAN(nn.Module):
 ENTRY = Baseline(
     network=PSAN,
     system="PSAN",
+    scales=SCALES,
 )

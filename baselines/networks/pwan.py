@@ -4,7 +4,9 @@ from torch import Tensor, nn
 
 from baselines.entry import Baseline
 from baselines.parts.attention import channel_gate
+from baselines.parts.rescale import steps
 from baselines.stages import Stage
+from sr.scale import DEFAULT_SCALE, SCALES
 
 
 class _WideBlock(nn.Module):
@@ -25,11 +27,13 @@ class _WideBlock(nn.Module):
         return x + residual
 
 
-def _doubling(num_feat: int) -> nn.Sequential:
-    """Return the layers that turn features (n, num_feat, h, w) into (n, num_feat, 2h, 2w)."""
+def _step(num_feat: int, factor: int) -> nn.Sequential:
+    """Return the layers that turn features (n, num_feat, h, w) into (n, num_feat, factor * h, factor * w)."""
     half = num_feat // 2
     return nn.Sequential(
-        nn.Conv2d(num_feat, 4 * half, 3, padding=1), nn.PixelShuffle(2), nn.Conv2d(half, num_feat, 3, padding=1)
+        nn.Conv2d(num_feat, factor**2 * half, 3, padding=1),
+        nn.PixelShuffle(factor),
+        nn.Conv2d(half, num_feat, 3, padding=1),
     )
 
 
@@ -46,21 +50,28 @@ class PWAN(nn.Module):
         expand_ratio: How many times wider a block is inside.
         num_block: Blocks.
         attention: Whether each block has channel attention, of which the team speaks (0.13 % over).
+        scale: How many times as high and wide the picture becomes.
     """
 
     def __init__(
-        self, num_feat: int = 32, expand_ratio: int = 6, num_block: int = 12, *, attention: bool = False
+        self,
+        num_feat: int = 32,
+        expand_ratio: int = 6,
+        num_block: int = 12,
+        *,
+        attention: bool = False,
+        scale: int = DEFAULT_SCALE,
     ) -> None:
         super().__init__()
         self.head = nn.Conv2d(3, num_feat, 3, padding=1)
         self.blocks = nn.Sequential(
             *(_WideBlock(num_feat, expand_ratio, attention=attention) for _ in range(num_block))
         )
-        self.upsampler = nn.Sequential(_doubling(num_feat), _doubling(num_feat))
+        self.upsampler = nn.Sequential(*(_step(num_feat, factor) for factor in steps(scale)))
         self.colours = nn.Conv2d(num_feat, 3, 3, padding=1)
 
     def forward(self, lr: Tensor) -> Tensor:
-        """Map (n, 3, h, w) in [0, 1] to (n, 3, 4h, 4w)."""
+        """Map (n, 3, h, w) in [0, 1] to (n, 3, scale * h, scale * w)."""
         shallow = self.head(lr)
         sr: Tensor = self.colours(self.upsampler(shallow + self.blocks(shallow)))
         return sr
@@ -69,6 +80,7 @@ class PWAN(nn.Module):
 ENTRY = Baseline(
     network=PWAN,
     system="PWAN",
+    scales=SCALES,
     channel_step=2,
     recipe=(Stage(1.0, {"loss": "charbonnier"}),),
 )

@@ -8,9 +8,7 @@ from torch import Tensor, nn
 from baselines.entry import Baseline, out_channels
 from baselines.parts.carried_image import add_copies, add_nearest
 from baselines.stages import YARDSTICK
-from sr.lr_size import SCALE
-
-_PIXELS = 3 * SCALE**2
+from sr.scale import DEFAULT_SCALE, SCALES
 
 
 class QuickSRNet(nn.Module):
@@ -27,12 +25,15 @@ class QuickSRNet(nn.Module):
         num_feat: Width, at least 3.
         num_block: Convolutions between the first and the last.
         image_path: Whether a 1x1 convolution of the picture is added to the last convolution's output.
+        scale: How many times as high and wide the picture becomes.
 
     Raises:
         ValueError: Where the width cannot hold the picture.
     """
 
-    def __init__(self, num_feat: int = 32, num_block: int = 2, *, image_path: bool = False) -> None:
+    def __init__(
+        self, num_feat: int = 32, num_block: int = 2, *, image_path: bool = False, scale: int = DEFAULT_SCALE
+    ) -> None:
         super().__init__()
         if num_feat < 3:
             raise ValueError(f"num_feat holds the three channels of the picture, got {num_feat}")
@@ -41,18 +42,19 @@ class QuickSRNet(nn.Module):
         for conv in convs:
             add_copies(conv, 0, 0, conv.in_channels)
         self.body = nn.ModuleList(convs)
-        self.tail = nn.Conv2d(num_feat, _PIXELS, 3, padding=1)
-        self.anchor = nn.Conv2d(3, _PIXELS, 1) if image_path else None
+        pixels = 3 * scale**2
+        self.tail = nn.Conv2d(num_feat, pixels, 3, padding=1)
+        self.anchor = nn.Conv2d(3, pixels, 1) if image_path else None
         if self.anchor is None:
             add_nearest(self.tail, 0)
         else:
             for parameter in self.anchor.parameters():
                 nn.init.zeros_(parameter)
             add_nearest(self.anchor, 0)
-        self.shuffle = nn.PixelShuffle(SCALE)
+        self.shuffle = nn.PixelShuffle(scale)
 
     def forward(self, lr: Tensor) -> Tensor:
-        """Map (n, 3, h, w) in [0, 1] to (n, 3, 4h, 4w) in [0, 1]."""
+        """Map (n, 3, h, w) in [0, 1] to (n, 3, scale * h, scale * w) in [0, 1]."""
         features = lr
         for conv in self.body:
             features = conv(features).clamp(0.0, 1.0)
@@ -76,6 +78,7 @@ ENTRY = Baseline(
     network=QuickSRNet,
     system="QuickSRNet",
     since="CVPR Workshops 2023",
+    scales=SCALES,
     scaled_by={"num_feat": (8, 12, 16, 20, 24, 28, 32, 40, 48, 64), "num_block": (1, 2, 3, 5, 8, 11)},
     recipe=YARDSTICK,
     # By the names that the authors' code has, a clip behind each convolution; no file of theirs was at hand to check

@@ -7,6 +7,7 @@ from baselines.entry import Baseline
 from baselines.parts.attention import SpatialAttention
 from baselines.parts.rescale import RGB_RANGE, upsampler
 from baselines.stages import HALVED, L2_STAGE, Stage
+from sr.scale import DEFAULT_SCALE, SCALES
 
 
 class _DistillationBlock(nn.Module):
@@ -48,19 +49,20 @@ class RFDN(nn.Module):
     Args:
         num_feat: Width, even.
         num_block: Distilling blocks.
+        scale: How many times as high and wide the picture becomes.
     """
 
-    def __init__(self, num_feat: int = 50, num_block: int = 4) -> None:
+    def __init__(self, num_feat: int = 50, num_block: int = 4, *, scale: int = DEFAULT_SCALE) -> None:
         super().__init__()
         self.head = nn.Conv2d(3, num_feat, 3, padding=1)
         self.blocks = nn.ModuleList(_DistillationBlock(num_feat) for _ in range(num_block))
         self.fuse = nn.Conv2d(num_block * num_feat, num_feat, 1)
         self.act = nn.LeakyReLU(0.05)
         self.trunk = nn.Conv2d(num_feat, num_feat, 3, padding=1)
-        self.upsampler = upsampler(num_feat)
+        self.upsampler = upsampler(num_feat, scale)
 
     def forward(self, lr: Tensor) -> Tensor:
-        """Map (n, 3, h, w) in [0, 1] to (n, 3, 4h, 4w)."""
+        """Map (n, 3, h, w) in [0, 1] to (n, 3, scale * h, scale * w)."""
         shallow = self.head(lr * RGB_RANGE)
         features, outputs = shallow, []
         for block in self.blocks:
@@ -74,6 +76,7 @@ class RFDN(nn.Module):
 ENTRY = Baseline(
     network=RFDN,
     system="RFDN",
+    scales=SCALES,
     scaled_by={"num_feat": (8, 12, 16, 20, 24, 32, 40, 50), "num_block": (1, 2, 3, 4)},
     channel_step=2,
     recipe=(Stage(0.9, {**HALVED, "batch": 64, "patch": 64}), Stage(0.1, {**L2_STAGE, "batch": 64, "patch": 64})),

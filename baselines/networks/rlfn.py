@@ -9,6 +9,7 @@ from baselines.entry import Baseline, out_channels
 from baselines.parts.attention import SpatialAttention
 from baselines.parts.rescale import RGB_RANGE, upsampler
 from baselines.stages import HALVED, L2_STAGE, Stage
+from sr.scale import DEFAULT_SCALE, SCALES
 
 
 class _LocalFeatureBlock(nn.Module):
@@ -43,17 +44,20 @@ class RLFN(nn.Module):
         num_feat: Width.
         mid_feat: Channels inside a block.
         num_block: Blocks.
+        scale: How many times as high and wide the picture becomes.
     """
 
-    def __init__(self, num_feat: int = 46, mid_feat: int = 48, num_block: int = 4) -> None:
+    def __init__(
+        self, num_feat: int = 46, mid_feat: int = 48, num_block: int = 4, *, scale: int = DEFAULT_SCALE
+    ) -> None:
         super().__init__()
         self.head = nn.Conv2d(3, num_feat, 3, padding=1)
         self.blocks = nn.Sequential(*(_LocalFeatureBlock(num_feat, mid_feat) for _ in range(num_block)))
         self.trunk = nn.Conv2d(num_feat, num_feat, 3, padding=1)
-        self.upsampler = upsampler(num_feat)
+        self.upsampler = upsampler(num_feat, scale)
 
     def forward(self, lr: Tensor) -> Tensor:
-        """Map (n, 3, h, w) in [0, 1] to (n, 3, 4h, 4w)."""
+        """Map (n, 3, h, w) in [0, 1] to (n, 3, scale * h, scale * w)."""
         shallow = self.head(lr * RGB_RANGE)
         sr: Tensor = self.upsampler(shallow + self.trunk(self.blocks(shallow)))
         return sr / RGB_RANGE
@@ -72,6 +76,7 @@ ENTRY = Baseline(
     network=RLFN,
     system="RLFN",
     since="NTIRE 2022, won in runtime",
+    scales=SCALES,
     scaled_by={"num_feat": (8, 16, 24, 32, 46), "mid_feat": (8, 16, 32, 48), "num_block": (1, 2, 4)},
     recipe=(Stage(0.9, {**HALVED, "batch": 64, "patch": 64}), Stage(0.1, {**L2_STAGE, "batch": 64, "patch": 128})),
     official_keys={

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from baselines.entry import Baseline
 from baselines.parts.rescale import upsampler
 from baselines.stages import Stage
+from sr.scale import DEFAULT_SCALE, SCALES
 
 
 class ChannelNorm(nn.Module):
@@ -104,16 +105,17 @@ class SAFMN(nn.Module):
     Args:
         num_feat: Width, a multiple of 4.
         num_block: Blocks.
+        scale: How many times as high and wide the picture becomes.
     """
 
-    def __init__(self, num_feat: int = 36, num_block: int = 8) -> None:
+    def __init__(self, num_feat: int = 36, num_block: int = 8, *, scale: int = DEFAULT_SCALE) -> None:
         super().__init__()
         self.head = nn.Conv2d(3, num_feat, 3, padding=1)
         self.blocks = nn.Sequential(*(_ModulationBlock(num_feat) for _ in range(num_block)))
-        self.upsampler = upsampler(num_feat)
+        self.upsampler = upsampler(num_feat, scale)
 
     def forward(self, lr: Tensor) -> Tensor:
-        """Map (n, 3, h, w) in [0, 1] to (n, 3, 4h, 4w)."""
+        """Map (n, 3, h, w) in [0, 1] to (n, 3, scale * h, scale * w)."""
         shallow = self.head(lr)
         sr: Tensor = self.upsampler(shallow + self.blocks(shallow))
         return sr
@@ -123,6 +125,7 @@ ENTRY = Baseline(
     network=SAFMN,
     system="SAFMN",
     since="ICCV 2023",
+    scales=SCALES,
     scaled_by={"num_feat": (8, 12, 16, 20, 24, 28, 36), "num_block": (1, 2, 3, 4, 6, 8)},
     channel_step=4,
     recipe=(

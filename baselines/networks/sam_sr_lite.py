@@ -4,10 +4,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from baselines.entry import Baseline
-from baselines.parts.rescale import enlarged
+from baselines.parts.rescale import enlarged, steps
 from search_spaces.blocks import conv
+from sr.scale import DEFAULT_SCALE, SCALES
 
-# Channels after the first shuffle, after the second, and before the last convolution.
+# Channels after the first of two shuffles, after the last, and before the last convolution.
 _UP_FEAT, _HR_FEAT, _POST_FEAT = 24, 64, 36
 
 
@@ -60,30 +61,39 @@ class SAMSRLite(nn.Module):
 
     Source: team SAMSUNG_TOR_AIC in Zhang et al., "AIM 2020 Challenge on Efficient Super-Resolution", ECCV Workshops
     2020.
+
+    Args:
+        num_feat: Width.
+        num_block: Blocks.
+        scale: How many times as high and wide the picture becomes.
     """
 
-    def __init__(self, num_feat: int = 72, num_block: int = 16) -> None:
+    def __init__(self, num_feat: int = 72, num_block: int = 16, *, scale: int = DEFAULT_SCALE) -> None:
         super().__init__()
+        self.scale = scale
         self.head = MobileBlock(3, num_feat)
         self.blocks = nn.Sequential(*(MobileBlock(num_feat, num_feat) for _ in range(num_block)))
-        self.up1 = _separable(num_feat, 4 * _UP_FEAT, 3)
-        self.up2 = _separable(_UP_FEAT, 4 * _HR_FEAT, 3)
+        first, *second = steps(scale)
+        self.up1 = _separable(num_feat, first**2 * (_UP_FEAT if second else _HR_FEAT), 3)
+        self.up2 = _separable(_UP_FEAT, 4 * _HR_FEAT, 3) if second else None
         self.post = _separable(_HR_FEAT, _POST_FEAT, 7)
         self.conv_last = nn.Conv2d(_POST_FEAT, 3, 1, bias=False)
-        self.shuffle = nn.PixelShuffle(2)
+        self.shuffle = nn.PixelShuffle(first)
 
     def forward(self, lr: Tensor) -> Tensor:
-        """Map (n, 3, h, w) in [0, 1] to (n, 3, 4h, 4w)."""
+        """Map (n, 3, h, w) in [0, 1] to (n, 3, scale * h, scale * w)."""
         shallow = self.head(lr)
         features = shallow + self.blocks(shallow)
         features = F.hardswish(self.shuffle(self.up1(features)))
-        features = F.hardswish(self.shuffle(self.up2(features)))
+        if self.up2 is not None:
+            features = F.hardswish(self.shuffle(self.up2(features)))
         residual: Tensor = self.conv_last(self.post(features))
-        return enlarged(lr, "bicubic") + residual
+        return enlarged(lr, "bicubic", self.scale) + residual
 
 
 ENTRY = Baseline(
     network=SAMSRLite,
     system="SAM_SR_LITE",
+    scales=SCALES,
     counted="with_norms",
 )

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from baselines.entry import Baseline
 from baselines.stages import Stage
-from sr.lr_size import SCALE
+from sr.scale import DEFAULT_SCALE, SCALES
 
 # What the first convolution sees is centred on zero.
 _MIDDLE = 0.5
@@ -68,12 +68,20 @@ class SESR(nn.Module):
         num_block: 3x3 convolutions between the two 5x5 ones.
         expand_feat: Width inside the training form; the paper's is 256, and 64 for M11 and XL.
         branched: Whether it is the training form, whose blocks collapse into the deployed form.
+        scale: How many times as high and wide the picture becomes.
     """
 
     def __init__(
-        self, num_feat: int = 16, num_block: int = 5, expand_feat: int = 256, *, branched: bool = False
+        self,
+        num_feat: int = 16,
+        num_block: int = 5,
+        expand_feat: int = 256,
+        *,
+        branched: bool = False,
+        scale: int = DEFAULT_SCALE,
     ) -> None:
         super().__init__()
+        self.scale = scale
 
         def conv(in_channels: int, out_channels: int, size: int, *, residual: bool = False) -> nn.Module:
             if branched:
@@ -85,15 +93,15 @@ class SESR(nn.Module):
         for _ in range(num_block):
             layers += [conv(num_feat, num_feat, 3, residual=True), nn.PReLU(num_feat)]
         self.body = nn.Sequential(*layers)
-        self.tail = conv(num_feat, 3 * SCALE**2, 5)
-        self.shuffle = nn.PixelShuffle(SCALE)
+        self.tail = conv(num_feat, 3 * scale**2, 5)
+        self.shuffle = nn.PixelShuffle(scale)
 
     def forward(self, lr: Tensor) -> Tensor:
-        """Map (n, 3, h, w) in [0, 1] to (n, 3, 4h, 4w)."""
+        """Map (n, 3, h, w) in [0, 1] to (n, 3, scale * h, scale * w)."""
         # Not as a bias of the first convolution: zeros are padded behind the shift.
         shallow = self.head(lr - _MIDDLE)
         features = shallow + self.body(shallow)
-        sr: Tensor = self.shuffle(self.tail(features) + lr.repeat_interleave(SCALE**2, dim=1))
+        sr: Tensor = self.shuffle(self.tail(features) + lr.repeat_interleave(self.scale**2, dim=1))
         return sr
 
 
@@ -101,6 +109,7 @@ ENTRY = Baseline(
     network=SESR,
     system="SESR",
     since="MLSys 2022",
+    scales=SCALES,
     # Of M3, M5, M7 and M11, and of one block less; -XL is the widest of theirs.
     scaled_by={"num_feat": (8, 12, 16, 20, 24, 28, 32, 40, 48, 64), "num_block": (1, 3, 5, 7, 11)},
     recipe=(Stage(1.0, {"learning_rate": 2e-4, "schedule": "constant", "batch": 32, "patch": 50}),),

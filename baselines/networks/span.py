@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from baselines.entry import Baseline, out_channels
 from baselines.parts.rescale import RGB_RANGE, mean_colour, upsampler
 from search_spaces.wide_reparam import conv3xc
+from sr.scale import DEFAULT_SCALE, SCALES
 
 
 class _ParameterFreeBlock(nn.Module):
@@ -39,21 +40,24 @@ class SPAN(nn.Module):
         num_block: Blocks.
         branched: Whether it is the training form, whose 3x3 convolutions are a chain of 1x1, 3x3 and 1x1 beside a 1x1
             and fold into the deployed form.
+        scale: How many times as high and wide the picture becomes.
     """
 
     mean: Tensor
 
-    def __init__(self, num_feat: int = 28, num_block: int = 6, *, branched: bool = False) -> None:
+    def __init__(
+        self, num_feat: int = 28, num_block: int = 6, *, branched: bool = False, scale: int = DEFAULT_SCALE
+    ) -> None:
         super().__init__()
         self.head = conv3xc(3, num_feat, branched=branched)
         self.blocks = nn.ModuleList(_ParameterFreeBlock(num_feat, branched=branched) for _ in range(num_block))
         self.trunk = conv3xc(num_feat, num_feat, branched=branched)
         self.fuse = nn.Conv2d(4 * num_feat, num_feat, 1)
-        self.upsampler = upsampler(num_feat)
+        self.upsampler = upsampler(num_feat, scale)
         self.register_buffer("mean", mean_colour(), persistent=False)
 
     def forward(self, lr: Tensor) -> Tensor:
-        """Map (n, 3, h, w) in [0, 1] to (n, 3, 4h, 4w)."""
+        """Map (n, 3, h, w) in [0, 1] to (n, 3, scale * h, scale * w)."""
         shallow = self.head((lr - self.mean) * RGB_RANGE)
         early, inner = self.blocks[0](shallow)
         features = early
@@ -67,6 +71,7 @@ ENTRY = Baseline(
     network=SPAN,
     system="SPAN",
     since="NTIRE 2024 winner",
+    scales=SCALES,
     scaled_by={"num_feat": (8, 12, 16, 20, 24, 28, 32, 40, 48), "num_block": (1, 2, 3, 4, 6)},
     training_form={"branched": True},
     official_keys={

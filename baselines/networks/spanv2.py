@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from baselines.entry import Baseline
 from search_spaces.wide_reparam import conv3xc
-from sr.lr_size import SCALE
+from sr.scale import DEFAULT_SCALE, SCALES
 
 
 class _PlainBlock(nn.Module):
@@ -54,11 +54,14 @@ class SPANV2(nn.Module):
         num_feat: Width.
         num_block: Blocks, the first of which has no attention.
         branched: Whether it is a training form as SPAN's, which folds into the deployed form.
+        scale: How many times as high and wide the picture becomes.
     """
 
-    def __init__(self, num_feat: int = 32, num_block: int = 5, *, branched: bool = False) -> None:
+    def __init__(
+        self, num_feat: int = 32, num_block: int = 5, *, branched: bool = False, scale: int = DEFAULT_SCALE
+    ) -> None:
         super().__init__()
-        pixels = 3 * SCALE**2
+        pixels = 3 * scale**2
         self.first = _PlainBlock(3, num_feat, branched=branched)
         self.blocks = nn.Sequential(*(_GuidedBlock(num_feat, branched=branched) for _ in range(num_block - 1)))
         self.near = nn.Conv2d(3, pixels, 3, padding=1, groups=3, bias=False)
@@ -66,13 +69,13 @@ class SPANV2(nn.Module):
             pixels + num_feat, pixels + num_feat, 3, padding=1, groups=pixels + num_feat, bias=False
         )
         self.pointwise = nn.Conv2d(pixels + num_feat, pixels, 1, bias=False)
-        self.shuffle = nn.PixelShuffle(SCALE)
+        self.shuffle = nn.PixelShuffle(scale)
         # Starts as the nearest-neighbour enlargement: each output channel copies its colour's centre pixel.
         nn.init.zeros_(self.near.weight)
         self.near.weight.data[:, :, 1, 1] = 1.0
 
     def forward(self, lr: Tensor) -> Tensor:
-        """Map (n, 3, h, w) in [0, 1] to (n, 3, 4h, 4w)."""
+        """Map (n, 3, h, w) in [0, 1] to (n, 3, scale * h, scale * w)."""
         features = torch.cat((self.near(lr), self.blocks(self.first(lr))), dim=1)
         sr: Tensor = self.shuffle(self.pointwise(self.depthwise(features)))
         return sr
@@ -82,6 +85,7 @@ ENTRY = Baseline(
     network=SPANV2,
     system="SPANV2",
     since="NTIRE 2026, fastest",
+    scales=SCALES,
     scaled_by={"num_feat": (8, 12, 16, 20, 24, 28, 32, 40, 48), "num_block": (1, 2, 3, 4, 5)},
     training_form={"branched": True},
     official_keys={

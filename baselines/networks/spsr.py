@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from baselines.entry import Baseline
 from baselines.parts.rescale import enlarged, upsampler
+from sr.scale import DEFAULT_SCALE, SCALES
 
 _NUM_DECODED = 3
 
@@ -84,29 +85,34 @@ class SPSR(nn.Module):
         num_feat: Width, a multiple of 3.
         num_step: Steps of the sparse coding.
         num_block: Blocks.
+        scale: How many times as high and wide the picture becomes.
     """
 
-    def __init__(self, num_feat: int = 48, num_step: int = 7, num_block: int = 5) -> None:
+    def __init__(
+        self, num_feat: int = 48, num_step: int = 7, num_block: int = 5, *, scale: int = DEFAULT_SCALE
+    ) -> None:
         super().__init__()
+        self.scale = scale
         self.head = nn.Conv2d(3, num_feat, 3, padding=1)
         self.prior = _SparseCoding(num_feat, num_step)
         self.embeddings = nn.ModuleList(_FeatureEmbedding(num_feat) for _ in range(num_block))
         self.extractions = nn.ModuleList(_DilatedThirds(num_feat) for _ in range(num_block))
-        self.upsampler = upsampler(num_feat)
+        self.upsampler = upsampler(num_feat, scale)
 
     def forward(self, lr: Tensor) -> Tensor:
-        """Map (n, 3, h, w) in [0, 1] to (n, 3, 4h, 4w)."""
+        """Map (n, 3, h, w) in [0, 1] to (n, 3, scale * h, scale * w)."""
         shallow = self.head(lr)
         code, colours = self.prior(shallow)
         features = shallow
         for embed, extract in zip(self.embeddings, self.extractions, strict=True):
             features = extract(embed(features, code))
         residual: Tensor = self.upsampler(shallow + features)
-        return enlarged(lr + colours, "bilinear") + residual
+        return enlarged(lr + colours, "bilinear", self.scale) + residual
 
 
 ENTRY = Baseline(
     network=SPSR,
     system="SPSR",
+    scales=SCALES,
     channel_step=3,
 )

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from baselines.entry import Baseline
 from baselines.parts.rescale import enlarged, upsampler
 from baselines.stages import Stage
+from sr.scale import DEFAULT_SCALE, SCALES
 
 
 class _RecursiveBlock(nn.Module):
@@ -34,28 +35,32 @@ class SRRN(nn.Module):
         num_feat: Width.
         num_block: Blocks.
         pattern: The set, 0 to 9, that each block takes, repeated to `num_block`; no set below the largest is left out.
+        scale: How many times as high and wide the picture becomes.
 
     Raises:
         ValueError: Where the pattern is no row of digits or leaves out a set below its largest.
     """
 
-    def __init__(self, num_feat: int = 64, num_block: int = 16, pattern: str = "0123") -> None:
+    def __init__(
+        self, num_feat: int = 64, num_block: int = 16, pattern: str = "0123", *, scale: int = DEFAULT_SCALE
+    ) -> None:
         super().__init__()
+        self.scale = scale
         self.order = _sets_in_order(pattern, num_block)
         self.head = nn.Conv2d(3, num_feat, 3, padding=1)
         self.act = nn.LeakyReLU(0.1)
         self.blocks = nn.ModuleList(_RecursiveBlock(num_feat) for _ in range(max(self.order) + 1))
         self.trunk = nn.Conv2d(num_feat, num_feat, 3, padding=1)
-        self.upsampler = upsampler(num_feat)
+        self.upsampler = upsampler(num_feat, scale)
 
     def forward(self, lr: Tensor) -> Tensor:
-        """Map (n, 3, h, w) in [0, 1] to (n, 3, 4h, 4w)."""
+        """Map (n, 3, h, w) in [0, 1] to (n, 3, scale * h, scale * w)."""
         shallow = self.act(self.head(lr))
         features = shallow
         for index in self.order:
             features = self.blocks[index](features)
         residual: Tensor = self.upsampler(shallow + self.trunk(features))
-        return enlarged(lr, "bilinear") + residual
+        return enlarged(lr, "bilinear", self.scale) + residual
 
 
 def _sets_in_order(pattern: str, num_block: int) -> tuple[int, ...]:
@@ -71,5 +76,6 @@ def _sets_in_order(pattern: str, num_block: int) -> tuple[int, ...]:
 ENTRY = Baseline(
     network=SRRN,
     system="SRRN",
+    scales=SCALES,
     recipe=(Stage(1.0, {"batch": 25, "patch": 49}),),
 )

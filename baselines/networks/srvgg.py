@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from baselines.entry import Baseline, out_channels
 from baselines.stages import YARDSTICK
-from sr.lr_size import SCALE
+from sr.scale import DEFAULT_SCALE, SCALES
 
 
 class SRVGGNetCompact(nn.Module):
@@ -25,20 +25,22 @@ class SRVGGNetCompact(nn.Module):
     Args:
         num_feat: Width.
         num_block: Convolutions between the first and the last.
+        scale: How many times as high and wide the picture becomes.
     """
 
-    def __init__(self, num_feat: int = 64, num_block: int = 16) -> None:
+    def __init__(self, num_feat: int = 64, num_block: int = 16, *, scale: int = DEFAULT_SCALE) -> None:
         super().__init__()
+        self.scale = scale
         layers: list[nn.Module] = []
         for before, behind in itertools.pairwise([3, *[num_feat] * (num_block + 1)]):
             layers += [nn.Conv2d(before, behind, 3, padding=1), nn.PReLU(behind)]
-        self.body = nn.Sequential(*layers, nn.Conv2d(num_feat, 3 * SCALE**2, 3, padding=1))
-        self.shuffle = nn.PixelShuffle(SCALE)
+        self.body = nn.Sequential(*layers, nn.Conv2d(num_feat, 3 * scale**2, 3, padding=1))
+        self.shuffle = nn.PixelShuffle(scale)
 
     def forward(self, lr: Tensor) -> Tensor:
-        """Map (n, 3, h, w) in [0, 1] to (n, 3, 4h, 4w)."""
+        """Map (n, 3, h, w) in [0, 1] to (n, 3, scale * h, scale * w)."""
         # Before the shuffle, where it is the same as the original's behind it and can be part of the convolution.
-        sr: Tensor = self.shuffle(self.body(lr) + lr.repeat_interleave(SCALE**2, dim=1))
+        sr: Tensor = self.shuffle(self.body(lr) + lr.repeat_interleave(self.scale**2, dim=1))
         return sr
 
 
@@ -52,6 +54,7 @@ ENTRY = Baseline(
     network=SRVGGNetCompact,
     system="SRVGGNetCompact",
     since="Real-ESRGAN, ICCV Workshops 2021",
+    scales=SCALES,
     scaled_by={"num_feat": (8, 12, 16, 20, 24, 28, 32, 40, 48, 64), "num_block": (2, 4, 6, 8, 12, 16)},
     recipe=YARDSTICK,
     # Ours are the authors' names, by which no file of theirs was at hand; ECBSR's deployed weights, by the names that

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from baselines.entry import Baseline
 from baselines.stages import Stage
-from sr.lr_size import SCALE
+from sr.scale import DEFAULT_SCALE, SCALES
 
 _GROUPS = 4
 
@@ -38,9 +38,10 @@ class XLSR(nn.Module):
     Args:
         num_feat: Width, a multiple of 4.
         num_block: Blocks of a grouped and a 1x1 convolution.
+        scale: How many times as high and wide the picture becomes.
     """
 
-    def __init__(self, num_feat: int = 32, num_block: int = 3) -> None:
+    def __init__(self, num_feat: int = 32, num_block: int = 3, *, scale: int = DEFAULT_SCALE) -> None:
         super().__init__()
         side_feat = num_feat // 2
         self.head = nn.Conv2d(3, num_feat, 3, padding=1)
@@ -48,15 +49,15 @@ class XLSR(nn.Module):
         self.blocks = nn.Sequential(*(_GroupedBlock(num_feat) for _ in range(num_block)))
         self.side = nn.Conv2d(3, side_feat, 3, padding=1)
         self.fuse = nn.Conv2d(num_feat + side_feat, num_feat, 1)
-        self.tail = nn.Conv2d(num_feat, 3 * SCALE**2, 3, padding=1)
+        self.tail = nn.Conv2d(num_feat, 3 * scale**2, 3, padding=1)
         self.act = nn.ReLU()
-        self.shuffle = nn.PixelShuffle(SCALE)
+        self.shuffle = nn.PixelShuffle(scale)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 _start(module)
 
     def forward(self, lr: Tensor) -> Tensor:
-        """Map (n, 3, h, w) in [0, 1] to (n, 3, 4h, 4w) in [0, 1]."""
+        """Map (n, 3, h, w) in [0, 1] to (n, 3, scale * h, scale * w) in [0, 1]."""
         features = self.blocks(self.joined(self.act(self.head(lr))))
         fused = self.act(self.fuse(torch.cat((features, self.side(lr)), dim=1)))
         sr: Tensor = self.shuffle(self.tail(fused).clamp(0.0, 1.0))
@@ -75,6 +76,7 @@ ENTRY = Baseline(
     network=XLSR,
     system="XLSR",
     since="Mobile AI 2021",
+    scales=SCALES,
     channel_step=_GROUPS,
     scaled_by={"num_feat": (8, 12, 16, 20, 24, 32, 40, 48, 64, 80), "num_block": (1, 2, 3, 4, 6, 8)},
     recipe=(Stage(1.0, {"loss": "charbonnier", "learning_rate": 2.5e-3, "minimum_learning_rate": 1e-4, "patch": 32}),),

@@ -3,8 +3,6 @@
 import torch
 from torch import nn
 
-from sr.lr_size import SCALE
-
 
 def add_copies(conv: nn.Conv2d, source: int, target: int, count: int) -> None:
     """Add to a kernel that `count` output channels from `target` on hold the input channels from `source` on."""
@@ -15,13 +13,14 @@ def add_copies(conv: nn.Conv2d, source: int, target: int, count: int) -> None:
 
 
 def add_nearest(conv: nn.Conv2d, source: int) -> None:
-    """Add to a kernel that the 48 output channels are the sub-pixels of the nearest-neighbour enlargement.
+    """Add to a kernel that its output channels are the sub-pixels of the nearest-neighbour enlargement.
 
     Args:
-        conv: Whose output a pixel shuffle turns into a picture.
+        conv: Whose output, 3 * scale**2 channels, a pixel shuffle turns into a picture.
         source: The first of the three input channels that hold the LR picture.
     """
     row, column = (size // 2 for size in conv.kernel_size)
+    pixels = conv.out_channels // 3
     with torch.no_grad():
         for colour in range(3):
-            conv.weight[colour * SCALE**2 : (colour + 1) * SCALE**2, source + colour, row, column] += 1
+            conv.weight[colour * pixels : (colour + 1) * pixels, source + colour, row, column] += 1

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sr.lr_size import SCALE
+from sr.scale import DEFAULT_SCALE
 
 RGB_RANGE = 255.0
 # Mean colour of DIV2K in [0, 1], as the field has used it since EDSR.
@@ -29,13 +29,23 @@ def mean_colour() -> Tensor:
     return torch.tensor(RGB_MEAN).view(1, 3, 1, 1)
 
 
-def upsampler(num_feat: int) -> nn.Sequential:
-    """Return the 3x3 convolution and the shuffle that turn (n, num_feat, h, w) into a picture (n, 3, 4h, 4w)."""
-    return nn.Sequential(nn.Conv2d(num_feat, 3 * SCALE**2, 3, padding=1), nn.PixelShuffle(SCALE))
+def upsampler(num_feat: int, scale: int = DEFAULT_SCALE) -> nn.Sequential:
+    """Return the 3x3 convolution and the shuffle that turn features (n, num_feat, h, w) into a picture.
+
+    Args:
+        num_feat: Channels of the features.
+        scale: How many times as high and wide the picture, (n, 3, scale * h, scale * w), is.
+    """
+    return nn.Sequential(nn.Conv2d(num_feat, 3 * scale**2, 3, padding=1), nn.PixelShuffle(scale))
 
 
-def enlarged(lr: Tensor, mode: str) -> Tensor:
-    """Return (n, 3, h, w) as (n, 3, 4h, 4w), interpolated: mode bilinear or bicubic."""
+def steps(scale: int) -> tuple[int, ...]:
+    """Return by how much networks enlarge that do so step by step: twice by 2 for x4, by the whole scale for others."""
+    return (2, 2) if scale == 4 else (scale,)
+
+
+def enlarged(lr: Tensor, mode: str, scale: int = DEFAULT_SCALE) -> Tensor:
+    """Return (n, 3, h, w) as (n, 3, scale * h, scale * w), interpolated: mode bilinear or bicubic."""
     # A size, not a factor: exporters cannot know that a factor of 4.0 gives what a shuffle by 4 gives.
-    size = (SCALE * lr.shape[2], SCALE * lr.shape[3])
+    size = (scale * lr.shape[2], scale * lr.shape[3])
     return F.interpolate(lr, size=size, mode=mode, align_corners=False)

@@ -12,8 +12,7 @@ from sr.errors import InputError
 
 _Named = Mapping[str, Tensor]
 
-# As `Baseline.official_keys`, by the names that the authors' code has; no file of theirs enlarges four times in RGB or
-# was at hand.
+# As `Baseline.official_keys`, by the names that the authors' code has; no file of theirs in RGB was at hand.
 _FURTHER_KEYS: dict[str, dict[str, str]] = {
     "safmn": {
         "to_feat.": "head.",
@@ -35,6 +34,7 @@ _FURTHER_KEYS: dict[str, dict[str, str]] = {
     },
     # Nothing to replace: `_LAYOUTS` says it all.
     "ecbsr": {},
+    "xlsr": {},
 }
 # What profilers and wrappers leave in a state_dict.
 _BY_PRODUCTS = ("num_batches_tracked", "total_ops", "total_params", "n_averaged")
@@ -147,6 +147,26 @@ def _rt4ksr(tensors: _Named) -> dict[str, Tensor]:
     return read
 
 
+def _xlsr(tensors: _Named) -> dict[str, Tensor]:
+    """XLSR's four heads are one convolution here; by the names of Zhou's code, the authors' is not published."""
+    parts = {
+        r"conv1\.": "side.",
+        r"conv2\.": "joined.",
+        r"conv3\.conv\.": "fuse.",
+        r"conv4\.": "tail.",
+        r"Gblocks\.(\d+)\.conv0\.": r"blocks.\1.grouped.",
+        r"Gblocks\.(\d+)\.conv1\.": r"blocks.\1.joined.",
+    }
+    renamed = dict(tensors)
+    for name in ("weight", "bias"):
+        heads = [f"conv0_{index}.conv.{name}" for index in range(4)]
+        if all(head in renamed for head in heads):
+            renamed[f"head.{name}"] = torch.cat([renamed.pop(head) for head in heads])
+    for theirs, named in parts.items():
+        renamed = {re.sub(f"^{theirs}", named, key): tensor for key, tensor in renamed.items()}
+    return renamed
+
+
 def _span(tensors: _Named) -> dict[str, Tensor]:
     """SPAN as its community also trains it, without its normalisation, has a tensor that says so."""
     if "no_norm" in tensors:
@@ -163,4 +183,5 @@ _LAYOUTS: dict[str, Callable[[_Named], dict[str, Tensor]]] = {
     "plainusr": _plainusr,
     "rt4ksr": _rt4ksr,
     "span": _span,
+    "xlsr": _xlsr,
 }

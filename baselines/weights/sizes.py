@@ -8,8 +8,9 @@ from typing import Any
 
 import torch
 
-from baselines.registry import BASELINES, build
+from baselines.registry import BASELINES, build, scaled
 from sr.errors import InputError
+from sr.scale import DEFAULT_SCALE
 
 Shape = tuple[int, ...]
 _ROUNDS = 3
@@ -31,7 +32,9 @@ def _shapes(name: str, config: tuple[tuple[str, Any], ...]) -> Mapping[str, Shap
     return {key: tuple(tensor.shape) for key, tensor in network.state_dict().items()}
 
 
-def closest_config(name: str, shapes: Mapping[str, Shape], start: Mapping[str, Any]) -> tuple[dict[str, Any], float]:
+def closest_config(
+    name: str, shapes: Mapping[str, Shape], start: Mapping[str, Any], scale: int | None = None
+) -> tuple[dict[str, Any], float]:
     """Return the config whose network's tensors are most like weights, as changes to the network's defaults.
 
     Arguments are tried one after another, each at the sizes that the shapes hold and the numbers that the names do,
@@ -41,21 +44,27 @@ def closest_config(name: str, shapes: Mapping[str, Shape], start: Mapping[str, A
         name: A baseline.
         shapes: Those of the weights, by our names.
         start: What is known of the config.
+        scale: How many times they enlarge; None where that is to be found too.
 
     Returns:
         The config, and how many tensors do not fit it.
     """
-    config = dict(start)
+    config = scaled(start, DEFAULT_SCALE if scale is None else scale)
     least = _misfits(name, config, shapes)
     for _ in range(_ROUNDS):
         before = least
-        for key, value in _arguments(name, shapes):
+        for key, value in _arguments(name, shapes, scale):
             misfits = _misfits(name, {**config, key: value}, shapes) if least else least
             if misfits < least:
                 config, least = {**config, key: value}, misfits
         if least == before:
             break
     return config, least
+
+
+def fitting_scales(name: str, config: Mapping[str, Any], shapes: Mapping[str, Shape]) -> tuple[int, ...]:
+    """Return at which scales every tensor fits: at several where no tensor is larger for a larger scale."""
+    return tuple(each for each in BASELINES[name].scales if not _misfits(name, scaled(config, each), shapes))
 
 
 def _misfits(name: str, config: Mapping[str, Any], shapes: Mapping[str, Shape]) -> float:
@@ -74,14 +83,16 @@ def same(one: Shape, other: Shape) -> bool:
     return [side for side in one if side != 1] == [side for side in other if side != 1]
 
 
-def _arguments(name: str, shapes: Mapping[str, Shape]) -> Iterator[tuple[str, Any]]:
-    """Yield the arguments of a network and values that they may have for tensors of these shapes."""
+def _arguments(name: str, shapes: Mapping[str, Shape], scale: int | None) -> Iterator[tuple[str, Any]]:
+    """Yield the arguments of a network and values that they may have for tensors of these shapes, at a scale if any."""
     sides = {side for shape in shapes.values() for side in shape}
     numbers = {int(number) for key in shapes for number in re.findall(r"(?<![^.])\d+(?![^.])", key)}
     # Blocks are numbered from 0, and the first or last of them may have a name instead.
     counts = set(range(max(numbers, default=0) + 4))
     for key, parameter in inspect.signature(BASELINES[name].network).parameters.items():
-        if isinstance(parameter.default, bool):
+        if key == "scale":
+            yield from ((key, each) for each in BASELINES[name].scales if scale is None and each != DEFAULT_SCALE)
+        elif isinstance(parameter.default, bool):
             yield from ((key, value) for value in (False, True))
         elif isinstance(parameter.default, int):
             counted = "block" in key or "group" in key or key.startswith("num_conv")

@@ -6,7 +6,16 @@ import pytest
 import torch
 
 from baselines import BASELINES, build
-from baselines.at_budget import _Family, _sizes, _work, at_budget, largest_predicted, scalable_families, sizes_of
+from baselines.at_budget import (
+    _Family,
+    _sizes,
+    _work,
+    at_budget,
+    largest_predicted,
+    scalable_families,
+    sizes_of,
+    title_of,
+)
 from sr.errors import InputError
 from sr.measure.latency import Protocol
 from sr.measure.latency_model import USUAL
@@ -99,3 +108,21 @@ def test_nothing_is_measured_where_predictions_are_asked_for():
     (size,) = largest_predicted(["bicubic_pp"], 1e6, TARGET, USUAL)
     assert size.config == sizes_of("bicubic_pp")[-1]
     assert largest_predicted(["bicubic_pp"], 1e-6, TARGET, USUAL) == []
+
+
+@pytest.mark.parametrize("scale", [2, 3])
+def test_members_at_another_scale_have_it_in_their_config_and_less_to_do(scale):
+    (usual,), (size,) = (largest_predicted(["bicubic_pp"], 1e6, TARGET, USUAL, scale=each) for each in (4, scale))
+    assert size.config == {**usual.config, "scale": scale}
+    assert size.title == usual.title == title_of("bicubic_pp", size.config)
+    assert size.multi_adds < usual.multi_adds
+    assert size.build().to("meta")(torch.empty(1, 3, 16, 16, device="meta")).shape == (1, 3, 16 * scale, 16 * scale)
+    found = at_budget(["bicubic_pp"], 1e6, TARGET, USUAL, protocol=FEW, rounds=1, scale=scale)
+    assert found["bicubic_pp"].config == size.config
+
+
+def test_every_family_that_can_be_scaled_has_every_scale_and_no_other():
+    assert scalable_families() == scalable_families(2) == scalable_families(3)
+    assert [len(sizes_of("ecbsr", scale)) for scale in (2, 3)] == [len(sizes_of("ecbsr"))] * 2
+    with pytest.raises(InputError, match="--scale is one of 2, 3, 4, got 8"):
+        largest_predicted(["ecbsr"], 40, TARGET, USUAL, scale=8)

@@ -45,3 +45,15 @@ def test_a_training_takes_numbers_over_zero(name: str) -> None:
 def test_only_what_is_given_and_the_seed_override_a_recipe() -> None:
     config = TrainConfig("rfdn", Path("rfdn.pth"), patch=16, seed=3)
     assert config.overrides == {"patch": 16, "seed": 3}
+
+
+def test_the_scale_is_part_of_the_networks_config_and_said_once() -> None:
+    out = Path("rfdn.pth")
+    assert TrainConfig("rfdn", out, {"num_feat": 8}).network == {"num_feat": 8}
+    assert TrainConfig("rfdn", out, {"num_feat": 8}, scale=2).network == {"num_feat": 8, "scale": 2}
+    with pytest.raises(InputError, match="--scale is one of 2, 3, 4, got 5"):
+        TrainConfig("rfdn", out, scale=5)
+    with pytest.raises(InputError, match="--scale is one of 2, 3, 4, got 8"):
+        ConvertConfig("rfdn", Path("a.pth"), out, scale=8)
+    with pytest.raises(InputError, match="--scale says how many times a network enlarges, not --config scale=2"):
+        TrainConfig("rfdn", out, {"scale": 2})

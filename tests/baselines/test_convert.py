@@ -44,6 +44,31 @@ def test_what_was_chosen_and_inferred_is_said_on_standard_error(tmp_path, capsys
     ]
 
 
+def test_weights_of_another_scale_come_in_and_where_their_shapes_do_not_tell_it_is_asked(tmp_path, capsys):
+    ours, theirs = tmp_path / "ours.pth", tmp_path / "official.pth"
+    torch.save(build("srvgg", num_feat=8, num_block=2, scale=3).state_dict(), theirs)
+    assert run(main, ["srvgg", str(theirs), "--out", str(ours)]) == DONE
+    size = {"num_feat": 8, "num_block": 2}
+    assert checkpoint.load(ours).description.config == {"name": "srvgg", **size, "scale": 3}
+    lr = torch.rand(1, 3, 16, 18)
+    assert checkpoint.load_network(ours)(lr).shape == (1, 3, 48, 54)
+    transposed = build("fsrcnn", **size, transposed=True, scale=2).state_dict()
+    named = {"head.": "first_part.", "body.": "mid_part.", "tail.conv.": "last_part."}
+    torch.save({_renamed(key, named): tensor for key, tensor in transposed.items()}, theirs)
+    capsys.readouterr()
+    for flags, scale in (([], 4), (["--scale", "2"], 2)):
+        assert run(main, ["fsrcnn", str(theirs), "--out", str(ours), *flags]) == DONE
+        assert checkpoint.load_network(ours)(lr).shape == (1, 3, 16 * scale, 18 * scale)
+        said = capsys.readouterr().err
+        assert ("took them to be x4: their shapes fit x2 or x3 or x4, and --scale says which" in said) == (not flags)
+
+
+def _renamed(key, named):
+    for ours, theirs in named.items():
+        key = theirs + key.removeprefix(ours) if key.startswith(ours) else key
+    return key
+
+
 def test_bad_files_and_names_end_in_one_line(official, tmp_path, capsys):
     for name, file, complaint in (
         ("disp", tmp_path / "absent.pth", "no weights at"),

@@ -12,7 +12,7 @@ from sr.deployment import deploy
 from sr.errors import InputError
 
 # No file of their authors is among the references: their names alone are tested, beside the network.
-WITHOUT_REFERENCE = {"bsrn", "fmen", "plainusr", "quicksrnet", "safmn", "bicubic_pp", "rt4ksr"}
+WITHOUT_REFERENCE = {"bsrn", "fmen", "plainusr", "quicksrnet", "safmn", "bicubic_pp", "rt4ksr", "xlsr"}
 FILES = {
     "imdn": ["imdn_aim19"],
     "rlfn": ["rlfn_ntire22"],
@@ -127,9 +127,38 @@ def test_another_width_of_a_network_without_a_rule_of_its_own_is_inferred(offici
     assert convert("rfdn", by_size).description.config == {"name": "rfdn", "num_feat": 20}
 
 
-def test_weights_for_another_scale_or_for_luma_are_named(official_rfdn):
-    tail = {"upsampler.0.weight": torch.zeros(12, 50, 3, 3), "upsampler.0.bias": torch.zeros(12)}
-    with pytest.raises(InputError, match=r"enlarge 2 times \(upsampler\.0\.weight has 12 outputs\)"):
+@pytest.mark.parametrize("scale", [2, 3])
+def test_weights_of_another_scale_come_in(official_rfdn, scale):
+    tail = {"upsampler.0.weight": torch.ones(3 * scale**2, 50, 3, 3), "upsampler.0.bias": torch.zeros(3 * scale**2)}
+    said = []
+    converted = convert("rfdn", official_rfdn | tail, said.append)
+    assert converted.description.config == {"name": "rfdn", "scale": scale}
+    assert [str(each) for each in said] == [f"they fit rfdn with scale={scale}"]
+    assert converted.build()(torch.rand(1, 3, 16, 18)).shape == (1, 3, 16 * scale, 18 * scale)
+    assert convert("rfdn", official_rfdn | tail, scale=scale).description == converted.description
+    for other in {2, 3, 4} - {scale}:
+        with pytest.raises(InputError, match=f"these weights of rfdn are x{scale}, not x{other}"):
+            convert("rfdn", official_rfdn | tail, scale=other)
+
+
+def test_a_scale_that_shapes_do_not_tell_is_asked_for():
+    official = {}
+    for key, tensor in build("pan", num_block=1, scale=3).state_dict().items():
+        for theirs, ours in reversed(BASELINES["pan"].official_keys.items()):
+            # What is renamed to nothing is found without its name too.
+            key = key.replace(ours, theirs) if ours else key
+        official[key] = tensor
+    with pytest.raises(InputError, match="these weights of pan are x2 or x3, which their shapes do not tell: give --s"):
+        convert("pan", official)
+    converted = convert("pan", official, scale=3)
+    assert converted.description.config == {"name": "pan", "num_block": 1, "scale": 3}
+    with pytest.raises(InputError, match="--scale is one of 2, 3, 4, got 1"):
+        convert("pan", official, scale=1)
+
+
+def test_weights_for_a_scale_that_no_network_has_or_for_luma_are_named(official_rfdn):
+    tail = {"upsampler.0.weight": torch.zeros(192, 50, 3, 3), "upsampler.0.bias": torch.zeros(192)}
+    with pytest.raises(InputError, match=r"enlarge 8 times \(upsampler\.0\.weight has 192 outputs\): .* x2, x3, x4"):
         convert("rfdn", official_rfdn | tail)
     with pytest.raises(InputError, match=r"read luma alone \(head\.weight has 1 channel\)"):
         convert("rfdn", official_rfdn | {"fea_conv.weight": torch.zeros(50, 1, 3, 3)})

@@ -20,7 +20,7 @@ def test_the_package_gives_what_the_registry_has():
     [
         ({"name": "edsr"}, "one of msrresnet, .* got 'edsr'"),
         ({}, "has a name"),
-        ({"name": "rfdn", "width": 3}, "num_feat, num_block; got 'width'"),
+        ({"name": "rfdn", "width": 3}, "num_feat, num_block, scale; got 'width'"),
         ({"name": "rfdn", "num_feat": "50"}, "num_feat must be of type int, got '50'"),
         ({"name": "rfdn", "num_feat": 0}, "at least 1, got 0"),
         ({"name": "gcsr", "num_feat": 30}, "multiple of 4, got 30"),

@@ -52,6 +52,24 @@ def test_each_kind_of_training_ends_in_a_network_that_loads(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["figures.json", "network.pth"]
 
 
+@pytest.mark.parametrize(("name", "scale"), [("rfdn", 2), ("fsrcnn", 3)])
+def test_at_another_scale_it_is_trained_and_judged_on_pictures_of_that(
+    name: str, scale: int, pictures: list[str], tmp_path: Path
+) -> None:
+    out, figures = tmp_path / "network.pth", tmp_path / "figures.json"
+    flags = ["--scale", str(scale), "--num-feat", "8", "--config", "num_block=1", *QUICK, *pictures]
+    assert run(main, [name, *flags, "--out", str(out), "--json", str(figures)]) == DONE
+    assert load(out).description.config == {"name": name, "num_feat": 8, "num_block": 1, "scale": scale}
+    with torch.inference_mode():
+        assert load_network(out)(torch.rand(1, 3, 24, 32)).shape == (1, 3, scale * 24, scale * 32)
+    assert json.loads(figures.read_text())["network"]["pictures"] == 1
+
+
+def test_results_are_named_by_the_scale() -> None:
+    assert parse(["rfdn"]).out == Path("rfdn.pth")
+    assert parse(["rfdn", "--scale", "2"]).out == Path("rfdn_x2.pth")
+
+
 def test_without_a_folder_it_trains_on_the_embedded_photographs(tmp_path: Path) -> None:
     figures = tmp_path / "figures.json"
     flags = [*SMALL["rfdn"], "--batch", "2", "--patch", "16", "--steps", "1", "--json", str(figures)]
@@ -88,6 +106,8 @@ def test_an_interrupted_training_goes_on_and_ends_as_asked(tmp_path: Path, pictu
         (["rfdn", "--config", "num_block"], "--config is KEY=VALUE"),
         (["rfdn", "--config", "colour=1"], "got 'colour'"),
         (["rfdn", "--steps", "0"], "--steps must be over 0"),
+        (["rfdn", "--scale", "5"], "--scale is one of 2, 3, 4, got 5"),
+        (["cfn", "--scale", "2"], "cfn is a network of x4 alone; those that have x2 are msrresnet, imdn"),
         (["rfdn", "--resume"], "there is no interrupted training"),
     ],
 )
@@ -112,3 +132,6 @@ def test_the_names_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="0"):
         main(["--list"])
     assert capsys.readouterr().out.split() == list(BASELINES)
+    with pytest.raises(SystemExit, match="0"):
+        main(["--scale", "2", "--list"])
+    assert capsys.readouterr().out.split() == [name for name, entry in BASELINES.items() if 2 in entry.scales]

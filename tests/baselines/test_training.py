@@ -66,6 +66,8 @@ def test_a_training_goes_on_behind_its_last_finished_stage(picture: Path, tmp_pa
         train(config_for(picture, out, config={"num_feat": 10, "num_block": 1}, resume=True))
     with pytest.raises(InputError, match=r"its recipes was .* give the same flags"):
         train(config_for(picture, out, steps=20, resume=True))
+    with pytest.raises(InputError, match=r"its scale was 4 and is now 2; give the same flags"):
+        train(config_for(picture, out, scale=2, resume=True))
     # As a kill leaves it between a stage's end and the removal of its state: of no other stage.
     (tmp_path / "network.pth.stage2.state").write_bytes(b"of a finished stage")
     train(config_for(picture, out, resume=True))

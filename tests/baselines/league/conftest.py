@@ -45,6 +45,17 @@ def setup(tmp_path: Path) -> Setup:
 
 
 @pytest.fixture
+def setup_at_x2(setup: Setup) -> Setup:
+    """Return the same with pictures of which HR is twice LR."""
+    photographs = load_pairs(None, "val", scale=2)
+    return replace(
+        setup,
+        train=load_pairs(None, "train", scale=2).centre_crops(24, 3),
+        val={"two": photographs.centre_crops(24, 2), "one": photographs.centre_crops(20, 1)},
+    )
+
+
+@pytest.fixture
 def by_hand() -> Entry:
     """Return a family's small member, which trains as branches."""
     return of_size("ecbsr", {"num_feat": 8, "num_block": 1})

@@ -44,3 +44,8 @@ def test_markdown_has_a_table_for_each_length_the_longest_first(standings: Stand
     assert text.count("| bicubic |") == 2
     assert "a device, 2 threads, torch, float32, LR 256x256" in text
     assert correlation_line(standings) in text
+
+
+def test_the_scale_is_said_where_it_is_not_the_usual_one(standings: Standings) -> None:
+    assert markdown(standings).startswith("# Networks within 40 ms")
+    assert markdown(replace(standings, scale=2)).startswith("# x2 networks within 40 ms")

@@ -90,6 +90,25 @@ def test_identity_changes_with_the_size_and_the_weights_and_not_with_the_title(b
     assert first.identity["weights"] != other.identity["weights"]
 
 
+def test_a_league_at_another_scale_has_the_same_families_and_networks_of_its_own(tmp_path: Path) -> None:
+    assert parted(["all"], 2) == (scalable_families(2), ())
+    (published,) = parted(["span=published"], 2)[1]
+    assert published.title == "span as published"
+    assert published.description == Description("baseline", {"name": "span", "scale": 2})
+    assert published.identity != parted(["span=published"])[1][0].identity
+    assert published.deployed(published.start(0))(LR).shape == (1, 3, 32, 32)
+    with pytest.raises(InputError, match=r"cfn is a network of x4 alone; those that have x3 are msrresnet, .*"):
+        parted(["cfn=published"], 3)
+    with pytest.raises(InputError, match=r"pruned network is x4: it has no place in a league of --scale 3"):
+        parted([f"pruned={checkpoint_in(tmp_path)}"], 3)
+
+
+def test_a_title_says_the_size_and_not_the_scale_that_all_share() -> None:
+    entry = of_size("ecbsr", {"num_feat": 8, "num_block": 1, "scale": 2})
+    assert entry.title == of_size("ecbsr", {"num_feat": 8, "num_block": 1}).title == "ecbsr num_feat=8 num_block=1"
+    assert entry.untrained()(LR).shape == (1, 3, 32, 32)
+
+
 @pytest.mark.parametrize(
     ("texts", "complaint"),
     [

@@ -3,11 +3,13 @@
 from dataclasses import replace
 
 import pytest
+import torch
 
-from baselines.league.entries import Entry
+from baselines.league.entries import Entry, of_size
 from baselines.league.hold import hold
 from baselines.league.setup import Setup
 from baselines.league.standings import Standings
+from sr.checkpoint import load_network
 from sr.measure.latency import Protocol
 from sr.progress import Event, Message, Step
 
@@ -53,3 +55,13 @@ def test_one_network_under_two_titles_is_trained_once(by_hand: Entry, setup: Set
     standings = hold([by_hand, twin], 1, setup, protocol=few, report=events.append)
     assert standings.standings[0].results == standings.standings[1].results
     assert sum(", seed " in event.text for event in events if isinstance(event, Message)) == 1
+
+
+def test_a_league_at_another_scale_trains_and_judges_by_its_pictures(setup_at_x2: Setup, few: Protocol) -> None:
+    entry = of_size("ecbsr", {"num_feat": 8, "num_block": 1, "scale": 2})
+    standings = hold([entry], 1, setup_at_x2, protocol=few)
+    assert (standings.scale, standings.to_json()["scale"]) == (2, 2)
+    (standing,) = standings.standings
+    assert standing.results[0].quality["one"].pictures == 1
+    (kept,) = (setup_at_x2.folder / "trainings").rglob("*.pth")
+    assert load_network(kept)(torch.rand(1, 3, 16, 18)).shape == (1, 3, 32, 36)

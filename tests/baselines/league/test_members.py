@@ -21,3 +21,14 @@ def test_members_are_found_remembered_and_found_again_for_another_budget(setup: 
     assert events == []
     assert members(["bicubic_pp"], replace(setup, budget_ms=1e-6), USUAL, protocol=few, report=events.append) == []
     assert events[-1] == Message("no Bicubic++ is within 1e-06 ms")
+
+
+def test_members_at_another_scale_are_kept_apart(setup: Setup, setup_at_x2: Setup, few: Protocol) -> None:
+    (usual,) = members(["bicubic_pp"], setup, USUAL, protocol=few)
+    (entry,) = members(["bicubic_pp"], setup_at_x2, USUAL, protocol=few)
+    assert dict(entry.description.config) == {**usual.description.config, "scale": 2}
+    assert entry.title == usual.title
+    assert len(list(setup.folder.glob("members-*.json"))) == 2
+    events: list[Event] = []
+    assert members(["bicubic_pp"], setup, USUAL, protocol=few, report=events.append) == [usual]
+    assert events == []

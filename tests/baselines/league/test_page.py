@@ -24,3 +24,8 @@ def test_the_page_of_a_league_without_results_says_what_predicts_runtime(standin
     empty = tuple(replace(each, results=()) for each in standings.standings)
     write_page(tmp_path / "league.html", replace(standings, standings=empty))
     assert "rank correlation with the runtime over 4 networks" in (tmp_path / "league.html").read_text()
+
+
+def test_the_page_says_the_scale(standings: Standings, tmp_path: Path) -> None:
+    write_page(tmp_path / "league.html", replace(standings, scale=3))
+    assert "x3 super-resolution within 40 ms" in (tmp_path / "league.html").read_text()

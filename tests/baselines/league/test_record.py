@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from baselines.league.entries import Entry
+from baselines.league.entries import Entry, of_size
 from baselines.league.record import Result, lineage, path_of, read, read_result, results_of, write_result
 from baselines.league.setup import Setup
 from sr.errors import InputError
@@ -43,6 +43,12 @@ def test_other_pictures_networks_and_rates_are_another_lineage(by_hand: Entry, s
     fewer = replace(setup, train=setup.train.centre_crops(24, 2))
     found = {lineage(by_hand, setup), lineage(by_hand, fewer), lineage(searched, setup)}
     assert len(found | {lineage(by_hand, replace(setup, rates=(1e-3,)))}) == 4
+
+
+def test_another_scale_is_another_lineage(setup: Setup, setup_at_x2: Setup) -> None:
+    usual, other = (of_size("ecbsr", {"num_feat": 8, "num_block": 1, **scale}) for scale in ({}, {"scale": 2}))
+    assert lineage(usual, setup) != lineage(other, setup_at_x2)
+    assert "scale" not in usual.identity["config"]
 
 
 @pytest.mark.parametrize("content", ["{", "{}", '{"result": {"steps": 4}}', '{"result": 3}'])

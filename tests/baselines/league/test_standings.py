@@ -41,3 +41,5 @@ def test_figures_are_json(standings: Standings) -> None:
     values = standings.to_json()
     assert [each["title"] for each in values["networks"]][:2] == ["ecbsr 16", "span 28"]
     assert values["networks"][0]["results"][1]["quality"]["Set14"]["psnr"] == 25.6
+    assert "scale" not in values
+    assert replace(standings, scale=2).to_json()["scale"] == 2

@@ -10,6 +10,7 @@ from baselines import build
 from baselines.networks.fsrcnn import TransposedTail
 from sr.deployment import deploy
 from sr.measure.complexity import count
+from sr.scale import SCALES
 
 
 # The deployed form's figures follow from the training form's, which are those of the weights that ETDS's authors
@@ -33,19 +34,21 @@ def test_counts_of_both_forms(size, trained, deployed, multi_adds, activations, 
 
 @pytest.mark.numeric
 @settings(deadline=None, max_examples=20)
-@given(st.integers(1, 4), st.integers(1, 6), st.integers(1, 6))
-def test_the_transposed_convolution_folds(num_feat, height, width):
-    tail = TransposedTail(num_feat).double()
+@given(st.integers(1, 4), st.integers(1, 6), st.integers(1, 6), st.sampled_from(SCALES))
+def test_the_transposed_convolution_folds(num_feat, height, width, scale):
+    tail = TransposedTail(num_feat, scale).double()
     x = torch.randn(2, num_feat, height, width, dtype=torch.float64)
     with torch.no_grad():
         folded = deploy(tail)
-        assert [type(module) for module in folded] == [nn.Conv2d, nn.PixelShuffle]
+        assert [type(module) for module in folded][-2:] == [nn.Conv2d, nn.PixelShuffle]
+        assert folded[-2].kernel_size == {2: (5, 5), 3: (4, 4), 4: (3, 3)}[scale]
         torch.testing.assert_close(folded(x), tail(x), rtol=0, atol=1e-12)
 
 
-def test_of_the_folded_taps_those_beyond_the_kernel_are_zero():
-    folded = deploy(TransposedTail(1))
-    assert int((folded[0].weight != 0).sum()) == 3 * 81
+@pytest.mark.parametrize("scale", SCALES)
+def test_of_the_folded_taps_those_beyond_the_kernel_are_zero(scale):
+    folded = deploy(TransposedTail(1, scale))
+    assert int((folded[-2].weight != 0).sum()) == 3 * 81
 
 
 @pytest.mark.numeric

@@ -4,7 +4,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from baselines.parts.rescale import RGB_MEAN, enlarged, mean_colour, mean_shift, upsampler
+from baselines.parts.rescale import RGB_MEAN, enlarged, mean_colour, mean_shift, steps, upsampler
+from sr.scale import SCALES
 
 
 @pytest.mark.numeric
@@ -27,9 +28,16 @@ def test_mean_colour_is_per_channel():
 def test_enlarged_equals_interpolation_by_a_factor():
     lr = torch.rand(1, 3, 5, 7, dtype=torch.float64)
     for mode in ("bilinear", "bicubic"):
-        expected = F.interpolate(lr, scale_factor=4, mode=mode, align_corners=False)
-        torch.testing.assert_close(enlarged(lr, mode), expected)
+        for scale in SCALES:
+            expected = F.interpolate(lr, scale_factor=scale, mode=mode, align_corners=False)
+            torch.testing.assert_close(enlarged(lr, mode, scale), expected)
+    assert torch.equal(enlarged(lr, "bicubic"), enlarged(lr, "bicubic", 4))
 
 
 def test_upsampler_makes_pictures():
     assert upsampler(6)(torch.rand(2, 6, 5, 7)).shape == (2, 3, 20, 28)
+    assert upsampler(6, 3)(torch.rand(2, 6, 5, 7)).shape == (2, 3, 15, 21)
+
+
+def test_steps_come_to_the_scale_and_are_two_for_the_usual_one():
+    assert [steps(scale) for scale in SCALES] == [(2,), (3,), (2, 2)]

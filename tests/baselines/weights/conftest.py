@@ -131,12 +131,24 @@ def _bicubic_pp(tensors):
     return _replaced(tensors, named)
 
 
+def _xlsr(tensors):
+    named = [
+        (r"^side\.", "conv1."), (r"^joined\.", "conv2."), (r"^fuse\.", "conv3.conv."), (r"^tail\.", "conv4."),
+        (r"^blocks\.(\d+)\.grouped\.", r"Gblocks.\1.conv0."), (r"^blocks\.(\d+)\.joined\.", r"Gblocks.\1.conv1."),
+    ]  # fmt: skip
+    theirs = _replaced(tensors, named)
+    for name in ("weight", "bias"):
+        heads = theirs.pop(f"head.{name}").chunk(4)
+        theirs |= {f"conv0_{index}.conv.{name}": head for index, head in enumerate(heads)}
+    return theirs
+
+
 @pytest.fixture
 def as_published():
     """Return what turns a network's tensors into a file's: by its name, its tensors, as its authors would save it."""
     forms = {
         "span": _span, "ecbsr": _ecbsr, "fmen": _fmen, "plainusr": _plainusr, "rt4ksr": _rt4ksr, "etds": _etds,
-        "safmn": _safmn, "bicubic_pp": _bicubic_pp, "srvgg": dict,
+        "safmn": _safmn, "bicubic_pp": _bicubic_pp, "srvgg": dict, "xlsr": _xlsr,
     }  # fmt: skip
     return lambda name, network: forms[name](
         {key: tensor.detach().clone() for key, tensor in network.state_dict().items()}

@@ -21,12 +21,15 @@ NETWORKS = {
     "safmn": {"num_feat": 12, "num_block": 3},
     "bicubic_pp": {"num_feat": 12},
     "srvgg": {"num_feat": 12, "num_block": 4},
+    "xlsr": {"num_feat": 16, "num_block": 2},
 }
+# What their authors publish at other scales alone, and of every form that folds one.
+AT_OTHER_SCALES = [("bicubic_pp", 3), ("rt4ksr", 2), ("xlsr", 3), ("etds", 3), ("ecbsr", 2)]
 
 
-def disturbed(name):
+def disturbed(name, scale=4):
     """Return a network whose every tensor shows."""
-    network = build(name, **NETWORKS[name]).eval()
+    network = build(name, **NETWORKS[name], scale=scale).eval()
     with torch.no_grad():
         for tensor in network.parameters():
             tensor += 0.05 * torch.randn_like(tensor)
@@ -38,11 +41,12 @@ def disturbed(name):
 
 
 @pytest.mark.numeric
-@pytest.mark.parametrize("name", NETWORKS)
-def test_the_authors_names_and_training_forms_come_in(name, as_published):
-    network = disturbed(name)
+@pytest.mark.parametrize(("name", "scale"), [*((name, 4) for name in NETWORKS), *AT_OTHER_SCALES])
+def test_the_authors_names_and_training_forms_come_in(name, scale, as_published):
+    network = disturbed(name, scale)
     converted = convert(name, as_published(name, network))
     config = {key: value for key, value in NETWORKS[name].items() if key != "branched"}
+    assert converted.description.config.get("scale", 4) == scale
     assert {"name": name, **config}.items() <= converted.description.config.items()
     # What comes in is the deployed form.
     ours = converted.build().double()

@@ -9,6 +9,7 @@ import torch
 from baselines import build
 from baselines.official_weights import convert
 from baselines.registry import BASELINES
+from sr.scale import SCALES
 
 pytestmark = pytest.mark.numeric
 # By our name: what spandrel calls it, and a size.
@@ -36,10 +37,11 @@ def spandrel():
         yield pytest.importorskip("spandrel", reason=why)
 
 
+@pytest.mark.parametrize("scale", SCALES)
 @pytest.mark.parametrize("name", NETWORKS)
-def test_both_give_the_same_output(name, spandrel, as_published):
+def test_both_give_the_same_output(name, scale, spandrel, as_published):
     theirs_name, size = NETWORKS[name]
-    network = build(name, **size)
+    network = build(name, **size, scale=scale)
     with torch.no_grad():
         for tensor in network.parameters():
             tensor += 0.05 * torch.randn_like(tensor)
@@ -48,7 +50,7 @@ def test_both_give_the_same_output(name, spandrel, as_published):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         descriptor = spandrel.ModelLoader(device="cpu").load_from_state_dict(dict(official))
-    assert (descriptor.architecture.id, descriptor.scale) == (theirs_name, 4)
+    assert (descriptor.architecture.id, descriptor.scale) == (theirs_name, scale)
     lr = torch.rand(2, 3, 24, 32)
     with torch.inference_mode():
         expected = descriptor.model.eval()(lr)
