@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
-from baselines.at_budget import Size, scalable_families
+from baselines.at_budget import Size
 from nas.config.measurement_plan import MeasurementPlan
 from nas.config.search import SearchConfig
 from nas.finalize import Finalist, final_recipe, finalist_again, finalists, train_and_ship
@@ -20,14 +20,13 @@ from nas.report.page import write_page
 from nas.report.run import JOURNAL, run_of
 from nas.report.tables import write_tables
 from nas.result import SearchResult
-from nas.rivals import SHOWN, rivals_of, trained_alike
+from nas.rivals import SHOWN, families_at, rivals_of, trained_alike
 from nas.study import Study
 from nas.time_budget import TimeBudget
 from nas.training.executor import executor
 from nas.training.fidelity_schedule import FidelitySchedule
 from nas.trial import Trial, trained_once
 from nas.verdict import CalmSpeed, calm_speed
-from search_spaces import SPACES
 from sr.data.pairs import Pairs
 from sr.files import write_text
 from sr.progress import Message, Phase, Report
@@ -58,7 +57,9 @@ def finish(
     calm = calm_speed(trials, known_ms=known.calm_ms(setup.target.lr_size))
     latency = known.predictor(setup.target.lr_size) if surrogate.latency is None else surrogate.latency
     report(Phase("looking for hand-designed networks of this budget"))
-    shown = dict.fromkeys((*SHOWN, *config.rivals_of(scalable_families())))
+    families = families_at(setup.scale)
+    asked = config.rivals_of(families)
+    shown = dict.fromkeys(name for name in (*SHOWN, *asked) if name in families)
     rivals = rivals_of(tuple(shown), setup, latency.model)
     found = _choose(config, study, fidelity, rivals, calm, time_budget, plan, report)
     if found is None:
@@ -77,7 +78,7 @@ def finish(
     )
     within = [each for each in rivals if each.title in finalist.rivals]
     keep = partial(add_rival, out / SAMPLES, val)
-    quality = trained_alike(within, config.rivals_of(scalable_families()), chosen.recipe, setup, val, report, keep)
+    quality = trained_alike(within, asked, chosen.recipe, setup, val, report, keep)
     study.remember(study.settings | {"phase": "done"})
     chosen = replace(chosen, playoff=playoff, rival_quality=quality)
     lines = closing_lines(trials, chosen, fidelity, surrogate.describe())
@@ -106,7 +107,7 @@ def _choose(
         finalist = finalist_again(trials, settings["chosen"], rivals, setup, calm, plan.beside, report)
         playoff = None if settings["playoff"] is None else Playoff.from_json(settings["playoff"])
         return finalist, Recipe(**settings["final_recipe"]), playoff
-    control = best_control(trials, {seed.key for seed in SPACES[config.space].seeds}) if config.use_seeds else None
+    control = best_control(trials, {seed.key for seed in config.search_space.seeds}) if config.use_seeds else None
     report(Phase("measuring the finalists beside hand-designed networks"))
     picked = finalists(trials, control, rivals, setup, calm, plan.beside, report)
     if not picked:

@@ -9,7 +9,7 @@ import torch
 from baselines.at_budget import Size, scalable_families
 from nas.config.search import SearchConfig
 from nas.evaluate import Setup
-from nas.rivals import SHOWN, check_rivals, rivals_of, trained_alike
+from nas.rivals import SHOWN, check_rivals, families_at, rivals_of, trained_alike
 from sr.deployment import deploy
 from sr.errors import InputError
 from sr.measure.latency_model import USUAL
@@ -39,6 +39,22 @@ def test_rivals_are_the_largest_members_predicted_within_the_budget(setup: Setup
     assert found.name == "ecbsr"
     assert 0 < found.predicted_ms <= setup.budget_ms
     assert rivals_of(("ecbsr",), replace(setup, budget_ms=1e-9), USUAL) == []
+
+
+def test_rivals_have_the_scale_that_is_searched(setup_at_x2: Setup) -> None:
+    (found,) = rivals_of(("ecbsr",), setup_at_x2, USUAL)
+    assert found.build()(torch.rand(1, 3, 16, 24)).shape == (1, 3, 32, 48)
+    quality = trained_alike([found], ("ecbsr",), setup_at_x2.recipe, setup_at_x2, setup_at_x2.val)
+    assert math.isfinite(quality[found.title].psnr)
+
+
+def test_families_without_the_scale_are_refused_by_name() -> None:
+    lacking = [name for name in scalable_families() if name not in families_at(2)]
+    assert families_at(4) == scalable_families()
+    check_rivals(SearchConfig(budget_ms=40.0, scale=2, rivals=("all",)))
+    for name in lacking:
+        with pytest.raises(InputError, match=rf"--rivals takes all, or of .* \(those at x2\) .*; got '{name}'"):
+            check_rivals(SearchConfig(budget_ms=40.0, scale=2, rivals=(name,)))
 
 
 def test_shown_families_can_be_scaled() -> None:
