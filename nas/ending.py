@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
-from baselines.at_budget import Size
+from baselines.at_budget import Size, scalable_families
 from nas.config.measurement_plan import MeasurementPlan
 from nas.config.search import SearchConfig
 from nas.finalize import Finalist, final_recipe, finalist_again, finalists, train_and_ship
@@ -20,7 +20,7 @@ from nas.report.page import write_page
 from nas.report.run import JOURNAL, run_of
 from nas.report.tables import write_tables
 from nas.result import SearchResult
-from nas.rivals import SHOWN, families_at, rivals_of, trained_alike
+from nas.rivals import SHOWN, rivals_of, trained_alike
 from nas.study import Study
 from nas.time_budget import TimeBudget
 from nas.training.executor import executor
@@ -57,7 +57,7 @@ def finish(
     calm = calm_speed(trials, known_ms=known.calm_ms(setup.target.lr_size))
     latency = known.predictor(setup.target.lr_size) if surrogate.latency is None else surrogate.latency
     report(Phase("looking for hand-designed networks of this budget"))
-    families = families_at(setup.scale)
+    families = scalable_families(setup.scale)
     asked = config.rivals_of(families)
     shown = dict.fromkeys(name for name in (*SHOWN, *asked) if name in families)
     rivals = rivals_of(tuple(shown), setup, latency.model)

@@ -24,14 +24,9 @@ _MARGIN = 0.9
 SHOWN = ("ecbsr", "etds", "abpn", "sesr", "span", "rfdn")
 
 
-def families_at(scale: int) -> tuple[str, ...]:
-    """Return the families that have other sizes than the published one, at a scale."""
-    return tuple(name for name in scalable_families() if scale in BASELINES[name].scales)
-
-
 def check_rivals(config: SearchConfig) -> None:
     """Raise InputError where a family that is asked for has no sizes at the scale that is searched."""
-    families = families_at(config.scale)
+    families = scalable_families(config.scale)
     if unknown := [name for name in config.rivals_of(families) if name not in families]:
         raise InputError(
             f"--rivals takes all, or of {', '.join(families)} (those at x{config.scale}) with commas between; "
