@@ -28,7 +28,7 @@ def load_pictures(config: SharedConfig, report: Report = no_report) -> tuple[Pic
     _, patch = _batch_and_patch(config)
     data, val = (None if folder is None else Path(folder) for folder in (config.data, config.val))
     training = load_set(data, "train", minimum_lr_side=patch, report=report, scale=config.scale)
-    if val is None and data is not None and holds_validation(data):
+    if val is None and data is not None and holds_validation(data, config.scale):
         val = data
     validation = load_set(val, "val", minimum_lr_side=16, report=report, scale=config.scale)
     if shared := same_pictures(training.pairs, validation.pairs):
