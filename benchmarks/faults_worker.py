@@ -28,7 +28,6 @@ from nas.time_budget import TimeBudget
 from nas.training.fidelity_schedule import fidelity_schedule
 from nas.training.worker_state import WorkerState
 from nas.trial import Trial
-from search_spaces import SPACES
 from search_spaces.architecture import Architecture
 from sr.command import DONE, run
 from sr.executors.in_process import InThisProcess
@@ -55,7 +54,7 @@ def main(argv: list[str] | None = None) -> int:
         exists = is_begun(config)
         budget = TimeBudget(config.seconds, config.trials)
         setup, _, _ = prepare(config, budget, report)
-        space = SPACES[config.space]
+        space = config.search_space
         study, setup = open_study(config, space, setup, None, exists=exists)
         fidelity = fidelity_schedule("train", setup, Path(folder) / "candidates")
         surrogate = Surrogate(

@@ -22,7 +22,6 @@ from search_spaces import SPACES
 from search_spaces.network import build
 from sr.checkpoint import Checkpoint, Description, save
 from sr.deployment import deploy
-from sr.lr_size import SCALE
 from sr.measure.complexity import count
 from sr.measure.latency import Runtime
 from sr.measure.measurement import Measurement
@@ -30,6 +29,7 @@ from sr.measure.quality import Quality
 from sr.measure.target import Conditions
 from sr.pictures.picture import Frame, FrameRows, Metadata
 from sr.pictures.png import write_png
+from sr.scale import DEFAULT_SCALE
 from sr.tensors import read_tensors
 
 # Bytes of a pixel in each of Pillow's modes; of 1 a byte holds eight.
@@ -126,7 +126,7 @@ def exif(orientation: object) -> bytes:
 def onnx_file(
     operator: str = "Resize",
     *,
-    scale: float = SCALE,
+    scale: float = DEFAULT_SCALE,
     sides: Sequence[object] = ("n", 3, "h", "w"),
     dtype: int = TensorProto.FLOAT,
     opset: int = 17,

@@ -61,7 +61,7 @@ def main(argv: list[str] | None = None) -> int:
     """Hold the league and print its table."""
     config, figures = parse(argv)
     report = Terminal()
-    families, entries = parted(config.entries)
+    families, entries = parted(config.entries, config.scale)
     setup = league_setup(config, report)
     at_the_budget = members(families, setup, recall(setup.target).model, report=report)
 
@@ -90,7 +90,7 @@ def league_setup(config: Config, report: Report) -> Setup:
     train, judged_on = load_pictures(replace(config, val=first), report)
     val = {"photographs" if first is None else first.name: judged_on.pairs}
     for folder in others:
-        val[folder.name] = load_pairs(folder, "val", minimum_lr_side=16, report=report)
+        val[folder.name] = load_pairs(folder, "val", minimum_lr_side=16, report=report, scale=config.scale)
         if shared := same_pictures(train.pairs, val[folder.name]):
             raise InputError(f"training and validation must not share a picture, but {folder} has {shared[0]} too")
     searching = make_setup(config, config.steps, train, judged_on, report)

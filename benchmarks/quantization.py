@@ -20,11 +20,12 @@ import torch
 from torch import nn
 
 from baselines.registry import BASELINES, build
-from sr.checkpoint import load_network, provenance
+from sr.checkpoint import load, load_network, provenance
 from sr.command import DONE, Parser, run
 from sr.data.pairs import Pairs
 from sr.data.sources import load_pairs
 from sr.deployment import deploy
+from sr.errors import InputError
 from sr.files import write_json
 from sr.lr_size import parse_size
 from sr.measure.engines.registry import usable
@@ -36,6 +37,7 @@ from sr.quantization.config import DEFAULT_KEEP, QUANTIZED_ENGINES, QuantizeConf
 from sr.quantization.files import write_files
 from sr.quantization.processor import has_dot_products
 from sr.quantization.run import quantize
+from sr.scale import DEFAULT_SCALE
 from sr.terminal import Terminal, say
 
 FLOAT, QUANTIZED, FINE_TUNED = "float32", "int8", "int8, fine-tuned"
@@ -66,13 +68,22 @@ class Form:
 def main(argv: list[str] | None = None) -> int:
     """Quantise every network for every engine, time all files, and print the table."""
     asked = parse(argv)
-    train = load_pairs(asked.config.data, "train", minimum_lr_side=32, report=Terminal())
-    val = load_pairs(asked.config.val, "val", minimum_lr_side=16, report=Terminal())
+    scale = scale_of(asked.networks)
+    train = load_pairs(asked.config.data, "train", minimum_lr_side=32, report=Terminal(), scale=scale)
+    val = load_pairs(asked.config.val, "val", minimum_lr_side=16, report=Terminal(), scale=scale)
     rows = [row for network in asked.networks for row in rows_of(network, asked, train, val)]
     say("\n".join(table(rows)))
     if asked.json:
         write_json(asked.json, {"rows": rows, **place(asked, argv), "pictures": list(val.names)})
     return DONE
+
+
+def scale_of(networks: Sequence[str]) -> int:
+    """Return the scale of all networks; raises InputError where it is not one, for one table compares them."""
+    scales = {DEFAULT_SCALE if name in BASELINES else load(name).description.scale for name in networks}
+    if len(scales) > 1:
+        raise InputError(f"one table takes networks of one scale, got x{', x'.join(map(str, sorted(scales)))}")
+    return scales.pop()
 
 
 def parse(argv: list[str] | None) -> Asked:
@@ -119,7 +130,8 @@ def rows_of(name: str, asked: Asked, train: Pairs, val: Pairs) -> list[dict[str,
 
 def judged(network: nn.Module, target: Target, config: QuantizeConfig, train: Pairs, val: Pairs) -> list[Form]:
     """Return the forms of a trained network in one engine, with their PSNR."""
-    floats = write_files(onnx_graph(network), target.engine, config.out / "float", config.lr_size)
+    folder = config.out / "float"
+    floats = write_files(onnx_graph(network), target.engine, folder, config.lr_size, scale=train.scale)
     steps = {QUANTIZED: 0} | ({FINE_TUNED: config.fine_tune_steps} if config.fine_tune_steps else {})
     forms = []
     for form, count in steps.items():
@@ -136,9 +148,10 @@ def judged(network: nn.Module, target: Target, config: QuantizeConfig, train: Pa
 def timed_alone(network: nn.Module, target: Target, config: QuantizeConfig, train: Pairs) -> list[Form]:
     """Return the forms of a network with random weights in one engine."""
     graph, pictures = onnx_graph(network), calibration_pictures(train, config.pictures)
-    floats = write_files(graph, target.engine, config.out / "float", config.lr_size)
+    floats = write_files(graph, target.engine, config.out / "float", config.lr_size, scale=train.scale)
     made = write_files(
-        graph, target.engine, config.out / "int8", config.lr_size, pictures=pictures, keep=DEFAULT_KEEP
+        graph, target.engine, config.out / "int8", config.lr_size, pictures=pictures, keep=DEFAULT_KEEP,
+        scale=train.scale,
     )  # fmt: skip
     return [
         Form(target.engine, FLOAT, None, None, floats.fixed, "float32"),

@@ -31,7 +31,6 @@ from search_spaces.architecture import Architecture, Block
 from search_spaces.network import build, untrained
 from sr.checkpoint import provenance
 from sr.command import DONE, Parser, run
-from sr.data.degradation import SCALE
 from sr.data.pairs import Pairs, on_device
 from sr.data.sources import load_pairs, sources
 from sr.errors import InputError
@@ -228,10 +227,10 @@ class PlainLoop:
 
 
 class FilePatches(Dataset[tuple[Tensor, Tensor]]):
-    """LR (3, p, p) and HR (3, 4p, 4p) in [0, 1] of one place after the other, from files opened for each."""
+    """LR (3, p, p) and HR in [0, 1] of one place after the other, from files opened for each."""
 
-    def __init__(self, files: Sequence[tuple[Path, Path]], places: Tensor, patch: int) -> None:
-        self.files, self.places, self.patch = files, places, patch
+    def __init__(self, files: Sequence[tuple[Path, Path]], places: Tensor, patch: int, scale: int) -> None:
+        self.files, self.places, self.patch, self.scale = files, places, patch, scale
 
     def __len__(self) -> int:
         return len(self.places)
@@ -241,7 +240,7 @@ class FilePatches(Dataset[tuple[Tensor, Tensor]]):
         lr, hr = self.files[picture]
         return (
             patch_of(lr, (row, column), self.patch, symmetry),
-            patch_of(hr, (SCALE * row, SCALE * column), SCALE * self.patch, symmetry),
+            patch_of(hr, (self.scale * row, self.scale * column), self.scale * self.patch, symmetry),
         )
 
 
@@ -273,7 +272,7 @@ def loader(
     """Return a loader whose batches are those that `fit` draws; raises InputError where a file says otherwise."""
     drawn = [pairs.draw(recipe.batch, recipe.patch, generator(recipe.seed, step)) for step in range(recipe.steps)]
     places = torch.cat([torch.stack([d.picture, d.row, d.column, d.symmetry], dim=1) for d in drawn])
-    patches = FilePatches(files, places, recipe.patch)
+    patches = FilePatches(files, places, recipe.patch, pairs.scale)
     for index, (lr, hr) in enumerate(zip(*pairs.cut(drawn[0], recipe.patch), strict=True)):
         if not all(map(torch.allclose, patches[index], (lr, hr))):
             name = pairs.names[int(drawn[0].picture[index])]

@@ -21,7 +21,6 @@ from nas.config.shared import SharedConfig
 from nas.config.shared_arguments import add_shared_arguments, shared_values
 from nas.evaluate import Setup
 from nas.evaluation_setup import load_pictures, make_setup
-from search_spaces import SPACES
 from search_spaces.architecture import Architecture
 from search_spaces.network import build, untrained
 from sr.checkpoint import provenance
@@ -53,8 +52,10 @@ def main(argv: list[str] | None = None) -> int:
     """Train every network four ways and print what each way came to."""
     config, figures = parse(argv)
     setup = make_setup(config, config.steps, *load_pictures(config, Terminal()))
-    setup = replace(setup, recipe=autotune(build(setup.reference), setup.recipe, setup.train, setup.target.device))
-    rows = [trained(architecture, setup) for architecture in SPACES[config.space].seeds[: config.networks]]
+    setup = replace(
+        setup, recipe=autotune(build(setup.trainable_reference), setup.recipe, setup.train, setup.target.device)
+    )
+    rows = [trained(architecture, setup) for architecture in config.search_space.seeds[: config.networks]]
     means = {method: statistics.mean(row["psnr"][method] for row in rows) for method in rows[0]["psnr"]}
     bicubic = bicubic_quality(setup.val, with_ssim=False).psnr
     for method, psnr in means.items():

@@ -64,8 +64,9 @@ def estimate_cost(
     """Measure one small candidate and return what the search would cost; writes nothing."""
     time_budget, teacher = TimeBudget(config.seconds, config.trials), teacher_of(config)
     setup, _, _ = prepare(config, time_budget, report)
-    measurement = measure_candidate(setup.reference, setup, plan.candidate)
-    network, device = build(setup.reference), setup.target.device
+    candidate = setup.trainable_reference
+    measurement = measure_candidate(candidate, setup, plan.candidate)
+    network, device = build(candidate), setup.target.device
     recipe = autotune(network, setup.recipe, setup.train, device, teacher=teacher)
     step = seconds_per_step(network, recipe, setup.train, device, steps=_STEPS, teacher=teacher)
-    return CostEstimate(setup.reference.summary, measurement.runtime.median_ms, step, setup.recipe.steps, time_budget)
+    return CostEstimate(candidate.summary, measurement.runtime.median_ms, step, setup.recipe.steps, time_budget)

@@ -27,7 +27,6 @@ from nas.training.executor import executor
 from nas.training.fidelity_schedule import FidelitySchedule
 from nas.trial import Trial, trained_once
 from nas.verdict import CalmSpeed, calm_speed
-from search_spaces import SPACES
 from sr.data.pairs import Pairs
 from sr.files import write_text
 from sr.progress import Message, Phase, Report
@@ -56,7 +55,9 @@ def finish(
     calm = calm_speed(trials, known_ms=known.calm_ms(setup.target.lr_size))
     latency = known.predictor(setup.target.lr_size) if surrogate.latency is None else surrogate.latency
     report(Phase("looking for hand-designed networks of this budget"))
-    shown = dict.fromkeys((*SHOWN, *config.rivals_of(scalable_families())))
+    families = scalable_families(setup.scale)
+    asked = config.rivals_of(families)
+    shown = dict.fromkeys(name for name in (*SHOWN, *asked) if name in families)
     rivals = rivals_of(tuple(shown), setup, latency.model)
     found = _choose(config, study, fidelity, rivals, calm, time_budget, plan, report)
     if found is None:
@@ -73,7 +74,7 @@ def finish(
     )
     within = [each for each in rivals if each.title in finalist.rivals]
     keep = partial(add_rival, out / SAMPLES, val)
-    quality = trained_alike(within, config.rivals_of(scalable_families()), chosen.recipe, setup, val, report, keep)
+    quality = trained_alike(within, asked, chosen.recipe, setup, val, report, keep)
     chosen = replace(chosen, playoff=playoff, rival_quality=quality)
     lines = closing_lines(trials, chosen, fidelity, surrogate.describe())
     keep_ending(out, chosen)
@@ -117,7 +118,7 @@ def _choose(
         playoff = None if settings["playoff"] is None else Playoff.from_json(settings["playoff"])
         return finalist, Recipe(**settings["final_recipe"]), playoff
     # An earlier version did not keep what it began with: the seeds of the space.
-    begun_with = settings.get("begun_with") or [seed.key for seed in SPACES[config.space].seeds]
+    begun_with = settings.get("begun_with") or [seed.key for seed in config.search_space.seeds]
     control = best_control(trials, begun_with) if config.use_seeds else None
     report(Phase("measuring the finalists beside hand-designed networks"))
     picked = finalists(trials, control, rivals, setup, calm, plan.beside, report)

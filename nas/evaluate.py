@@ -38,9 +38,10 @@ class Setup:
         budget_ms: Milliseconds for one LR picture that the p90 of a runtime must keep to.
         target: What runtimes are for.
         recipe: That of a full training.
-        train: Pairs to train on, on the target's device where they fit.
+        train: Pairs to train on, on the target's device where they fit; their scale is that of the study.
         val: What the short trainings are judged on, on the target's device.
-        reference: Timed in the same rounds as each candidate.
+        reference: Timed in the same rounds as each candidate: what a device is compared with itself by, so that it is
+            the same network at every scale.
         pictures: What `train` and `val` were made from: `Manifest.identity` of each.
         devices: Those that networks train on, the target's first; empty for that alone.
         measurer: What measures where the target is a node of a cluster; None where it is this machine.
@@ -57,6 +58,16 @@ class Setup:
     devices: tuple[torch.device, ...] = ()
     measurer: "Executor[Setup] | None" = None
     node: TargetNode | None = None
+
+    @property
+    def scale(self) -> int:
+        """How many times as high and wide pictures become."""
+        return self.train.scale
+
+    @property
+    def trainable_reference(self) -> Architecture:
+        """The reference at the scale of the pictures: how a device trains is found out by it."""
+        return replace(self.reference, scale=self.scale)
 
     @property
     def conditions(self) -> Conditions:

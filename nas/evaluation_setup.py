@@ -20,17 +20,17 @@ SMALL_STEPS, LARGE_STEPS = (8, 24), (32, 48)
 
 
 def load_pictures(config: SharedConfig, report: Report = no_report) -> tuple[PictureSet, PictureSet]:
-    """Load training and validation pictures, in this order.
+    """Load training and validation pictures of the config's scale, in this order.
 
     Raises:
         InputError: Where they share a picture, a folder holds none, or one is smaller than a patch.
     """
     _, patch = _batch_and_patch(config)
     data, val = (None if folder is None else Path(folder) for folder in (config.data, config.val))
-    training = load_set(data, "train", minimum_lr_side=patch, report=report)
-    if val is None and data is not None and holds_validation(data):
+    training = load_set(data, "train", minimum_lr_side=patch, report=report, scale=config.scale)
+    if val is None and data is not None and holds_validation(data, config.scale):
         val = data
-    validation = load_set(val, "val", minimum_lr_side=16, report=report)
+    validation = load_set(val, "val", minimum_lr_side=16, report=report, scale=config.scale)
     if shared := same_pictures(training.pairs, validation.pairs):
         raise InputError(
             f"training and validation must not share a picture, but both hold {', '.join(shared[:3])}; "

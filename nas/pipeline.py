@@ -36,7 +36,6 @@ from nas.training.pool_speed import measure_pool_speeds
 from nas.training.supernet_store import train_or_load_supernet
 from nas.trial import Trial
 from nas.verdict import calm_speed
-from search_spaces import SPACES
 from search_spaces.architecture import Architecture
 from search_spaces.space import SearchSpace
 from sr.data.manifest import PICTURES, Manifest, write_manifests
@@ -122,7 +121,7 @@ def _begin_or_go_on(
     exists: bool,
 ) -> SearchResult:
     """Search with what is there: pictures, device, and the study where `exists`; see `search`."""
-    space = SPACES[config.space]
+    space = config.search_space
     report(Phase("finding out how this device trains fastest"))
     study, setup = open_study(config, space, setup, teacher, exists=exists)
     if holders := study.holders():
@@ -179,9 +178,11 @@ def prepare(
     steps = config.trial_steps or time_budget.trial_steps(TRAINED_RUNGS[config.fidelity])
     setup = make_setup(config, steps, train, val, report)
     setup = replace(setup, recipe=replace(setup.recipe, distillation=config.teacher_share))
-    space, place = SPACES[config.space], setup.target.conditions
+    space, place = config.search_space, setup.target.conditions
     size = size_text(place.lr_size)
-    report(Message(f"space {space.name}: {space.size:.2e} descriptions, {space.networks:.2e} different networks"))
+    report(Message(
+        f"space {space.name} at x{space.scale}: {space.size:.2e} descriptions, {space.networks:.2e} different networks"
+    ))  # fmt: skip
     report(Message(
         f"budget {setup.budget_ms:g} ms for {size} LR, {place.dtype} in {place.engine}, {place.device}, "
         f"{place.threads} threads"
@@ -258,7 +259,7 @@ def _explore(
         workers = 1
         if time_budget.seconds >= _WORTH_A_POOL_SECONDS and config.fidelity != "supernet":
             report(Phase("finding out how many trainings at once are fastest"))
-            speeds = measure_pool_speeds(setup, setup.reference)
+            speeds = measure_pool_speeds(setup, setup.trainable_reference)
             report(Message(speeds.describe()))
             workers = speeds.best
 

@@ -12,11 +12,12 @@ from nas.config.search import SearchConfig
 from nas.evaluate import Setup
 from nas.optuna_backend.storage import has_study
 from nas.optuna_backend.study import OptunaStudy
+from nas.settings import setting
 from nas.study import Study
 from nas.warm_start import check_same, earlier_recipe, take_trials
 from search_spaces.network import build
 from search_spaces.space import SearchSpace
-from sr.checkpoint import load_network
+from sr.checkpoint import load, load_network
 from sr.constraints import AUTO
 from sr.errors import InputError
 from sr.training.autotune import autotune
@@ -65,7 +66,9 @@ def open_study(
         return study, _taken_up(config, space, setup, study)
     # One for all: candidates that train in other precisions do not compare.
     if config.warm_start is None:
-        recipe = autotune(build(setup.reference), setup.recipe, setup.train, setup.target.device, teacher=teacher)
+        recipe = autotune(
+            build(setup.trainable_reference), setup.recipe, setup.train, setup.target.device, teacher=teacher
+        )
     else:
         recipe = earlier_recipe(Path(config.warm_start), setup)
     begun = replace(setup, recipe=recipe)
@@ -125,8 +128,17 @@ def _is_begun_by_another(study: Study) -> bool:
 
 
 def teacher_of(config: SearchConfig) -> nn.Module | None:
-    """Return the network to distil from, None without one; raises InputError where the file is none."""
-    return None if config.teacher is None else load_network(Path(config.teacher))
+    """Return the network to distil from, None without one; raises InputError where the file is none of the scale."""
+    if config.teacher is None:
+        return None
+    path = Path(config.teacher)
+    scale = load(path).description.scale
+    if scale != config.scale:
+        raise InputError(
+            f"--teacher takes a network of the scale that is searched, x{config.scale}, and {path} is one of x{scale}; "
+            f"give --scale {scale}, or another teacher"
+        )
+    return load_network(path)
 
 
 def _settings_of(config: SearchConfig, space: SearchSpace, setup: Setup) -> dict[str, Any]:
@@ -134,6 +146,7 @@ def _settings_of(config: SearchConfig, space: SearchSpace, setup: Setup) -> dict
     place = asdict(setup.conditions)
     return {
         "space": space.name,
+        "scale": space.scale,
         "budget_ms": setup.budget_ms,
         "conditions": place | {"lr_size": list(setup.target.lr_size)},
         "recipe": asdict(setup.recipe),
@@ -147,9 +160,10 @@ def _settings_of(config: SearchConfig, space: SearchSpace, setup: Setup) -> dict
 def _check_settings(kept: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
     """Raise InputError where a resumed study was begun with other settings."""
     for name, value in wanted.items():
-        if kept.get(name) != value:
+        was = setting(kept, name)
+        if was != value:
             raise InputError(
-                f"a resumed study keeps its settings, but its {name} was {kept.get(name)} and is now {value}; "
+                f"a resumed study keeps its settings, but its {name} was {was} and is now {value}; "
                 f"give the same flags, or start a new study"
             )
 

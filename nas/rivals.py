@@ -25,18 +25,21 @@ SHOWN = ("ecbsr", "etds", "abpn", "sesr", "span", "rfdn")
 
 
 def check_rivals(config: SearchConfig) -> None:
-    """Raise InputError where a family that is asked for is none that can be scaled."""
-    families = scalable_families()
+    """Raise InputError where a family that is asked for has no sizes at the scale that is searched."""
+    families = scalable_families(config.scale)
     if unknown := [name for name in config.rivals_of(families) if name not in families]:
-        raise InputError(f"--rivals takes all, or of {', '.join(families)} with commas between; got {unknown[0]!r}")
+        raise InputError(
+            f"--rivals takes all, or of {', '.join(families)} (those at x{config.scale}) with commas between; "
+            f"got {unknown[0]!r}"
+        )
 
 
 def rivals_of(names: Sequence[str], setup: Setup, model: LatencyModel) -> list[Size]:
-    """Return of hand-designed families the largest members that are predicted to keep to the budget.
+    """Return of hand-designed families the largest members at the study's scale that are predicted within the budget.
 
     With a margin: of these networks the model has seen none.
     """
-    return largest_predicted(names, _MARGIN * setup.budget_ms, setup.target, model)
+    return largest_predicted(names, _MARGIN * setup.budget_ms, setup.target, model, scale=setup.scale)
 
 
 def trained_alike(

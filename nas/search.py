@@ -1,4 +1,4 @@
-"""Command: find, train and ship the x4 network with the best PSNR within a runtime budget on this device."""
+"""Command: find, train and ship the network with the best PSNR within a runtime budget on this device."""
 
 import sys
 from typing import TYPE_CHECKING

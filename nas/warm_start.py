@@ -8,6 +8,7 @@ from typing import Any
 
 from nas.evaluate import Setup
 from nas.optuna_backend.stored import recorded
+from nas.settings import setting
 from nas.study import Study
 from nas.training.rung_training import weights_path
 from nas.trial import Trial
@@ -31,10 +32,11 @@ def check_same(run: Path, settings: Mapping[str, Any]) -> None:
     """Raise InputError where an earlier search was of other conditions than these settings of a new one."""
     was, _ = recorded(str(run / "study.journal"))
     for name, value in settings.items():
-        if name != _MAY_DIFFER and was.get(name) != value:
+        earlier = setting(was, name)
+        if name != _MAY_DIFFER and earlier != value:
             raise InputError(
-                f"--warm-start takes a search of the same conditions, but the {name} of {run} was {was.get(name)} and "
-                f"is now {value}; give the same flags"
+                f"--warm-start takes a search of the same conditions, but the {name} of {run} was {earlier} and is now "
+                f"{value}; give the same flags"
             )
 
 

@@ -71,7 +71,7 @@ class Setup:
         limits: The most that the result may cost, `runtime` as a share of the dense network's.
         schedule: The rounds.
         train: What is learnt from.
-        val: What the quality is judged on.
+        val: What the quality is judged on; its scale is the network's.
         target: What the result is to be fast on.
         measurer: What times on it.
         psnr_floor: Where one is given, rounds go on until the network with masks is worse than that on `val` (dB, RGB);
@@ -138,7 +138,7 @@ class Setup:
 def set_up(
     checkpoint: Path, config: PruneConfig, report: Report, timing: Timing, *, calibrated: bool = True
 ) -> tuple[Description, Setup]:
-    """Load the network and the pictures, and measure what is to be brought down.
+    """Load the network and the pictures of its scale, and measure what is to be brought down.
 
     Args:
         checkpoint: The network, dense or pruned before.
@@ -162,9 +162,10 @@ def set_up(
         sites = gate_sites(graph, subpixels=config.subpixels)
     except InputError as error:
         raise InputError(f"{checkpoint}: {error}") from error
-    train_set = load_set(config.data, "train", minimum_lr_side=_SMALLEST_SIDE, report=report)
+    scale = loaded.description.scale
+    train_set = load_set(config.data, "train", minimum_lr_side=_SMALLEST_SIDE, report=report, scale=scale)
     fitting_patch(train_set.pairs, config.patch, report)
-    val_set = load_set(config.val, "val", minimum_lr_side=_SMALLEST_VALIDATION_SIDE, report=report)
+    val_set = load_set(config.val, "val", minimum_lr_side=_SMALLEST_VALIDATION_SIDE, report=report, scale=scale)
     manifests = {"train": train_set.manifest, "val": val_set.manifest}
     check_pictures(config, {name: each.identity for name, each in manifests.items()})
     train, val = on_device(train_set.pairs, target.device), val_set.pairs

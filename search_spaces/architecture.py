@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from search_spaces.kinds import BLOCKS
+from sr.scale import DEFAULT_SCALE, SCALES
 
 UPSAMPLERS = ("two_step", "one_step", "nearest_conv")
 IMAGE_SKIPS = ("none", "nearest", "bilinear", "bicubic")
@@ -36,6 +37,7 @@ class Architecture:
         image_skip: One of IMAGE_SKIPS.
         aggregation: One of AGGREGATIONS.
         norm: One of NORMS.
+        scale: How many times as high and wide the picture becomes, one of `sr.scale.SCALES`.
 
     Raises:
         ValueError: Where a value breaks its constraint.
@@ -47,6 +49,7 @@ class Architecture:
     image_skip: str = "nearest"
     aggregation: str = "none"
     norm: str = "none"
+    scale: int = DEFAULT_SCALE
 
     def __post_init__(self) -> None:
         if not isinstance(self.num_feat, int) or not 8 <= self.num_feat <= 64 or self.num_feat % 4:
@@ -56,6 +59,8 @@ class Architecture:
         for name, allowed in CHOICES.items():
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} is one of {', '.join(allowed)}, got {getattr(self, name)!r}")
+        if type(self.scale) is not int or self.scale not in SCALES:
+            raise ValueError(f"scale is one of {', '.join(map(str, SCALES))}, got {self.scale!r}")
 
     @property
     def canonical(self) -> "Architecture":
@@ -71,7 +76,10 @@ class Architecture:
 
     @property
     def summary(self) -> str:
-        """One line for tables and plots, such as `16ch 4x residual_relu + 2x conv, one_step, nearest skip`."""
+        """One line for tables and plots, such as `16ch 4x residual_relu + 2x conv, one_step, nearest skip`.
+
+        It begins with the scale where that is not 4.
+        """
         runs: list[list[Any]] = []
         for block in self.canonical.blocks:
             if runs and runs[-1][0] == block.kind:
@@ -81,14 +89,18 @@ class Architecture:
         trunk = " + ".join(f"{count}x {kind}" for kind, count in runs)
         extras = [f"{self.image_skip} skip", self.aggregation, f"{self.norm} norm"]
         shown = [extra for extra in extras if not extra.startswith("none")]
-        return ", ".join([f"{self.num_feat}ch {trunk}", self.upsampler, *shown])
+        scale = "" if self.scale == DEFAULT_SCALE else f"x{self.scale} "
+        return ", ".join([f"{scale}{self.num_feat}ch {trunk}", self.upsampler, *shown])
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON values; `from_json` is its exact inverse."""
+        # The scale is named where it is not the one of all that was recorded before there were others.
+        scale = {} if self.scale == DEFAULT_SCALE else {"scale": self.scale}
         return {
             "num_feat": self.num_feat,
             "blocks": [block.kind for block in self.blocks],
             **{name: getattr(self, name) for name in CHOICES},
+            **scale,
         }
 
     @classmethod
@@ -99,12 +111,13 @@ class Architecture:
             ValueError: Where fields are missing, unknown or wrong.
         """
         wanted = {"num_feat", "blocks", *CHOICES}
-        if set(values) != wanted:
+        if set(values) - {"scale"} != wanted:
             raise ValueError(f"an architecture has the fields {sorted(wanted)}, got {sorted(values)}")
         if not isinstance(values["blocks"], list):
             raise ValueError(f"blocks is a list of kinds, got {values['blocks']!r}")  # noqa: TRY004 - as every constraint's
         blocks = tuple(Block(kind) for kind in values["blocks"])
-        return cls(values["num_feat"], blocks, **{name: values[name] for name in CHOICES})
+        scale = values.get("scale", DEFAULT_SCALE)
+        return cls(values["num_feat"], blocks, **{name: values[name] for name in CHOICES}, scale=scale)
 
 
 CHOICES = {"upsampler": UPSAMPLERS, "image_skip": IMAGE_SKIPS, "aggregation": AGGREGATIONS, "norm": NORMS}

@@ -27,7 +27,7 @@ def work(architecture: Architecture, lr_size: LrSize) -> Work:
         As `sr.measure.latency_model.work_of` does.
     """
     built = architecture.canonical
-    frame = Architecture(built.num_feat, _EMPTY, built.upsampler, built.image_skip)
+    frame = Architecture(built.num_feat, _EMPTY, built.upsampler, built.image_skip, scale=built.scale)
     total = _whole(frame, lr_size)
     for kind, count in Counter(block.kind for block in built.blocks).items():
         total = total + count * _block(kind, built.num_feat, built.norm, lr_size)

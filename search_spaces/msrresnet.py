@@ -3,17 +3,19 @@
 from search_spaces.architecture import AGGREGATIONS, IMAGE_SKIPS, UPSAMPLERS, Architecture, Block
 from search_spaces.kinds import BLOCKS
 from search_spaces.space import SearchSpace
+from sr.scale import DEFAULT_SCALE
 
 
-def repeated(num_feat: int, kind: str, count: int, **fields: str) -> Architecture:
+def repeated(num_feat: int, kind: str, count: int, *, scale: int = DEFAULT_SCALE, **fields: str) -> Architecture:
     """Return the architecture of `count` equal blocks."""
-    return Architecture(num_feat, (Block(kind),) * count, **fields)
+    return Architecture(num_feat, (Block(kind),) * count, scale=scale, **fields)
 
 
 # The challenge's baseline, by Table 1 of the report: 1,517,571 parameters, 166.36 G, 292.55 M, 37 convolutions.
 MSRRESNET = repeated(64, "residual_relu", 16, upsampler="two_step", image_skip="bilinear")
 
-# Timed in the same rounds as whatever is measured: small enough to cost little, large enough to time well.
+# Timed in the same rounds as whatever is measured, of whatever scale: small enough to cost little, large enough to time
+# well.
 REFERENCE_NETWORK = repeated(16, "residual_leaky", 2)
 
 MSRRESNET_SPACE = SearchSpace(

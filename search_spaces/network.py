@@ -11,13 +11,17 @@ from torch import Tensor, nn
 from search_spaces.architecture import Architecture
 from search_spaces.blocks import LEAKY_SLOPE
 from search_spaces.kinds import BLOCKS
-from sr.lr_size import SCALE
+from sr.scale import DEFAULT_SCALE
+
+# By the scale: the steps that an upsampler of several takes one after another.
+_STEPS = {2: (2,), 3: (3,), 4: (2, 2)}
 
 
 class SearchedNetwork(nn.Module):
     """MSRResNet's skeleton (Wang et al., ESRGAN, ECCVW 2018) with the choices of an architecture.
 
-    Takes LR (n, 3, h, w) in [0, 1] and gives (n, 3, 4h, 4w) in the same range, not clamped.
+    Takes LR (n, 3, h, w) in [0, 1] and gives (n, 3, s * h, s * w) at the architecture's scale s, in the same range, not
+    clamped.
     """
 
     def __init__(self, architecture: Architecture) -> None:
@@ -26,7 +30,7 @@ class SearchedNetwork(nn.Module):
         self.conv_first = nn.Conv2d(3, built.num_feat, 3, padding=1)
         self.trunk = nn.ModuleList(BLOCKS[block.kind](built.num_feat, built.norm) for block in built.blocks)
         self.aggregation, self.first_unread = _aggregation(built.aggregation, built.num_feat, len(self.trunk))
-        self.upsampler = UPSAMPLERS[built.upsampler](built.num_feat, built.image_skip)
+        self.upsampler = UPSAMPLERS[built.upsampler](built.num_feat, built.image_skip, built.scale)
         self.act = nn.LeakyReLU(LEAKY_SLOPE, inplace=True)
         self.apply(initialise)
 
@@ -90,22 +94,24 @@ def _aggregation(kind: str, num_feat: int, blocks: int) -> tuple[nn.Module, int]
 
 
 class _OneStep(nn.Module):
-    """One convolution to 48 channels and one x4 pixel shuffle; the image skip is added before the shuffle.
+    """One convolution to 3 * scale**2 channels and one pixel shuffle; the image skip is added before the shuffle.
 
-    The 48 run (row, column, colour), which `shuffle_colour_last` copies fastest. At LR size the interpolated image is a
-    fixed 1x1, 3x3 or 5x5 convolution, several times cheaper than interpolating to HR size, and the same numbers.
+    The channels run (row, column, colour), which `shuffle_colour_last` copies fastest. At LR size the interpolated
+    image is a fixed 1x1, 3x3 or 5x5 convolution, several times cheaper than interpolating to HR size, and the same
+    numbers.
     """
 
-    def __init__(self, num_feat: int, image_skip: str) -> None:
+    def __init__(self, num_feat: int, image_skip: str, scale: int) -> None:
         super().__init__()
-        self.conv_last = nn.Conv2d(num_feat, 3 * SCALE**2, 3, padding=1)
+        self.scale = scale
+        self.conv_last = nn.Conv2d(num_feat, 3 * scale**2, 3, padding=1)
         self.skip_kernel: Tensor | None
-        kernel = None if image_skip == "none" else interpolation_kernel(image_skip)
+        kernel = None if image_skip == "none" else interpolation_kernel(image_skip, scale)
         self.register_buffer("skip_kernel", kernel, persistent=False)
 
     def forward(self, feature: Tensor, lr: Tensor) -> Tensor:
-        """Map feature (n, c, h, w) and lr (n, 3, h, w) to (n, 3, 4h, 4w)."""
-        return shuffle_colour_last(_with_image_skip(self.conv_last(feature), lr, self.skip_kernel))
+        """Map feature (n, c, h, w) and lr (n, 3, h, w) to (n, 3, s * h, s * w) at the scale s."""
+        return shuffle_colour_last(_with_image_skip(self.conv_last(feature), lr, self.skip_kernel), self.scale)
 
     def portable(self) -> nn.Module:
         """Return the form for other engines: the channels run as torch's own pixel shuffle takes them.
@@ -116,11 +122,12 @@ class _OneStep(nn.Module):
 
 
 class _PortableOneStep(nn.Module):
-    """_OneStep with its 48 channels in the order (colour, row, column) of torch's pixel shuffle."""
+    """_OneStep with its sub-pixels in the order (colour, row, column) of torch's pixel shuffle."""
 
     def __init__(self, original: _OneStep) -> None:
         super().__init__()
-        order = subpixel_order()
+        order = subpixel_order(original.scale)
+        self.scale = original.scale
         self.conv_last = copy.deepcopy(original.conv_last)
         with torch.no_grad():
             for tensor in self.conv_last.parameters():
@@ -130,17 +137,17 @@ class _PortableOneStep(nn.Module):
         self.register_buffer("skip_kernel", None if kernel is None else kernel[order], persistent=False)
 
     def forward(self, feature: Tensor, lr: Tensor) -> Tensor:
-        """Map feature (n, c, h, w) and lr (n, 3, h, w) to (n, 3, 4h, 4w)."""
-        return F.pixel_shuffle(_with_image_skip(self.conv_last(feature), lr, self.skip_kernel), SCALE)
+        """Map feature (n, c, h, w) and lr (n, 3, h, w) to (n, 3, s * h, s * w) at the scale s."""
+        return F.pixel_shuffle(_with_image_skip(self.conv_last(feature), lr, self.skip_kernel), self.scale)
 
 
-def subpixel_order() -> Tensor:
-    """Return which of 48 channels in the order (row, column, colour) each one of torch's pixel shuffle is, (48,)."""
-    return torch.arange(3 * SCALE**2).view(SCALE**2, 3).t().flatten()
+def subpixel_order(scale: int = DEFAULT_SCALE) -> Tensor:
+    """Return which channel in the order (row, column, colour) each one of torch's pixel shuffle is, (3 * scale**2,)."""
+    return torch.arange(3 * scale**2).view(scale**2, 3).t().flatten()
 
 
 def _with_image_skip(subpixels: Tensor, lr: Tensor, kernel: Tensor | None) -> Tensor:
-    """Add an interpolated LR (n, 3, h, w) to subpixels (n, 48, h, w), in place; kernel: (48, 3, k, k) or None."""
+    """Add an interpolated LR (n, 3, h, w) to subpixels (n, 3s², h, w), in place; kernel: (3s², 3, k, k) or None."""
     if kernel is None:
         return subpixels
     radius = kernel.shape[-1] // 2
@@ -148,19 +155,20 @@ def _with_image_skip(subpixels: Tensor, lr: Tensor, kernel: Tensor | None) -> Te
     return subpixels.add_(F.conv2d(padded, kernel))
 
 
-def shuffle_colour_last(subpixels: Tensor) -> Tensor:
+def shuffle_colour_last(subpixels: Tensor, scale: int = DEFAULT_SCALE) -> Tensor:
     """Rearrange channels into pixels, in the memory format given.
 
     A pixel shuffle (Shi et al., CVPR 2016) with other names for the channels. In channels_last the copy moves runs of
-    twelve values: on a CPU a third of the time of torch's kernel.
+    3 * scale values: at x4 on a CPU a third of the time of torch's kernel.
 
     Args:
-        subpixels: (n, 48, h, w) whose channels run (row, column, colour).
+        subpixels: (n, 3 * scale**2, h, w) whose channels run (row, column, colour).
+        scale: How many pixels each way one becomes.
 
     Returns:
-        (n, 3, 4h, 4w).
+        (n, 3, scale * h, scale * w).
     """
-    parts: Tensor = subpixels.unflatten(1, (SCALE, SCALE, 3))
+    parts: Tensor = subpixels.unflatten(1, (scale, scale, 3))
     if parts.stride(3) == 1:
         hr = parts.permute(0, 4, 1, 5, 2, 3).flatten(1, 2).flatten(2, 3).permute(0, 3, 1, 2)
     else:
@@ -169,13 +177,17 @@ def shuffle_colour_last(subpixels: Tensor) -> Tensor:
 
 
 class _AtHighResolution(nn.Module):
-    """Two x2 steps, by pixel shuffle or by repeated pixels, then two convolutions at HR size."""
+    """Two x2 steps, by pixel shuffle or by repeated pixels, then two convolutions at HR size.
 
-    def __init__(self, num_feat: int, image_skip: str, *, shuffle: bool) -> None:
+    At x2 and at x3 it is one step of that.
+    """
+
+    def __init__(self, num_feat: int, image_skip: str, scale: int, *, shuffle: bool) -> None:
         super().__init__()
-        widened = 4 * num_feat if shuffle else num_feat
-        self.upconv1 = nn.Conv2d(num_feat, widened, 3, padding=1)
-        self.upconv2 = nn.Conv2d(num_feat, widened, 3, padding=1)
+        self.scale = scale
+        for number, step in enumerate(_STEPS[scale], start=1):
+            widened = step**2 * num_feat if shuffle else num_feat
+            self.add_module(f"upconv{number}", nn.Conv2d(num_feat, widened, 3, padding=1))
         self.conv_hr = nn.Conv2d(num_feat, num_feat, 3, padding=1)
         self.conv_last = nn.Conv2d(num_feat, 3, 3, padding=1)
         self.act = nn.LeakyReLU(LEAKY_SLOPE, inplace=True)
@@ -183,45 +195,47 @@ class _AtHighResolution(nn.Module):
         self.image_skip = image_skip
 
     def forward(self, feature: Tensor, lr: Tensor) -> Tensor:
-        """Map feature (n, c, h, w) and lr (n, 3, h, w) to (n, 3, 4h, 4w)."""
-        for upconv in (self.upconv1, self.upconv2):
+        """Map feature (n, c, h, w) and lr (n, 3, h, w) to (n, 3, s * h, s * w) at the scale s."""
+        for number, step in enumerate(_STEPS[self.scale], start=1):
+            upconv = getattr(self, f"upconv{number}")
             feature = self.act(
-                F.pixel_shuffle(upconv(feature), 2)
+                F.pixel_shuffle(upconv(feature), step)
                 if self.shuffle
-                else upconv(F.interpolate(feature, scale_factor=2, mode="nearest"))
+                else upconv(F.interpolate(feature, scale_factor=step, mode="nearest"))
             )
         hr = self.conv_last(self.act(self.conv_hr(feature)))
         if self.image_skip == "none":
             return hr  # type: ignore[no-any-return]
-        return hr.add_(_interpolate(lr, self.image_skip))  # type: ignore[no-any-return]
+        return hr.add_(_interpolate(lr, self.image_skip, self.scale))  # type: ignore[no-any-return]
 
 
-def _interpolate(lr: Tensor, mode: str) -> Tensor:
-    """Return lr (n, 3, h, w) at four times the size by nearest, bilinear or bicubic interpolation."""
-    return F.interpolate(lr, scale_factor=SCALE, mode=mode, align_corners=None if mode == "nearest" else False)
+def _interpolate(lr: Tensor, mode: str, scale: int) -> Tensor:
+    """Return lr (n, 3, h, w) at `scale` times the size by nearest, bilinear or bicubic interpolation."""
+    return F.interpolate(lr, scale_factor=scale, mode=mode, align_corners=None if mode == "nearest" else False)
 
 
-def interpolation_kernel(mode: str) -> Tensor:
-    """Return the (48, 3, k, k) kernel that interpolates x4 before `shuffle_colour_last`, with replicated borders.
+def interpolation_kernel(mode: str, scale: int = DEFAULT_SCALE) -> Tensor:
+    """Return the kernel (3 * scale**2, 3, k, k) that interpolates before `shuffle_colour_last`.
 
-    It is read off torch's own interpolation of unit impulses, so that both agree.
+    Borders are replicated. It is read off torch's own interpolation of unit impulses, so that both agree.
     """
     radius = {"nearest": 0, "bilinear": 1, "bicubic": 2}[mode]
     size = 2 * radius + 1
     # Around the impulse lies enough black that no border is felt.
     impulse = torch.zeros(1, 1, 3 * size, 3 * size, dtype=torch.float64)
     impulse[..., size + radius, size + radius] = 1
-    response = F.pixel_unshuffle(_interpolate(impulse, mode), SCALE)[0, :, size : 2 * size, size : 2 * size]
-    kernel = torch.zeros(SCALE**2, 3, 3, size, size)
+    response = F.pixel_unshuffle(_interpolate(impulse, mode, scale), scale)[0, :, size : 2 * size, size : 2 * size]
+    kernel = torch.zeros(scale**2, 3, 3, size, size)
     for colour in range(3):
         kernel[:, colour, colour] = response.flip(1, 2)
     return kernel.flatten(0, 1)
 
 
-UPSAMPLERS: dict[str, Callable[[int, str], nn.Module]] = {
+# Each is made of the trunk's channels, the image skip and the scale.
+UPSAMPLERS: dict[str, Callable[[int, str, int], nn.Module]] = {
     "one_step": _OneStep,
-    "two_step": lambda num_feat, image_skip: _AtHighResolution(num_feat, image_skip, shuffle=True),
-    "nearest_conv": lambda num_feat, image_skip: _AtHighResolution(num_feat, image_skip, shuffle=False),
+    "two_step": lambda num_feat, image_skip, scale: _AtHighResolution(num_feat, image_skip, scale, shuffle=True),
+    "nearest_conv": lambda num_feat, image_skip, scale: _AtHighResolution(num_feat, image_skip, scale, shuffle=False),
 }
 
 

@@ -3,9 +3,10 @@
 import math
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from search_spaces.architecture import Architecture, Block
+from sr.scale import DEFAULT_SCALE
 
 Value = int | str
 Picks = Mapping[str, Value]
@@ -25,6 +26,7 @@ class SearchSpace:
         aggregation: The allowed aggregations.
         norm: That of all its architectures.
         seeds: Architectures of the space that a search proposes first, the cheap ones early.
+        scale: That of all its architectures.
 
     Raises:
         ValueError: Where a seed lies outside.
@@ -39,10 +41,15 @@ class SearchSpace:
     aggregation: tuple[str, ...]
     norm: str = "none"
     seeds: tuple[Architecture, ...] = ()
+    scale: int = DEFAULT_SCALE
 
     def __post_init__(self) -> None:
         for seed in self.seeds:
             self.encode(seed)
+
+    def at_scale(self, scale: int) -> "SearchSpace":
+        """Return the same space at another scale, its seeds too; raises ValueError for a scale that there is not."""
+        return replace(self, scale=scale, seeds=tuple(replace(seed, scale=scale) for seed in self.seeds))
 
     @property
     def fields(self) -> dict[str, tuple[Value, ...]]:
@@ -96,6 +103,7 @@ class SearchSpace:
             image_skip=str(values["image_skip"]),
             aggregation=str(values["aggregation"]),
             norm=self.norm,
+            scale=self.scale,
         )
 
     def encode(self, architecture: Architecture) -> dict[str, Value]:
@@ -111,9 +119,10 @@ class SearchSpace:
         kinds = [block.kind for block in architecture.blocks] + ["identity"] * missing
         values: dict[str, Value] = {position_name(index): kind for index, kind in enumerate(kinds)}
         values |= {name: getattr(architecture, name) for name in self.fields if not name.startswith("block_")}
-        if missing < 0 or architecture.norm != self.norm:
+        if missing < 0 or (architecture.norm, architecture.scale) != (self.norm, self.scale):
             raise ValueError(
-                f"{architecture.summary} is outside {self.name}: {self.positions} positions, {self.norm} norm"
+                f"{architecture.summary} is outside {self.name}: {self.positions} positions, {self.norm} norm, "
+                f"x{self.scale}"
             )
         for name, value in values.items():
             if value not in self.fields[name]:

@@ -53,12 +53,12 @@ class Supernet(nn.Module):
         self.fuse = ConcatOutputs(self.num_feat, self.positions).fuse if "concat" in space.aggregation else None
         # With a skip an upsampler adds detail to a picture, without one it makes it all: no weights serve both.
         self.upsamplers = nn.ModuleDict(
-            {f"{name}_{skip}": UPSAMPLERS[name](self.num_feat, "none")
+            {f"{name}_{skip}": UPSAMPLERS[name](self.num_feat, "none", space.scale)
              for name in space.upsampler for skip in space.image_skip}
         )  # fmt: skip
         for mode in space.image_skip:
             if mode != "none":
-                self.register_buffer(f"{mode}_kernel", interpolation_kernel(mode), persistent=False)
+                self.register_buffer(f"{mode}_kernel", interpolation_kernel(mode, space.scale), persistent=False)
         self.apply(initialise)
         # Of this supernet alone: while one runs, its template holds the supernet's weights.
         self._template = functools.lru_cache(maxsize=_TEMPLATES)(_without_weights)
@@ -71,7 +71,7 @@ class Supernet(nn.Module):
             architecture: Whose weights run.
 
         Returns:
-            (n, 3, 4h, 4w).
+            (n, 3, s * h, s * w) at the space's scale s.
 
         Raises:
             ValueError: Where the architecture is outside.
@@ -136,6 +136,7 @@ class Supernet(nn.Module):
             (f"image_skip is one of {', '.join(space.image_skip)}", built.image_skip in space.image_skip),
             (f"aggregation is one of {', '.join(space.aggregation)}", built.aggregation in space.aggregation),
             (f"norm is {space.norm}", built.norm == space.norm),
+            (f"scale is {space.scale}", built.scale == space.scale),
         ):
             if not kept:
                 raise ValueError(f"{architecture.summary} is outside the supernet of {space.name}: {constraint}")
@@ -162,7 +163,7 @@ class Supernet(nn.Module):
         for dim in reversed(range(tensor.dim())):
             whole, wanted = tensor.shape[dim], shape[dim]
             if whole != wanted:
-                # Before a pixel shuffle four neighbouring channels make one feature: four times as many in a quarter.
+                # Before a pixel shuffle neighbouring channels make one feature, 4 or 9: so many more are in a quarter.
                 per_quarter = whole // _QUARTERS if name.startswith("upsampler.") else self.num_feat // _QUARTERS
                 groups = whole // per_quarter
                 tensor = tensor.unflatten(dim, (groups, per_quarter)).narrow(dim + 1, 0, wanted // groups)

@@ -19,13 +19,13 @@ from nas.evaluate import Setup
 from nas.evaluation_setup import load_pictures, make_setup
 from nas.remembered import remembered
 from nas.samplers.protocol import accept_all
+from nas.settings import setting
 from nas.successive_halving import Ladder, ladder
 from nas.training.executor import executor
 from nas.training.pool_speed import measure_pool_speeds
 from nas.training.population import Population
 from nas.training.supernet import train, untrained
 from nas.training.supernet_store import remembered_population, remembered_recipe
-from search_spaces import SPACES
 from search_spaces.architecture import Architecture
 from search_spaces.network import build
 from search_spaces.space import SearchSpace
@@ -100,14 +100,14 @@ def calibrate(
         config: What is calibrated.
         report: Gets a message for each network, and for what else takes long.
         command: What was typed, for the record.
-        space: Of the config's name, where it is not the one in `search_spaces.SPACES`.
+        space: Of the config's name and scale, where it is not the one in `search_spaces.SPACES`.
         protocol: How the networks are timed that predictions of the others are learned from.
 
     Raises:
         InputError: Where `config.out` holds another calibration, too few networks are near the budget, or a training
             fails.
     """
-    space, out = space or SPACES[config.space], Path(config.out)
+    space, out = space or config.search_space, Path(config.out)
     train, val = load_pictures(config, report)
     setup, steps = make_setup(config, config.steps, train, val, report), ladder(config.steps, config.rungs)
     settings = _settings_of(config, setup, steps)
@@ -146,6 +146,7 @@ def _settings_of(config: CalibrateConfig, setup: Setup, steps: Ladder) -> dict[s
     """Return what must be the same for a calibration to go on."""
     return {
         "space": config.space,
+        "scale": config.scale,
         "budget_ms": config.budget_ms,
         "networks": config.networks,
         "conditions": {**asdict(setup.target.conditions), "lr_size": list(setup.target.lr_size)},
@@ -159,7 +160,7 @@ def _check_settings(settings: dict[str, Any], out: Path) -> None:
     """Raise InputError where `out` holds a calibration of other settings."""
     path = out / "settings.json"
     was = remembered(path, lambda: settings)
-    changed = [name for name, value in settings.items() if was.get(name) != value]
+    changed = [name for name, value in settings.items() if setting(was, name) != value]
     if changed:
         raise InputError(f"{path} is of another calibration ({', '.join(changed)} differ); name another --out")
 
@@ -168,7 +169,7 @@ def _autotuned(setup: Setup, out: Path) -> Setup:
     """Return the setup with one precision and memory format for all: those that suit the reference network."""
 
     def find() -> dict[str, Any]:
-        return asdict(autotune(build(setup.reference), setup.recipe, setup.train, setup.target.device))
+        return asdict(autotune(build(setup.trainable_reference), setup.recipe, setup.train, setup.target.device))
 
     return replace(setup, recipe=Recipe(**remembered(out / "recipe.json", find)))
 
@@ -186,7 +187,7 @@ def _workers_of(config: CalibrateConfig, setup: Setup, report: Report) -> int:
     """Return how many networks are trained at once: as asked for, else as many as are fastest on this device."""
 
     def find() -> int:
-        speeds = measure_pool_speeds(setup, setup.reference)
+        speeds = measure_pool_speeds(setup, setup.trainable_reference)
         report(Message(speeds.describe()))
         return speeds.best
 

@@ -27,7 +27,7 @@ def parse(argv: list[str] | None) -> tuple[SearchConfig, bool, Path | None]:
     """
     parser = Parser(
         prog="python -m nas.search",
-        description="Find, train and export the x4 super-resolution network with the best PSNR "
+        description="Find, train and export the super-resolution network with the best PSNR "
         "within a runtime budget, measured on this device.",
         example="python -m nas.search --budget-ms 40 --data DIV2K --time-limit 8h --out runs/forty",
     )

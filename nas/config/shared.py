@@ -3,11 +3,12 @@
 import math
 from dataclasses import dataclass
 
-from search_spaces import SPACES
+from search_spaces import SPACES, SearchSpace
 from sr.constraints import AUTO, DTYPE_NAMES, ENGINE_NAMES, EXECUTIONS, as_paths, at_least, of_declared_types, one_of
 from sr.errors import InputError
 from sr.files import StrPath
 from sr.lr_size import LrSize, check_size
+from sr.scale import DEFAULT_SCALE, check_scale
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,6 +18,7 @@ class SharedConfig:
     Attributes:
         budget_ms: Milliseconds for one LR picture that nine runs of ten must keep to.
         space: A key of `search_spaces.SPACES`.
+        scale: How many times as high and wide the picture becomes, one of `sr.scale.SCALES`.
         lr_size: Height and width of that LR picture, in pixels.
         dtype: What a network is timed in: one of `DTYPE_NAMES`.
         engine: What runs it: one of `ENGINE_NAMES`, or auto for the fastest that is installed of those that run what
@@ -38,6 +40,7 @@ class SharedConfig:
 
     budget_ms: float
     space: str = "msrresnet"
+    scale: int = DEFAULT_SCALE
     lr_size: LrSize = (256, 256)
     dtype: str = "float32"
     engine: str = "auto"
@@ -56,6 +59,7 @@ class SharedConfig:
         if not (math.isfinite(self.budget_ms) and self.budget_ms > 0):
             raise InputError(f"--budget-ms must be a number of milliseconds over zero, got {self.budget_ms!r}")
         one_of(self, "space", tuple(sorted(SPACES)))
+        check_scale(self.scale)
         one_of(self, "dtype", DTYPE_NAMES)
         one_of(self, "engine", (AUTO, *ENGINE_NAMES))
         one_of(self, "execution", EXECUTIONS)
@@ -63,6 +67,11 @@ class SharedConfig:
             raise InputError(f"--device and --devices exclude each other, got {self.device} and {self.devices}")
         check_size(self.lr_size)
         at_least(1, self, "batch", "patch")
+
+    @property
+    def search_space(self) -> SearchSpace:
+        """The space, at the scale."""
+        return SPACES[self.space].at_scale(self.scale)
 
     @property
     def measured_on(self) -> str:

@@ -27,7 +27,7 @@ def add_shared_arguments(parser: Parser) -> None:
                         "shipped fastest here)")  # fmt: skip
     parser.add_argument("--batch", type=int, metavar="N", help="patches a step (default 8 on a CPU, 32 on a GPU)")
     parser.add_argument("--patch", type=int, metavar="N", help="side of the LR patches (default 24, on a GPU 48)")
-    parser.add_shared("data", "val", "device", "execution", "seed")
+    parser.add_shared("scale", "data", "val", "device", "execution", "seed")
     parser.add_argument("--devices", metavar="cuda:0,cuda:1",
                         help="train on all of these GPUs and measure on the first (default: --device)")  # fmt: skip
 
@@ -50,7 +50,9 @@ def shared_config(args: argparse.Namespace) -> SharedConfig:
     return SharedConfig(**shared_values(args))
 
 
-_AS_THEY_ARE = ("space", "dtype", "engine", "batch", "patch", "data", "val", "device", "devices", "execution", "seed")
+_AS_THEY_ARE = (
+    "space", "scale", "dtype", "engine", "batch", "patch", "data", "val", "device", "devices", "execution", "seed",
+)  # fmt: skip
 
 
 def _milliseconds(text: str) -> float:

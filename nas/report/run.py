@@ -10,6 +10,7 @@ from typing import Any
 from nas.optuna_backend.stored import recorded
 from nas.optuna_backend.times import TrialTimes, trial_times
 from nas.report.ending import Ending, read_ending
+from nas.settings import setting
 from nas.trial import Trial, front_of, trained_once
 from sr.errors import InputError
 from sr.measure.target import Conditions
@@ -48,8 +49,7 @@ class Run:
     @property
     def scale(self) -> int:
         """How many times as high and wide the pictures become."""
-        # What was recorded before there were others is of this one.
-        return int(self.settings.get("scale", 4))
+        return int(setting(self.settings, "scale"))
 
     @property
     def conditions(self) -> Conditions:

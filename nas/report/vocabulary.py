@@ -15,9 +15,11 @@ BLOCK_WORDS = {
 }
 _UPSAMPLER_WORDS = {
     "one_step": "one convolution, then pixel shuffle",
-    "two_step": "twice: convolution, pixel shuffle",
-    "nearest_conv": "twice: nearest neighbour, convolution",
+    "two_step": "convolution, pixel shuffle",
+    "nearest_conv": "nearest neighbour, convolution",
 }
+# Those that at x4 take their step twice.
+_IN_STEPS = ("two_step", "nearest_conv")
 _AGGREGATION_WORDS = {
     "long_skip": "adds the first features",
     "concat": "1\N{MULTIPLICATION SIGN}1 over all blocks, plus the first",
@@ -26,4 +28,7 @@ _AGGREGATION_WORDS = {
 
 def vocabulary(scale: int) -> dict[str, Any]:
     """Return what `assets/panel.js` says of an architecture's parts; scale: how many times a picture grows."""
-    return {"blocks": BLOCK_WORDS, "upsampler": _UPSAMPLER_WORDS, "aggregation": _AGGREGATION_WORDS, "scale": scale}
+    words = dict(_UPSAMPLER_WORDS)
+    if scale == 4:
+        words |= {name: f"twice: {words[name]}" for name in _IN_STEPS}
+    return {"blocks": BLOCK_WORDS, "upsampler": words, "aggregation": _AGGREGATION_WORDS, "scale": scale}

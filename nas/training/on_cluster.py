@@ -21,12 +21,12 @@ from sr.executors.ray_cluster.workers import RayCluster, named_by_function
 from sr.progress import Report, no_report
 
 _NONE = Packed(torch.empty(0, dtype=torch.uint8), *(torch.empty(0, dtype=torch.int64) for _ in range(3)))
-_NO_PAIRS = Pairs((), _NONE, _NONE)
 
 
 def without_pictures(setup: Setup) -> Setup:
     """Return a setup as it travels to another machine: what it holds of pictures and of this machine stays here."""
-    return replace(setup, train=_NO_PAIRS, val=_NO_PAIRS, measurer=None, devices=())
+    nothing = Pairs((), _NONE, _NONE, scale=setup.scale)
+    return replace(setup, train=nothing, val=nothing, measurer=None, devices=())
 
 
 @dataclass(frozen=True)
@@ -69,16 +69,17 @@ class StoredPairs:
     names: tuple[str, ...]
     lr: tuple["np.ndarray[tuple[int, ...], np.dtype[np.generic]]", ...]
     hr: tuple["np.ndarray[tuple[int, ...], np.dtype[np.generic]]", ...]
+    scale: int
 
     @classmethod
     def of(cls, pairs: Pairs) -> "StoredPairs":
         """Return pairs as they are stored, from whatever device they lie on."""
         there = pairs.to("cpu")
-        return cls(there.names, _arrays(there.lr), _arrays(there.hr))
+        return cls(there.names, _arrays(there.lr), _arrays(there.hr), there.scale)
 
     def pairs(self) -> Pairs:
         """Return the pairs, whose tensors are the arrays themselves."""
-        return Pairs(self.names, _packed(self.lr), _packed(self.hr))
+        return Pairs(self.names, _packed(self.lr), _packed(self.hr), scale=self.scale)
 
 
 @dataclass(frozen=True)

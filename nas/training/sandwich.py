@@ -40,7 +40,7 @@ class Sandwich(nn.Module):
         self.distance: Tensor | None = None
 
     def forward(self, lr: Tensor) -> Tensor:
-        """Upscale (n, 3, h, w) to (n, 3, 4h, 4w) by the largest network."""
+        """Upscale LR (n, 3, h, w) by the largest network."""
         return self.supernet(lr, self.population.largest)  # type: ignore[no-any-return]
 
     def exits(self, lr: Tensor) -> list[Tensor]:

@@ -69,7 +69,7 @@ class Framed(nn.Module):
         self.seen = seen
 
     def forward(self, lr: Tensor) -> Tensor:
-        """Map (n, 3, h, w) to (n, 3, 4h, 4w); only the path matters."""
+        """Map LR (n, 3, h, w) to SR; only the path matters."""
         sr: Tensor = self.after(self.network(self.before(lr) if self.seen else lr))
         return sr
 

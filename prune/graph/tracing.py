@@ -105,7 +105,7 @@ def trace(network: nn.Module) -> Graph:
     """Trace the deployed form of a network.
 
     Args:
-        network: Maps (n, 3, h, w) to (n, 3, 4h, 4w); left as it is.
+        network: Maps LR (n, 3, h, w) to SR of any scale; left as it is.
 
     Returns:
         Its graph, on the CPU.

@@ -17,7 +17,6 @@ from prune.selection.search import selected
 from prune.selection.ties import groupings
 from prune.setup import Setup, fine_tuning
 from sr.data.pairs import fitting_patch
-from sr.lr_size import SCALE
 from sr.progress import Progress
 from sr.training.autotune import autotune, seconds_per_step
 from sr.training.recipe import Recipe
@@ -105,7 +104,7 @@ def finish_seconds(setup: Setup, networks: int) -> float:
     pixels = int((setup.val.lr.heights * setup.val.lr.widths).sum())
     height, width = setup.target.lr_size
     upscaling = _PICTURE * pixels / (height * width) * setup.dense_ms / 1000
-    validating = upscaling + _SSIM_PER_MEGAPIXEL * SCALE**2 * pixels / 1e6
+    validating = upscaling + _SSIM_PER_MEGAPIXEL * setup.val.scale**2 * pixels / 1e6
     return networks * (_ROUNDS * runs + validating) + _ENGINES * _ROUNDS * runs + _SHIPPING
 
 

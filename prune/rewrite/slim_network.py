@@ -11,11 +11,11 @@ from prune.graph.operators.call import name_of
 from prune.graph.tracing import attribute
 from prune.rewrite.layers import Accumulate
 from search_spaces.network import shuffle_colour_last, subpixel_order
-from sr.lr_size import SCALE
+from sr.scale import DEFAULT_SCALE
 
 
 class SlimNetwork(fx.GraphModule):
-    """What a plan leaves of a network; maps (n, 3, h, w) to (n, 3, 4h, 4w)."""
+    """What a plan leaves of a network; maps LR to SR of the same scale."""
 
     def portable(self) -> nn.Module:
         """Return the form for other engines: torch's own pixel shuffle, which is DepthToSpace in ONNX.
@@ -28,7 +28,8 @@ class SlimNetwork(fx.GraphModule):
         graph: fx.Graph = twin.graph
         for node in [node for node in graph.nodes if node.target is shuffle_colour_last]:
             (subpixels,) = node.all_input_nodes
-            order = subpixel_order()
+            scale = _scale_of(node)
+            order = subpixel_order(scale)
             writers = _writers(twin, subpixels, node)
             for tensor in writers or ():
                 tensor.copy_(tensor[order])
@@ -36,10 +37,17 @@ class SlimNetwork(fx.GraphModule):
                 if writers is None:
                     subpixels = graph.call_function(torch.index_select, (subpixels, 1, _constant(twin, order)))
                 # A node of its own: the old one is marked as a function of ours.
-                node.replace_all_uses_with(graph.call_function(F.pixel_shuffle, (subpixels, SCALE)))
+                node.replace_all_uses_with(graph.call_function(F.pixel_shuffle, (subpixels, scale)))
             graph.erase_node(node)
         twin.recompile()
         return twin
+
+
+def _scale_of(shuffle: fx.Node) -> int:
+    """Return by how much `shuffle_colour_last` enlarges where a network calls it."""
+    given = shuffle.args[1] if len(shuffle.args) > 1 else shuffle.kwargs.get("scale", DEFAULT_SCALE)
+    assert isinstance(given, int)
+    return given
 
 
 def _constant(network: fx.GraphModule, order: Tensor) -> fx.Node:

@@ -94,7 +94,7 @@ class _GatedConv(nn.Module):
 
 
 class Gated(nn.Module):
-    """A traced network with gates; (n, 3, h, w) in [0, 1] -> (n, 3, 4h, 4w).
+    """A traced network with gates; (n, 3, h, w) in [0, 1] -> SR of the network's scale.
 
     Args:
         graph: The dense network; copied where it is trained.

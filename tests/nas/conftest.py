@@ -1,6 +1,7 @@
 """Outcomes that follow from an architecture alone, so that a search over them can be repeated exactly."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -72,6 +73,16 @@ def setup() -> Setup:
         val=load_pairs(None, "val").centre_crops(24, 2),
         reference=REFERENCE_NETWORK,
     )
+
+
+@pytest.fixture(scope="session")
+def setup_at_x2(setup: Setup) -> Setup:
+    """Return `setup` with the same pictures at another scale."""
+    train, val = (
+        load_pairs(None, part, scale=2).centre_crops(24, len(pairs))
+        for part, pairs in (("train", setup.train), ("val", setup.val))
+    )
+    return replace(setup, train=train, val=val)
 
 
 @cache

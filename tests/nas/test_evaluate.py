@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from nas.evaluate import Setup, cost_candidate, measure_candidate
-from search_spaces.msrresnet import MSRRESNET, repeated
+from search_spaces.msrresnet import MSRRESNET, REFERENCE_NETWORK, repeated
 from sr.measure.latency import Protocol
 
 SMALL = repeated(8, "branched_conv", 1)
@@ -17,6 +17,14 @@ def test_candidate_within_the_budget_is_measured_and_not_yet_judged(setup: Setup
     assert trial.measurement.conditions.lr_size == (16, 24)
     assert trial.measurement.reference_ms > 0
     assert trial.seconds > 0
+
+
+def test_reference_of_another_scale_is_the_same_network_and_its_like_trains(setup_at_x2: Setup, few: Protocol) -> None:
+    assert (setup_at_x2.scale, setup_at_x2.reference) == (2, REFERENCE_NETWORK)
+    assert setup_at_x2.trainable_reference == replace(REFERENCE_NETWORK, scale=2)
+    measured = measure_candidate(replace(SMALL, scale=2), setup_at_x2, few)
+    assert measured.reference_ms is not None
+    assert measured.complexity.activations == 16 * 24 * (8 + 8 + 12)
 
 
 def test_candidate_over_the_budget_is_measured_too_since_the_verdict_is_the_loop_s(setup: Setup, few: Protocol) -> None:

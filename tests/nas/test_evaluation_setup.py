@@ -41,6 +41,14 @@ def test_setup_judges_on_crops_of_validation_pictures() -> None:
     assert max(int(setup.val.lr.heights.max()), int(setup.val.lr.widths.max())) <= CROP_SIDE
 
 
+def test_setup_of_another_scale_has_pictures_of_it() -> None:
+    given = config(batch=2, patch=8, scale=2)
+    setup = make_setup(given, 7, *load_pictures(given))
+    assert (setup.train.scale, setup.val.scale, setup.scale) == (2, 2, 2)
+    lr, hr = setup.val.pair(0)
+    assert hr.shape[2:] == (2 * lr.shape[2], 2 * lr.shape[3])
+
+
 def test_batch_and_patch_of_a_cpu_are_small_where_none_are_given(pictures: tuple[PictureSet, PictureSet]) -> None:
     def steps(**fields: Any) -> tuple[int, int]:
         recipe = make_setup(config(**fields), 7, *pictures).recipe

@@ -193,13 +193,29 @@ def test_result_is_what_lies_in_its_folder(stopped: Stopped) -> None:
 def test_search_reports_its_steps_in_order(stopped: Stopped) -> None:
     *_, third = stopped.events
     begins = [
-        "space msrresnet: ",
+        "space msrresnet at x4: ",
         "budget 60000 ms for 32x24 LR, float32 in torch, ",
         "pictures: 2 to train on, 2 to validate",
     ]
     assert [line.startswith(begin) for line, begin in zip(messages(third), begins, strict=False)] == [True, True, True]
     last = [event for event in third if isinstance(event, Step)][-1]
     assert (last.label, last.done, last.ended) == ("training the chosen", 6, True)
+
+
+def test_search_at_another_scale_ends_in_a_network_of_it_and_goes_on_with_it_alone(
+    configure: Configure, plan: MeasurementPlan, tmp_path: Path
+) -> None:
+    config = configure(tmp_path, scale=2, trials=2)
+    result = search(config, plan=plan)
+    assert {outcome.architecture.scale for outcome in result.outcomes} == {result.architecture.scale} == {2}
+    lr = torch.rand(1, 3, 16, 20)
+    with torch.no_grad():
+        assert result.network(lr).shape == (1, 3, 32, 40)
+    assert load(tmp_path / "chosen" / "network.pth").description.scale == 2
+    assert "\N{MULTIPLICATION SIGN}2 super-resolution" in (tmp_path / "pareto.html").read_text(encoding="utf-8")
+    assert "scale = 2" in (tmp_path / "run.toml").read_text(encoding="utf-8").splitlines()
+    with pytest.raises(InputError, match="its scale was 2 and is now 4"):
+        search(replace(config, scale=4, resume=True), plan=plan)
 
 
 def test_study_that_is_there_is_not_overwritten(stopped: Stopped, configure: Configure, plan: MeasurementPlan) -> None:

@@ -98,6 +98,21 @@ def test_resumed_study_of_another_target_or_budget_is_refused(tmp_path: Path, se
         opened(config_of(tmp_path, resume=True), replace(setup, budget_ms=50_000.0))
 
 
+def test_resumed_study_of_another_scale_is_refused_by_name(tmp_path: Path, setup: Setup, setup_at_x2: Setup) -> None:
+    study, _ = opened(config_of(tmp_path), setup)
+    # Before there were other scales none was written down.
+    study.remember({name: value for name, value in study.settings.items() if name != "scale"})
+    opened(config_of(tmp_path, resume=True), setup)
+    space = MSRRESNET_SPACE.at_scale(2)
+    with pytest.raises(InputError, match=r"keeps its settings, but its scale was 4 and is now 2; give the same flags"):
+        open_study(config_of(tmp_path, resume=True, scale=2), space, setup_at_x2, None, exists=True)
+    there = config_of(tmp_path / "x2", scale=2)
+    _, tuned = open_study(there, space, setup_at_x2, None, exists=False)
+    assert tuned.recipe == setup_at_x2.recipe
+    with pytest.raises(InputError, match="its scale was 2 and is now 4"):
+        opened(config_of(tmp_path / "x2", resume=True), setup)
+
+
 def test_study_of_a_process_that_was_killed_as_it_made_it_is_begun(
     tmp_path: Path, setup: Setup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -165,5 +180,7 @@ def test_teacher_is_read_from_its_checkpoint(tmp_path: Path) -> None:
     assert teacher is not None
     weights = teacher.state_dict()
     assert all(torch.equal(weights[name], tensor) for name, tensor in network.state_dict().items())
+    with pytest.raises(InputError, match=r"--teacher takes a network of the scale that is searched, x2, and .* of x4"):
+        teacher_of(config_of(tmp_path, teacher=tmp_path / "teacher.pth", scale=2))
     with pytest.raises(InputError, match=r"/nosuch/teacher\.pth"):
         teacher_of(config_of(tmp_path, teacher="/nosuch/teacher.pth"))

@@ -41,6 +41,21 @@ def test_rivals_are_the_largest_members_predicted_within_the_budget(setup: Setup
     assert rivals_of(("ecbsr",), replace(setup, budget_ms=1e-9), USUAL) == []
 
 
+def test_rivals_have_the_scale_that_is_searched(setup_at_x2: Setup) -> None:
+    (found,) = rivals_of(("ecbsr",), setup_at_x2, USUAL)
+    assert found.build()(torch.rand(1, 3, 16, 24)).shape == (1, 3, 32, 48)
+    quality = trained_alike([found], ("ecbsr",), setup_at_x2.recipe, setup_at_x2, setup_at_x2.val)
+    assert math.isfinite(quality[found.title].psnr)
+
+
+def test_families_without_the_scale_are_refused_by_name() -> None:
+    lacking = [name for name in scalable_families() if name not in scalable_families(2)]
+    check_rivals(SearchConfig(budget_ms=40.0, scale=2, rivals=("all",)))
+    for name in lacking:
+        with pytest.raises(InputError, match=rf"--rivals takes all, or of .* \(those at x2\) .*; got '{name}'"):
+            check_rivals(SearchConfig(budget_ms=40.0, scale=2, rivals=(name,)))
+
+
 def test_shown_families_can_be_scaled() -> None:
     assert set(SHOWN) <= set(scalable_families())
 

@@ -62,6 +62,12 @@ def test_other_conditions_are_named_and_another_sampler_is_none(earlier: Path) -
         check_same(earlier, SETTINGS | {"budget_ms": 40.0})
 
 
+def test_another_scale_is_another_condition(earlier: Path) -> None:
+    check_same(earlier, SETTINGS | {"scale": 4})
+    with pytest.raises(InputError, match=r"the scale of .* was 4 and is now 2; give the same flags"):
+        check_same(earlier, SETTINGS | {"scale": 2})
+
+
 def test_folder_without_a_search_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="holds 0 studies, and one is wanted; name the folder of a search"):
         check_same(tmp_path, SETTINGS)

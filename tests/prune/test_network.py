@@ -158,6 +158,25 @@ def test_a_pruned_network_loads_to_the_same_function(name, tmp_path):
     assert sum(parameter.numel() for parameter in loaded.parameters()) < dense
 
 
+@pytest.mark.parametrize("scale", [2, 3])
+@pytest.mark.parametrize("upsampler", ["one_step", "two_step"])
+def test_a_pruned_network_has_the_scale_of_the_dense_one(upsampler: str, scale: int, tmp_path: Path) -> None:
+    dense = Description("searched", Architecture(8, MIXED[:2], upsampler, scale=scale).to_json())
+    graph = trace(dense.build())
+    scatter(graph.module, 1)
+    plan = some_plan(graph)
+    network = slim(graph, plan)
+    path = tmp_path / "slim.pth"
+    save(path, Checkpoint(describe(dense, plan), network.state_dict()))
+    assert load(path).description.scale == scale
+    with torch.no_grad():
+        sr = load_network(path)(picture())
+        assert sr.shape == (1, 3, 16 * scale, 20 * scale)
+        assert torch.equal(sr, network(picture()))
+    opened_again, _, _ = opened(load(path))
+    assert opened_again == dense
+
+
 def test_the_description_is_plain_values_that_no_later_change_reaches():
     config = {"name": "hcsrn", "num_feat": 8}
     described = describe(Description("baseline", config), Plan({"head": Kept((0, 1, 2), (1, 3))}, {}, {}))

@@ -23,6 +23,7 @@ from prune.runtime_ratio import BesideDense
 from prune.scoring.sites import gate_sites
 from prune.selection.costs import Costs
 from prune.setup import Timing
+from search_spaces.architecture import Architecture, Block
 from sr.checkpoint import Checkpoint, Description, load, load_network, save
 from sr.errors import InputError
 from sr.export_config import ExportConfig
@@ -246,6 +247,20 @@ def test_a_pruned_network_is_pruned_again(
     costs = Costs(graph, (24, 24))
     spent = [costs.of(channel_liveness(graph, each), "params") for each in (kept, before)]
     assert spent[0] <= 0.5 * spent[1]
+
+
+def test_a_network_of_another_scale_is_pruned_at_it(folder: Path, tmp_path: Path) -> None:
+    description = Description("searched", Architecture(8, (Block("residual_relu"),) * 2, scale=2).to_json())
+    torch.manual_seed(0)
+    save(tmp_path / "net.pth", Checkpoint(description, description.build().state_dict()))
+    config = asked(folder, tmp_path / "out", targets=("params",), ratio=0.6, methods=("per-layer",))
+    result = prune(tmp_path / "net.pth", config, timing=TIMING)
+    assert load(result.paths[result.chosen]).description.scale == 2
+    lr = torch.rand(1, 3, 21, 18)
+    with torch.inference_mode():
+        assert result.network(lr).shape == (1, 3, 42, 36)
+    (exported,) = onnxruntime.InferenceSession(result.folder / "network.onnx").run(None, {"lr": lr.numpy()})
+    assert exported.shape == (1, 3, 42, 36)
 
 
 def test_a_method_that_cannot_is_left_out(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from prune.asked import keep
 from prune.config import PruneConfig
 from prune.planning.time_plan import Steps
 from prune.setup import FLOOR_ROUNDS, FLOOR_STEP, Setup, Timing, asked_steps, fine_tuning, set_up
+from search_spaces.architecture import Architecture, Block
 from sr.checkpoint import Checkpoint, Description, save
 from sr.errors import InputError
 from sr.measure.latency import Protocol
@@ -67,6 +68,18 @@ def test_pictures_too_small_to_train_on_are_left_out(folder: Path) -> None:
     assert len(setup.train.lr) == 1
     assert setup.train.smallest_side() == 36
     assert setup.val.smallest_side() == 20
+
+
+def test_pictures_are_of_the_scale_of_the_network(folder: Path, tmp_path: Path) -> None:
+    description = Description("searched", Architecture(8, (Block("residual_relu"),), scale=2).to_json())
+    save(tmp_path / "net.pth", Checkpoint(description, description.build().state_dict()))
+    found, setup = set_up(tmp_path / "net.pth", asked(folder), no_report, TIMING)
+    assert found == description
+    assert (setup.train.scale, setup.val.scale) == (2, 2)
+    # An LR twice as large as at x4: what was too small to train on is large enough.
+    assert (len(setup.train), setup.val.smallest_side()) == (2, 40)
+    with torch.no_grad():
+        assert setup.dense()(torch.rand(1, 3, 24, 24)).shape == (1, 3, 48, 48)
 
 
 @pytest.mark.parametrize(("changes", "share"), [({}, 0.5), ({"ratio": 0.25}, 0.25)])

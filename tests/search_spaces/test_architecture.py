@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from search_spaces.architecture import AGGREGATIONS, CHOICES, IMAGE_SKIPS, NORMS, UPSAMPLERS, Architecture, Block
 from search_spaces.kinds import BLOCKS
+from sr.scale import SCALES
 
 SMALL = Architecture(16, (Block("residual_relu"),) * 4 + (Block("identity"), Block("branched_conv")))
 SANDWICH = (Block("idle"), Block("inverted_x3"), Block("idle"))
@@ -24,6 +25,7 @@ architectures = st.builds(
     image_skip=st.sampled_from(IMAGE_SKIPS),
     aggregation=st.sampled_from(AGGREGATIONS),
     norm=st.sampled_from(NORMS),
+    scale=st.sampled_from(SCALES),
 )
 
 
@@ -60,6 +62,13 @@ def test_each_choice_names_its_constraint_and_the_value(field: str) -> None:
         Architecture(16, (Block("idle"),), **{field: "nonsense"})
 
 
+@pytest.mark.parametrize("scale", [0, 1, 5, 8, -2, 2.0, "2", None, True])
+def test_a_scale_is_one_of_scales(scale: Any) -> None:
+    with pytest.raises(ValueError, match=r"^scale is one of 2, 3, 4, got ") as raised:
+        replace(SMALL, scale=scale)
+    assert str(raised.value).endswith(repr(scale))
+
+
 def test_values_are_frozen_and_hashable() -> None:
     with pytest.raises(FrozenInstanceError):
         SMALL.num_feat = 8  # type: ignore[misc]
@@ -85,6 +94,14 @@ def test_json_is_plain_and_readable() -> None:
     }
 
 
+def test_json_names_the_scale_where_it_is_not_4() -> None:
+    values = SMALL.to_json()
+    assert Architecture.from_json(values).scale == 4
+    assert Architecture.from_json(values | {"scale": 4}) == SMALL
+    for scale in (2, 3):
+        assert replace(SMALL, scale=scale).to_json() == values | {"scale": scale}
+
+
 @pytest.mark.parametrize("field", sorted(SMALL.to_json()))
 def test_json_without_a_field_is_refused(field: str) -> None:
     values = SMALL.to_json()
@@ -95,7 +112,15 @@ def test_json_without_a_field_is_refused(field: str) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"colour": 3}, {"blocks": 5}, {"blocks": "idle"}, {"blocks": [["idle"]]}, {"blocks": []}, {"num_feat": "16"}],
+    [
+        {"colour": 3},
+        {"blocks": 5},
+        {"blocks": "idle"},
+        {"blocks": [["idle"]]},
+        {"blocks": []},
+        {"num_feat": "16"},
+        {"scale": 5},
+    ],
 )
 def test_json_that_breaks_a_constraint_is_refused(change: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="got "):
@@ -140,6 +165,7 @@ def test_key_is_equal_exactly_for_equal_networks(left: Architecture, right: Arch
         {"image_skip": "none"},
         {"aggregation": "concat"},
         {"norm": "batch"},
+        {"scale": 2},
     ],
     ids=lambda change: next(iter(change)),
 )
@@ -156,8 +182,9 @@ def test_every_field_changes_the_key(change: dict[str, Any]) -> None:
             Architecture(64, SANDWICH, "two_step", "bicubic", "concat", "batch"),
             "64ch 1x idle + 1x inverted_x3 + 1x idle, two_step, bicubic skip, concat, batch norm",
         ),
+        (Architecture(8, (Block("idle"),), scale=2), "x2 8ch 1x idle, one_step, nearest skip"),
     ],
-    ids=["mixed", "empty", "everything"],
+    ids=["mixed", "empty", "everything", "scale"],
 )
 def test_summary(architecture: Architecture, summary: str) -> None:
     assert architecture.summary == summary

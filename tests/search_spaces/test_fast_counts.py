@@ -9,15 +9,17 @@ from search_spaces.architecture import AGGREGATIONS, Architecture, Block
 from search_spaces.fast_counts import Counts, counts
 from search_spaces.network import build
 from sr.measure.complexity import count
+from sr.scale import SCALES
 
 SIZE = (16, 24)
 
 
 @pytest.mark.parametrize("name", sorted(SPACES))
 @settings(max_examples=12, deadline=None)
-@given(st.randoms(use_true_random=False))
-def test_what_adds_up_is_what_is_counted(name: str, rng: random.Random) -> None:
-    architecture = SPACES[name].decode(SPACES[name].sample(rng))
+@given(st.randoms(use_true_random=False), st.sampled_from(SCALES))
+def test_what_adds_up_is_what_is_counted(name: str, rng: random.Random, scale: int) -> None:
+    space = SPACES[name].at_scale(scale)
+    architecture = space.decode(space.sample(rng))
     whole = count(build(architecture), SIZE)
     assert counts(architecture, SIZE) == Counts(whole.params, whole.multi_adds, whole.activations)
 

@@ -16,6 +16,7 @@ from search_spaces.network import build
 from sr.deployment import deploy
 from sr.measure.latency_model import USUAL, Work, work_of
 from sr.measure.operator_work import operators_of
+from sr.scale import SCALES
 
 SIZE = (16, 24)
 
@@ -31,15 +32,17 @@ def same(left: Work, right: Work) -> bool:
 
 @pytest.mark.parametrize("name", sorted(SPACES))
 @settings(max_examples=15)
-@given(st.randoms(use_true_random=False))
-def test_what_adds_up_is_what_the_network_does(name: str, rng: random.Random) -> None:
-    architecture = SPACES[name].decode(SPACES[name].sample(rng))
+@given(st.randoms(use_true_random=False), st.sampled_from(SCALES))
+def test_what_adds_up_is_what_the_network_does(name: str, rng: random.Random, scale: int) -> None:
+    space = SPACES[name].at_scale(scale)
+    architecture = space.decode(space.sample(rng))
     assert same(work(architecture, SIZE), whole(architecture))
 
 
+@pytest.mark.parametrize("scale", SCALES)
 @pytest.mark.parametrize(("upsampler", "image_skip"), list(itertools.product(UPSAMPLERS, IMAGE_SKIPS)))
-def test_every_upsampler_and_image_skip_adds_up(upsampler: str, image_skip: str) -> None:
-    architecture = repeated(12, "residual_leaky", 2, upsampler=upsampler, image_skip=image_skip)
+def test_every_upsampler_and_image_skip_adds_up(upsampler: str, image_skip: str, scale: int) -> None:
+    architecture = repeated(12, "residual_leaky", 2, scale=scale, upsampler=upsampler, image_skip=image_skip)
     assert same(work(architecture, SIZE), whole(architecture))
 
 

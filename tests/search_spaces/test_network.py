@@ -1,6 +1,7 @@
 """Every skeleton that an architecture can ask for, and the image skip that each one starts from."""
 
 import itertools
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,18 @@ from torch import Tensor, nn
 
 from search_spaces.architecture import AGGREGATIONS, IMAGE_SKIPS, UPSAMPLERS, Architecture, Block
 from search_spaces.kinds import BLOCKS, WITHOUT_NORM
-from search_spaces.network import build, build_family, interpolation_kernel, shuffle_colour_last, untrained
+from search_spaces.network import (
+    build,
+    build_family,
+    interpolation_kernel,
+    shuffle_colour_last,
+    subpixel_order,
+    untrained,
+)
 from sr.checkpoint import Checkpoint, Description, load_network, save
 from sr.deployment import deploy
 from sr.errors import InputError
+from sr.scale import SCALES
 
 pytestmark = pytest.mark.numeric
 
@@ -25,16 +34,26 @@ MIXED = tuple(Block(kind) for kind in ("residual_leaky", "identity", "branched_c
 SKELETONS = list(itertools.product(UPSAMPLERS, IMAGE_SKIPS, AGGREGATIONS))
 FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 
+each_scale = pytest.mark.parametrize("scale", SCALES)
 each_skeleton = pytest.mark.parametrize(("upsampler", "image_skip", "aggregation"), SKELETONS)
 each_format = pytest.mark.parametrize("memory_format", FORMATS.values(), ids=FORMATS)
 
 
-def interpolated(lr: Tensor, mode: str) -> Tensor:
+@pytest.fixture
+def in_float64() -> Iterator[None]:
+    """Networks made in here hold float64, fixed kernels too: thirds are no sums of powers of two as quarters are."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(before)
+
+
+def interpolated(lr: Tensor, mode: str, scale: int) -> Tensor:
     """Return torch's own interpolation, the truth of the image skip."""
     if mode == "none":
-        return torch.zeros(lr.shape[0], 3, 4 * lr.shape[2], 4 * lr.shape[3], dtype=lr.dtype)
+        return torch.zeros(lr.shape[0], 3, scale * lr.shape[2], scale * lr.shape[3], dtype=lr.dtype)
     corners = {} if mode == "nearest" else {"align_corners": False}
-    return F.interpolate(lr, scale_factor=4, mode=mode, **corners)
+    return F.interpolate(lr, scale_factor=scale, mode=mode, **corners)
 
 
 def laid_out(network: nn.Module, memory_format: torch.memory_format) -> nn.Module:
@@ -42,18 +61,39 @@ def laid_out(network: nn.Module, memory_format: torch.memory_format) -> nn.Modul
     return network.to(memory_format=memory_format)  # type: ignore[call-overload, no-any-return]  # the stub lacks it
 
 
+@each_scale
 @each_skeleton
-def test_every_skeleton_upscales_by_four(upsampler: str, image_skip: str, aggregation: str) -> None:
-    architecture = Architecture(8, MIXED, upsampler, image_skip, aggregation)
+def test_every_skeleton_upscales_by_its_scale(upsampler: str, image_skip: str, aggregation: str, scale: int) -> None:
+    architecture = Architecture(8, MIXED, upsampler, image_skip, aggregation, scale=scale)
     network = build(architecture).double().eval()
     lr = torch.rand(2, 3, 5, 7, dtype=torch.float64)
     before = lr.clone()
     with torch.no_grad():
         sr = network(lr)
         deployed = deploy(network)(lr)
-    assert sr.shape == (2, 3, 20, 28)
+    assert sr.shape == (2, 3, 5 * scale, 7 * scale)
     assert torch.equal(lr, before)
     torch.testing.assert_close(deployed, sr, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("upsampler", UPSAMPLERS)
+def test_the_upsampler_at_another_scale_takes_its_own_steps(upsampler: str) -> None:
+    shapes = {
+        scale: {
+            name: tuple(tensor.shape)
+            for name, tensor in build(Architecture(8, MIXED, upsampler, scale=scale)).upsampler.state_dict().items()
+            if name.endswith("weight")
+        }
+        for scale in SCALES
+    }
+    if upsampler == "one_step":
+        assert shapes == {scale: {"conv_last.weight": (3 * scale**2, 8, 3, 3)} for scale in SCALES}
+        return
+    widened = {2: 32, 3: 72} if upsampler == "two_step" else {2: 8, 3: 8}
+    at_hr = {"conv_hr.weight": (8, 8, 3, 3), "conv_last.weight": (3, 8, 3, 3)}
+    assert shapes[2] == {"upconv1.weight": (widened[2], 8, 3, 3)} | at_hr
+    assert shapes[3] == {"upconv1.weight": (widened[3], 8, 3, 3)} | at_hr
+    assert shapes[4] == {f"upconv{step}.weight": (widened[2], 8, 3, 3) for step in (1, 2)} | at_hr
 
 
 @each_skeleton
@@ -63,37 +103,51 @@ def test_gradients_reach_every_parameter(upsampler: str, image_skip: str, aggreg
     assert all(value.grad is not None and value.grad.any() for value in network.parameters())
 
 
+@pytest.mark.usefixtures("in_float64")
 @each_format
+@each_scale
 @pytest.mark.parametrize(("upsampler", "image_skip"), list(itertools.product(UPSAMPLERS, IMAGE_SKIPS)))
 @pytest.mark.parametrize("size", [(1, 1), (2, 3), (6, 5)], ids=str)
 def test_a_training_starts_at_the_image_skip(
-    upsampler: str, image_skip: str, size: tuple[int, int], memory_format: torch.memory_format
+    upsampler: str, image_skip: str, size: tuple[int, int], scale: int, memory_format: torch.memory_format
 ) -> None:
-    network = laid_out(untrained(Architecture(8, MIXED, upsampler, image_skip)).double().eval(), memory_format)
-    lr = torch.rand(2, 3, *size, dtype=torch.float64).to(memory_format=memory_format)
+    architecture = Architecture(8, MIXED, upsampler, image_skip, scale=scale)
+    network = laid_out(untrained(architecture).eval(), memory_format)
+    lr = torch.rand(2, 3, *size).to(memory_format=memory_format)
     with torch.no_grad():
-        torch.testing.assert_close(network(lr), interpolated(lr, image_skip), rtol=0, atol=1e-12)
+        torch.testing.assert_close(network(lr), interpolated(lr, image_skip, scale), rtol=0, atol=1e-12)
 
 
+@pytest.mark.usefixtures("in_float64")
+@each_scale
+def test_the_portable_form_computes_the_same(scale: int) -> None:
+    upsampler = build(Architecture(8, MIXED, image_skip="bicubic", scale=scale)).upsampler
+    feature, lr = torch.rand(2, 8, 5, 7), torch.rand(2, 3, 5, 7)
+    with torch.no_grad():
+        torch.testing.assert_close(upsampler.portable()(feature, lr), upsampler(feature, lr), rtol=0, atol=1e-12)
+
+
+@each_scale
 @pytest.mark.parametrize("mode", IMAGE_SKIPS[1:])
-def test_interpolation_kernels_keep_brightness_and_colours_apart(mode: str) -> None:
-    kernel = interpolation_kernel(mode)
-    expected = torch.eye(3, dtype=torch.float64).repeat(16, 1)
+def test_interpolation_kernels_keep_brightness_and_colours_apart(mode: str, scale: int) -> None:
+    kernel = interpolation_kernel(mode, scale)
+    expected = torch.eye(3, dtype=torch.float64).repeat(scale**2, 1)
     # Up to 5 x 5 weights under 1, each rounded to float32.
     torch.testing.assert_close(kernel.double().sum((2, 3)), expected, rtol=0, atol=25 * 2**-24)
 
 
 @each_format
 @settings(deadline=None, max_examples=20)
-@given(st.integers(1, 3), st.integers(1, 5), st.integers(1, 5))
+@given(st.integers(1, 3), st.integers(1, 5), st.integers(1, 5), st.sampled_from(SCALES))
 def test_shuffle_colour_last_is_a_pixel_shuffle_of_permuted_channels(
-    memory_format: torch.memory_format, batch: int, height: int, width: int
+    memory_format: torch.memory_format, batch: int, height: int, width: int, scale: int
 ) -> None:
-    subpixels = torch.randn(batch, 48, height, width).to(memory_format=memory_format)
+    subpixels = torch.randn(batch, 3 * scale**2, height, width).to(memory_format=memory_format)
     # From (row, column, colour) to torch's (colour, row, column).
     permuted = torch.cat([subpixels[:, colour::3] for colour in range(3)], dim=1)
-    shuffled = shuffle_colour_last(subpixels)
-    assert torch.equal(shuffled, F.pixel_shuffle(permuted, 4))
+    assert torch.equal(subpixels[:, subpixel_order(scale)], permuted)
+    shuffled = shuffle_colour_last(subpixels, scale)
+    assert torch.equal(shuffled, F.pixel_shuffle(permuted, scale))
     assert shuffled.is_contiguous(memory_format=memory_format) or height * width == 1
 
 
@@ -162,9 +216,11 @@ def test_a_residual_branch_starts_small_and_not_silent(kind: str) -> None:
     assert 1e-4 < share < 0.5
 
 
-@pytest.mark.parametrize("upsampler", UPSAMPLERS)
-def test_exports_with_any_size(upsampler: str) -> None:
-    architecture = Architecture(8, MIXED, upsampler, "bilinear", "long_skip")
+@pytest.mark.parametrize(
+    ("upsampler", "scale"), [*((name, 4) for name in UPSAMPLERS), ("one_step", 3), ("two_step", 2)]
+)
+def test_exports_with_any_size(upsampler: str, scale: int) -> None:
+    architecture = Architecture(8, MIXED, upsampler, "bilinear", "long_skip", scale=scale)
     network = deploy(build(architecture)).double()
     sizes = {2: torch.export.Dim("height", min=2, max=512), 3: torch.export.Dim("width", min=2, max=512)}
     exported = torch.export.export(network, (torch.rand(1, 3, 12, 16).double(),), dynamic_shapes=(sizes,)).module()
@@ -192,6 +248,7 @@ def test_family_builds_from_json() -> None:
         ({"blocks": ["unheard_of"]}, "a block's kind is one of .*, got 'unheard_of'"),
         ({"depth": 4}, "an architecture has the fields .*, got .*'depth'"),
         ({"norm": "batch"}, "a branched_conv has no batch norm, got norm 'batch'"),
+        ({"scale": 8}, "scale is one of 2, 3, 4, got 8"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )

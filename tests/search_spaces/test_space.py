@@ -15,6 +15,7 @@ from search_spaces.architecture import Architecture, Block
 from search_spaces.msrresnet import MSRRESNET_SPACE
 from search_spaces.network import build
 from search_spaces.space import SearchSpace, position_name
+from sr.scale import SCALES
 
 TINY = SearchSpace(
     name="tiny",
@@ -62,6 +63,26 @@ def test_a_shorter_architecture_is_filled_up(name: str, rng: random.Random) -> N
     decoded = space.decode(space.encode(shorter))
     assert decoded == filled(space, shorter)
     assert decoded.key == shorter.key
+
+
+@each_space
+@settings(deadline=None, max_examples=10)
+@given(rng=draws, scale=st.sampled_from(SCALES))
+def test_a_space_at_a_scale_keeps_it_through_every_move(space: SearchSpace, rng: random.Random, scale: int) -> None:
+    there = space.at_scale(scale)
+    picks = there.sample(rng)
+    moved = there.crossover(there.mutate(picks, rng), there.sample(rng), rng)
+    assert {there.decode(each).scale for each in (picks, moved)} == {scale}
+    assert there.encode(there.decode(moved)) == moved
+    assert [replace(seed, scale=4) for seed in there.seeds] == list(space.seeds)
+    assert {seed.scale for seed in there.seeds} <= {scale}
+    assert (there.name, there.choices, there.at_scale(4)) == (space.name, space.choices, space)
+
+
+def test_a_space_has_the_scales_alone() -> None:
+    assert MSRRESNET_SPACE.at_scale(4) == MSRRESNET_SPACE
+    with pytest.raises(ValueError, match=r"^scale is one of 2, 3, 4, got 8$"):
+        MSRRESNET_SPACE.at_scale(8)
 
 
 @each_space
@@ -192,8 +213,9 @@ INSIDE = Architecture(8, (Block("idle"),) * 3)
         (replace(INSIDE, aggregation="concat"), "aggregation is one of "),
         (replace(INSIDE, norm="batch"), "none norm"),
         (replace(INSIDE, blocks=(Block("idle"),) * 4), "3 positions"),
+        (replace(INSIDE, scale=2), "x4"),
     ],
-    ids=["num_feat", "kind", "upsampler", "image_skip", "aggregation", "norm", "positions"],
+    ids=["num_feat", "kind", "upsampler", "image_skip", "aggregation", "norm", "positions", "scale"],
 )
 def test_what_lies_outside_is_refused_by_its_constraint(outside: Architecture, constraint: str) -> None:
     assert TINY.decode(TINY.encode(INSIDE)) == INSIDE

@@ -21,6 +21,7 @@ from search_spaces.space import SearchSpace
 from search_spaces.supernet import Supernet
 from sr.checkpoint import Checkpoint, Description, load_network, save
 from sr.memory_format import MEMORY_FORMATS, lay_out
+from sr.scale import SCALES
 
 pytestmark = pytest.mark.numeric
 
@@ -32,7 +33,8 @@ NORMED = replace(
     kinds=tuple(kind for kind in BLOCKS if kind not in WITHOUT_NORM),
     norm="batch",
 )
-MEMBERS = {**SPACES, "narrow": NARROW, "normed": NORMED}
+AT_X3 = replace(NARROW.at_scale(3), name="narrow at x3")
+MEMBERS = {**SPACES, "narrow": NARROW, "normed": NORMED, "narrow at x3": AT_X3}
 LR = torch.rand(2, 3, 4, 5, generator=torch.Generator().manual_seed(0))
 
 each_space = pytest.mark.parametrize("name", MEMBERS)
@@ -116,9 +118,17 @@ def test_a_narrow_network_keeps_the_first_of_each_quarter() -> None:
     # Columns of the two blocks that are there, of three.
     fuse = supernet.get_parameter("fuse.weight")
     assert torch.equal(weights["aggregation.fuse.weight"], fuse[kept][:, kept + [16 + index for index in kept]])
-    # Four channels a feature, one behind the other.
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_a_narrow_network_keeps_the_first_of_each_quarter_before_a_shuffle(scale: int) -> None:
+    supernet = Supernet(NARROW.at_scale(scale))
+    weights = supernet.weights(Architecture(8, (Block("residual_relu"),), "two_step", scale=scale))
+    kept = [0, 1, 4, 5, 8, 9, 12, 13]
+    step = 3 if scale == 3 else 2
+    # So many channels a feature, one behind the other.
     upconv = supernet.get_parameter("upsamplers.two_step_nearest.upconv1.weight")
-    shuffled = [4 * feature + index for feature in kept for index in range(4)]
+    shuffled = [step**2 * feature + index for feature in kept for index in range(step**2)]
     assert torch.equal(weights["upsampler.upconv1.weight"], upconv[shuffled][:, kept])
 
 
@@ -249,8 +259,9 @@ SMALL = Architecture(8, (Block("residual_relu"),))
         (replace(SMALL, image_skip="bicubic"), "image_skip is one of nearest"),
         (replace(SMALL, aggregation="concat"), "aggregation is one of none"),
         (replace(SMALL, norm="batch"), "norm is none"),
+        (replace(SMALL, scale=2), "scale is 4"),
     ],
-    ids=["num_feat", "positions", "kind", "upsampler", "image_skip", "aggregation", "norm"],
+    ids=["num_feat", "positions", "kind", "upsampler", "image_skip", "aggregation", "norm", "scale"],
 )
 def test_what_lies_outside_is_refused_by_its_constraint(outside: Architecture, constraint: str) -> None:
     one = ("residual_relu",)

@@ -90,6 +90,8 @@ def test_supernet_that_was_stopped_becomes_the_same(stopped_and_resumed: Calibra
 def test_other_calibration_needs_a_folder_of_its_own(stopped_and_resumed: CalibrationResult) -> None:
     with pytest.raises(InputError, match=r"is of another calibration \(recipe differ\); name another --out"):
         calibrated_in(stopped_and_resumed.folder, seed=3)
+    with pytest.raises(InputError, match=r"is of another calibration \(scale"):
+        calibrated_in(stopped_and_resumed.folder, scale=2)
 
 
 @pytest.mark.parametrize("name", ["networks.json", "supernet.json", "recipe.json"])

@@ -10,6 +10,7 @@ from nas.config.search_arguments import parse
 
 TYPED = [
     [],
+    ["--scale", "2"],
     ["--time-limit", "none", "--trials", "9", "--no-seeds", "--no-predictions", "--seed", "3"],
     ["--lr-size", "480x270", "--data", "a,b", "--val", "c", "--rivals", "ecbsr,span", "--out", "runs/a b",
      "--devices", "cuda:0,cuda:1"],

@@ -18,8 +18,8 @@ def test_defaults_are_those_of_the_config() -> None:
 
 def test_every_field_has_its_flag() -> None:
     given = {
-        "budget_ms": 40.0, "space": "neptuneai", "lr_size": (24, 32), "dtype": "float16", "engine": "onnxruntime",
-        "batch": 3, "patch": 5,
+        "budget_ms": 40.0, "space": "neptuneai", "scale": 2, "lr_size": (24, 32), "dtype": "float16",
+        "engine": "onnxruntime", "batch": 3, "patch": 5,
         "data": Path("some"), "val": Path("others"), "device": "auto",
         "devices": "cuda:0", "execution": "graph", "seed": 7, "out": Path("out"),
         "time_limit": 120.0, "trials": 5, "trial_steps": 64, "train_steps": 6, "fidelity": "train",
@@ -53,6 +53,7 @@ def flag(name: str) -> str:
         (["--patience", "0"], "--patience must be at least 1, got 0"),
         (["--trial-steps", "-3"], "--trial-steps must be at least 1, got -3"),
         (["--train-steps", "0"], "--train-steps must be at least 1, got 0"),
+        (["--scale", "8"], "--scale is one of 2, 3, 4, got 8"),
         (["--fidelity", "guess"], "invalid choice"),
         (["--sampler", "luck"], "invalid choice"),
         (["--nni-tuner", "Metis"], "invalid choice"),

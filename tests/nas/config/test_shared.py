@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from nas.config.shared import SharedConfig
+from search_spaces import SPACES
 from sr.constraints import DTYPE_NAMES
 from sr.deployment import DTYPES
 from sr.errors import InputError
@@ -19,6 +20,13 @@ def test_shared_config_of_a_budget_has_the_defaults() -> None:
     config = SharedConfig(budget_ms=40)
     assert (config.space, config.lr_size, config.dtype, config.device) == ("msrresnet", (256, 256), "float32", "auto")
     assert (config.batch, config.patch, config.data, config.val, config.seed) == (None, None, None, None, 0)
+    assert (config.scale, config.search_space) == (4, SPACES["msrresnet"])
+
+
+def test_the_space_is_that_of_the_name_at_the_scale() -> None:
+    space = SharedConfig(budget_ms=40, space="neptuneai", scale=2).search_space
+    assert space == SPACES["neptuneai"].at_scale(2)
+    assert {seed.scale for seed in space.seeds} == {space.scale} == {2}
 
 
 def test_names_are_those_of_the_registries() -> None:
@@ -47,6 +55,8 @@ def test_shared_config_is_frozen() -> None:
         ({"budget_ms": 0}, "--budget-ms must be a number of milliseconds over zero, got 0"),
         ({"budget_ms": float("inf")}, "--budget-ms must be a number of milliseconds over zero, got inf"),
         ({"space": "outer"}, "--space must be one of msrresnet, neptuneai, got 'outer'"),
+        ({"scale": 8}, "--scale is one of 2, 3, 4, got 8"),
+        ({"scale": "2"}, "--scale must be a whole number, got '2'"),
         ({"dtype": "int3"}, "--dtype must be one of bfloat16, float16, float32, int8, got 'int3'"),
         ({"lr_size": (8, 256)}, "an LR size is (height, width) in pixels, each a whole number from 16; got (8, 256)"),
         ({"lr_size": (256,)}, "--lr-size must be (a whole number, a whole number), got (256,)"),

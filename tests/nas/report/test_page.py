@@ -28,6 +28,8 @@ def test_page_fetches_nothing_and_escapes_what_it_shows(run: Run) -> None:
 def test_page_says_what_was_asked_and_what_came_out(run: Run) -> None:
     page = search_page(run)
     assert "You asked for the best \N{MULTIPLICATION SIGN}4 super-resolution network that keeps to 100 ms" in page
+    at_x2 = search_page(replace(run, settings={**run.settings, "scale": 2}))
+    assert "You asked for the best \N{MULTIPLICATION SIGN}2 super-resolution network" in at_x2
     assert "+2.50\N{NO-BREAK SPACE}dB against bicubic" in page
     assert "26.50 dB where bicubic interpolation comes to 24.00" in page
     assert "1 h 00 m from the first candidate to the shipped network" in page

@@ -32,6 +32,11 @@ def test_stored_pairs_are_the_pairs(tiny: Setup) -> None:
         assert all(map(torch.equal, again.pair(index), tiny.train.pair(index)))
 
 
+def test_pairs_of_another_scale_keep_it_on_their_way(setup_at_x2: Setup) -> None:
+    assert StoredPairs.of(setup_at_x2.val).pairs().scale == 2
+    assert without_pictures(setup_at_x2).scale == 2
+
+
 @pytest.mark.usefixtures("cluster")
 def test_tasks_give_what_they_give_in_this_process_bit_for_bit(tiny: Setup, tmp_path: Path) -> None:
     def tasks(folder: Path) -> list[TrainingTask]:

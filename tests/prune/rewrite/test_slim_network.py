@@ -46,21 +46,24 @@ def slimmed(network: nn.Module) -> nn.Module:
 
 
 @functools.cache
-def network(kind: str) -> nn.Module:
+def network(kind: str, scale: int = 4) -> nn.Module:
     torch.manual_seed(0)
     if kind == "scaled":
         return slimmed(Scaled())
-    return slimmed(build(Architecture(num_feat=8, blocks=BLOCKS, image_skip=kind)))
+    return slimmed(build(Architecture(num_feat=8, blocks=BLOCKS, image_skip=kind, scale=scale)))
 
 
 @pytest.mark.numeric
-@pytest.mark.parametrize("kind", ["none", "nearest", "bicubic", "scaled"])
-def test_the_portable_form_computes_the_same_and_leaves_the_network_as_it_is(kind: str) -> None:
-    ours = network(kind).double()
+@pytest.mark.parametrize(
+    ("kind", "scale"), [("none", 4), ("nearest", 4), ("bicubic", 4), ("scaled", 4), ("bicubic", 3), ("nearest", 2)]
+)
+def test_the_portable_form_computes_the_same_and_leaves_the_network_as_it_is(kind: str, scale: int) -> None:
+    ours = network(kind, scale).double()
     assert isinstance(ours, SlimNetwork)
     before = {name: tensor.clone() for name, tensor in ours.state_dict().items()}
     lr = torch.rand(2, 3, 9, 7, dtype=torch.float64)
     with torch.no_grad():
+        assert ours(lr).shape == (2, 3, 9 * scale, 7 * scale)
         torch.testing.assert_close(ours.portable()(lr), ours(lr), rtol=1e-12, atol=1e-12)
     assert all(torch.equal(before[name], tensor) for name, tensor in ours.state_dict().items())
     ours.float()
@@ -69,9 +72,11 @@ def test_the_portable_form_computes_the_same_and_leaves_the_network_as_it_is(kin
 
 
 @pytest.mark.parametrize("lr_size", [None, (12, 16)])
-@pytest.mark.parametrize("kind", ["nearest", "bicubic"])
-def test_the_export_holds_depth_to_space_and_no_transposition(kind: str, lr_size: tuple[int, int] | None) -> None:
-    model = onnx.load_from_string(onnx_graph(network(kind), lr_size))
+@pytest.mark.parametrize(("kind", "scale"), [("nearest", 4), ("bicubic", 4), ("nearest", 2)])
+def test_the_export_holds_depth_to_space_and_no_transposition(
+    kind: str, scale: int, lr_size: tuple[int, int] | None
+) -> None:
+    model = onnx.load_from_string(onnx_graph(network(kind, scale), lr_size))
     operators = Counter(node.op_type for node in model.graph.node)
     assert operators["DepthToSpace"] == 1
     assert not {"Transpose", "Gather", "Reshape"} & set(operators)
