@@ -1,9 +1,6 @@
-"""The size of an LR picture, how people write it, and how much larger SR is."""
+"""The size of an LR picture, and how people write it."""
 
 from sr.errors import InputError
-
-# SR and HR are so many times as high and wide as LR, everywhere.
-SCALE = 4
 
 # Height and width, as tensors have them.
 LrSize = tuple[int, int]
