@@ -151,7 +151,7 @@ def _measure_again(
     everything: dict[str, Architecture | Size] = {**networks, REFERENCE: setup.reference}
     everything |= {each.title: each for each in rivals}
     limited = replace(protocol, early_stop_ms=2 * setup.budget_ms)
-    passes, began = list[Mapping[str, Measurement]](), time.monotonic()
+    passes, began = list[dict[str, Measurement]](), time.monotonic()
     while len(passes) < _PASSES and (not passes or time.monotonic() - began < _FINALISTS_SECONDS):
         try:
             measured = measure_untrained(everything, setup, limited, reference=REFERENCE)
