@@ -99,6 +99,24 @@ def test_a_network_is_written_for_pytorch_alone(kind: str, tmp_path: Path, capsy
     assert captured.err == ""
 
 
+@pytest.mark.parametrize("scale", [2, 3])
+def test_a_network_of_another_scale_is_exported_as_such(scale: int, tmp_path: Path) -> None:
+    config = {"name": "ecbsr", "num_feat": 4, "num_block": 1, "scale": scale}
+    network, out = tmp_path / "net.pth", tmp_path / "out"
+    save(network, Checkpoint(Description("baseline", config), baselines.build_family(config).state_dict()))
+    assert run(main, [str(network), "--format", "onnx,py", "--out", str(out)]) == DONE
+    ours, theirs = load_upscaler(network), load_upscaler(out / "net.onnx")
+    assert ours.scale == theirs.scale == scale
+    lr = torch.rand(1, 3, 20, 30)
+    assert ours(lr).shape == (1, 3, 20 * scale, 30 * scale)
+    assert torch.allclose(ours(lr), theirs(lr), atol=TOLERANCE)
+    texts = [(out / name).read_text(encoding="utf-8") for name in ("MODEL.md", "net.py", "demo/index.html")]
+    for text, said in zip(
+        texts, (f"# x{scale} super", f"(n, 3, {scale}h, {scale}w)", f'"scale": {scale}'), strict=True
+    ):
+        assert said in text
+
+
 def test_the_checkpoint_itself_is_never_written_over(
     checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -63,14 +63,18 @@ def large(tmp_path: Path) -> Path:
     return tmp_path / "pictures"
 
 
-@pytest.mark.parametrize(("engine", "steps"), [("onnxruntime", 2), ("openvino", 0)])
-def test_quantised_files_are_what_is_said_of_them(large: Path, tmp_path: Path, engine: str, steps: int) -> None:
+@pytest.mark.parametrize(
+    ("engine", "steps", "scale"), [("onnxruntime", 2, 4), ("openvino", 0, 4), ("onnxruntime", 0, 2)]
+)
+def test_quantised_files_are_what_is_said_of_them(
+    large: Path, tmp_path: Path, engine: str, steps: int, scale: int
+) -> None:
     try:
         engine_of(Target(torch.device("cpu"), dtype="int8", engine=engine))
     except InputError as error:
         pytest.skip(str(error))
     # Blocks enough that most convolutions are in 8 bits in whatever form is fastest.
-    config = {"name": "ecbsr", "num_feat": 8, "num_block": 5}
+    config = {"name": "ecbsr", "num_feat": 8, "num_block": 5, **({} if scale == 4 else {"scale": scale})}
     torch.manual_seed(0)
     save(
         tmp_path / "small.pth", Checkpoint(Description("baseline", config), baselines.build_family(config).state_dict())
@@ -85,7 +89,7 @@ def test_quantised_files_are_what_is_said_of_them(large: Path, tmp_path: Path, e
     assert quantized.float_network.runtime.precision == "float32"
     assert quantized.chosen.runtime.precision == "int8"
     opened = open_network(quantized.files.free, Target(torch.device("cpu"), (16, 24), "int8", engine))
-    again = evaluate(opened, load_pairs(large, "val", minimum_lr_side=16), with_ssim=False)
+    again = evaluate(opened, load_pairs(large, "val", minimum_lr_side=16, scale=scale), with_ssim=False)
     assert again.psnr == pytest.approx(quantized.chosen.psnr, abs=1e-6)
     assert quantized.lost_db == quantized.float_network.psnr - quantized.chosen.psnr
     written = json.loads((tmp_path / "out" / "quantization.json").read_text(encoding="utf-8"))
