@@ -1,6 +1,7 @@
 """Hand-designed networks of the same budget: measured beside the finalists, and where asked for trained alike."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import torch
 from torch import nn
@@ -63,9 +64,13 @@ def trained_alike(
         keep: Is given each by its title, as it was judged.
 
     Returns:
-        The quality of each by its title; of one whose training failed nothing, and a message says so.
+        The quality of each by its title; of one whose training failed nothing, and a message says so. A teacher they do
+        not have, which a message says too where the chosen one had one.
     """
     found = dict[str, Quality]()
+    if recipe.distillation and any(member.name in names for member in members):
+        report(Message("the hand-designed networks learn from the pictures alone, without the teacher"))
+        recipe = replace(recipe, distillation=0.0)
     for member in members:
         if member.name not in names:
             continue

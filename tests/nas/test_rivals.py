@@ -76,6 +76,14 @@ def test_member_is_trained_in_its_training_form_for_the_same_steps(
     assert trained_alike([member], ("ecbsr",), replace(recipe, steps=12), setup, setup.val) != found
 
 
+def test_rivals_of_a_network_with_a_teacher_have_none_and_that_is_said(setup: Setup, member: Size) -> None:
+    events: list[Event] = []
+    taught = replace(setup.recipe, distillation=0.5)
+    found = trained_alike([member], ("ecbsr",), taught, setup, setup.val, events.append)
+    assert found == trained_alike([member], ("ecbsr",), setup.recipe, setup, setup.val)
+    assert any("without the teacher" in event.text for event in events if isinstance(event, Message))
+
+
 def test_families_that_are_not_asked_for_are_not_trained(setup: Setup, member: Size) -> None:
     assert trained_alike([member], ("span",), setup.recipe, setup, setup.val) == {}
     assert trained_alike([], ("ecbsr",), setup.recipe, setup, setup.val) == {}
