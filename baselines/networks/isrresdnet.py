@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from baselines.entry import Baseline
 from baselines.parts.rescale import RGB_RANGE, enlarged
 from baselines.parts.weight_norm import lengths
-from sr.data.degradation import BEFORE, FRACTION_BITS, weights
+from sr.data.degradation import taps_before, weight_unit, weights
 
 # How many times LR's estimated noise the first stage and the last one start out taking away; assumed.
 _STRONGEST, _WEAKEST = 2.0, 1.0
@@ -148,7 +148,7 @@ class ISRResDNet(nn.Module):
         # Logarithms: of each stage's strength, and of the momentum of each but the first.
         self.alpha = nn.Parameter(torch.linspace(math.log(_STRONGEST), math.log(_WEAKEST), num_stage))
         self.momentum = nn.Parameter(torch.tensor([math.log(stage / (stage + 3)) for stage in range(1, num_stage)]))
-        row = torch.tensor(weights(), dtype=torch.float32) / 2**FRACTION_BITS
+        row = torch.tensor(weights(_SCALE), dtype=torch.float32) / weight_unit(_SCALE)
         self.register_buffer("shrinking", torch.outer(row, row).expand(3, 1, -1, -1).clone(), persistent=False)
         diagonal = torch.tensor([[0.5, -0.5], [-0.5, 0.5]])
         self.register_buffer("wavelet", diagonal.expand(3, 1, -1, -1).clone(), persistent=False)
@@ -172,9 +172,9 @@ class ISRResDNet(nn.Module):
 
         Shrunken as the challenge made its LR, by MATLAB's bicubic; what the border's repetition adds is left out.
         """
-        padded = F.pad(picture, (BEFORE, BEFORE, BEFORE, BEFORE), mode="replicate")
+        padded = F.pad(picture, (taps_before(_SCALE),) * 4, mode="replicate")
         distance = F.conv2d(padded, self.shrinking, stride=_SCALE, groups=3) - lr
-        return F.conv_transpose2d(distance, self.shrinking, stride=_SCALE, padding=BEFORE, groups=3)
+        return F.conv_transpose2d(distance, self.shrinking, stride=_SCALE, padding=taps_before(_SCALE), groups=3)
 
     def noise_level(self, lr: Tensor) -> Tensor:
         """Estimate the standard deviation of each picture's noise, (n, 1, 1, 1), from its finest diagonal wavelets."""

@@ -7,10 +7,6 @@ from torch import Tensor
 
 from sr.scale import DEFAULT_SCALE
 
-# Of x4: weight_unit as a power of two, and taps_before.
-FRACTION_BITS = 12
-BEFORE = 6
-
 
 def degrade(hr: NDArray[np.uint8], scale: int = DEFAULT_SCALE) -> NDArray[np.uint8]:
     """Shrink a picture bit for bit as MATLAB's imresize with bicubic does.

@@ -56,7 +56,7 @@ def test_the_example_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.Monk
     tiny = re.sub(r"paretosr\.measure\((.*?)\)\.runtime", r"paretosr.measure(\1, TARGET, FEW).runtime", tiny)
     monkeypatch.chdir(tmp_path)
     # Hundreds of sizes of all families say no more.
-    monkeypatch.setattr("nas.ending.scalable_families", lambda: ("ecbsr",))
+    monkeypatch.setattr("nas.ending.scalable_families", lambda _scale: ("ecbsr",))
     found = {"PLAN": PLAN, "FEW": FEW, "TARGET": paretosr.Target.of("cpu", (16, 24))}
     exec(compile(tiny, "README.md", "exec"), found)
     result = found["result"]
