@@ -56,6 +56,7 @@ def _parser() -> Parser:
         example="python -m prune.run hcsrn.pth --target runtime --ratio 0.45 --data DIV2K --val DIV2K",
     )
     parser.add_argument("checkpoint", type=Path, metavar="CKPT", help="a network; python -m baselines.train makes one")
+    parser.heading("how far")
     parser.add_argument("--target", default="runtime", metavar="METRICS",
                         help=f"what to bring down, of {', '.join(METRICS)} (default runtime)")  # fmt: skip
     parser.add_argument(
@@ -65,11 +66,13 @@ def _parser() -> Parser:
     parser.add_argument("--budget-ms", type=float, metavar="MS", help="short for --target runtime --budget MS")
     parser.add_argument("--psnr-floor", type=float, metavar="DB",
                         help="or as far as the PSNR on --val stays above this before fine-tuning")  # fmt: skip
+    parser.heading("how it prunes")
     parser.add_argument("--channel-order", default="shared", metavar="ORDERS",
                         help=f"how kept channels lie, of {', '.join(CHANNEL_ORDERS)} (default shared)")  # fmt: skip
     parser.add_argument("--methods", default=",".join(METHODS), metavar="METHODS",
                         help=f"methods that are compared (default {','.join(METHODS)})")  # fmt: skip
     parser.add_argument("--subpixels", action="store_true", help="gate the channels before a pixel shuffle one by one")
+    parser.heading("how long")
     parser.add_argument("--time-limit", default="15m", metavar="TIME",
                         help="90s, 15m, 8h or none: plans what is left out of the next four (default 15m)")  # fmt: skip
     parser.add_argument("--rounds", type=int, metavar="N", help="of a tick and a tock (default by the time)")
@@ -77,20 +80,25 @@ def _parser() -> Parser:
     parser.add_argument("--tock-steps", type=int, metavar="N", help="to train what is left (default by the time)")
     parser.add_argument("--fine-tune-steps", type=int, metavar="N",
                         help="of every network at the end, the dense one too (default by the time)")  # fmt: skip
+    parser.heading("pictures and training")
+    parser.add_shared("data", "val", "seed")
     parser.add_argument("--distillation", type=float, default=0.0, metavar="X",
                         help="share of the dense network in what is learnt from, 0 to 1 (default 0)")  # fmt: skip
     parser.add_argument("--batch", type=int, default=8, metavar="N", help="patches a step (default 8)")
     parser.add_argument("--patch", type=int, default=32, metavar="N", help="side of the LR patches (default 32)")
     parser.add_argument("--learning-rate", type=float, default=1e-3, metavar="X", help="at its highest (default 0.001)")
+    parser.heading("the device, and what runtimes are of")
+    parser.add_shared("device", "execution")
     parser.add_argument("--lr-size", default="256x256", metavar="WxH", help="LR size that runtimes are for")
     parser.add_argument(
         "--dtype", default="float32", metavar="DTYPE", help=f"{', '.join(DTYPE_NAMES)} (default float32)"
     )
     parser.add_argument("--engine", default="auto", choices=("auto", *ENGINE_NAMES),
                         help="what runs networks (default auto: the fastest that is installed)")  # fmt: skip
-    parser.add_argument("--dry-run", action="store_true", help="say what would be done and how long it takes, and end")
+    parser.heading("what is written")
+    parser.add_shared("out", "json", out="runs/pruned")
     parser.add_argument("--resume", action="store_true", help="go on with what lies in --out")
-    parser.add_shared("out", "data", "val", "device", "execution", "seed", "json", out="runs/pruned")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be done and how long it takes, and end")
     parser.add_config(("--ratio", "--budget", "--budget-ms", "--psnr-floor"))
     return parser
 

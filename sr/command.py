@@ -39,9 +39,20 @@ class Parser(argparse.ArgumentParser):
             epilog=f"example:\n  {example}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
+        self._heading: argparse._ArgumentGroup | None = None
         self._alternatives: tuple[tuple[str, ...], ...] | None = None
         self._completes = IS_COMPLETING in os.environ
         self.add_argument("--quiet", action="store_true", help="show warnings, errors and what came out alone")
+
+    def heading(self, title: str) -> None:
+        """Have the flags that are added from now on stand under a heading in the help."""
+        self._heading = self.add_argument_group(title)
+
+    def add_argument(self, *args: Any, **kwargs: Any) -> argparse.Action:  # noqa: ANN401 - argparse's interface
+        """Add a flag under the last heading, where there was one."""
+        # The first, --help, comes before there can be one.
+        heading: argparse._ArgumentGroup | None = vars(self).get("_heading")
+        return super().add_argument(*args, **kwargs) if heading is None else heading.add_argument(*args, **kwargs)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:  # noqa: ANN401
         """Parse, the flags of a --config file first; that --recursive was given is in the paths, and no value.

@@ -33,8 +33,9 @@ def parse(argv: list[str] | None) -> tuple[SearchConfig, bool, Path | None]:
     )
     add_shared_arguments(parser)
     _add_search_arguments(parser)
-    parser.add_argument("--dry-run", action="store_true", help="say what it would cost, and write nothing")
+    parser.heading("what is written")
     parser.add_shared("out", "json", out="runs/search")
+    parser.add_argument("--dry-run", action="store_true", help="say what it would cost, and write nothing")
     parser.add_config(("--device", "--devices"))
     args = parser.parse_args(argv)
     limit = None if args.time_limit is None else _seconds(args.time_limit)
@@ -49,16 +50,21 @@ def _seconds(text: str) -> float:
 
 
 def _add_search_arguments(parser: Parser) -> None:
+    parser.heading("how long")
+    parser.add_argument("--time-limit", metavar="TIME",
+                        help="90s, 10m, 8h or none (default 10m; none where --trials is given)")  # fmt: skip
     parser.add_argument(
         "--trials", type=int, metavar="N", help="candidates in all (default: as many as the time allows)"
     )
-    parser.add_argument("--time-limit", metavar="TIME",
-                        help="90s, 10m, 8h or none (default 10m; none where --trials is given)")  # fmt: skip
+    parser.add_argument("--patience", type=int, default=DEFAULT_PATIENCE, metavar="N",
+                        help="candidates without a better front that end the search "
+                        f"(default {DEFAULT_PATIENCE})")  # fmt: skip
     parser.add_argument("--trial-steps", type=int, metavar="N",
                         help="steps of a candidate that trains to the end (default by the time)")  # fmt: skip
     parser.add_argument(
         "--train-steps", type=int, metavar="N", help="steps of the chosen network (default by the time)"
     )
+    parser.heading("how it searches")
     parser.add_argument("--fidelity", choices=sorted(TRAINED_RUNGS), default="rungs",
                         help="how candidates are judged: by short trainings that the best go on from, by a supernet's "
                         "weights, or by one training each (default rungs)")  # fmt: skip
@@ -68,9 +74,17 @@ def _add_search_arguments(parser: Parser) -> None:
                         help="what proposes (default mixed)")  # fmt: skip
     parser.add_argument("--nni-tuner", choices=sorted(NNI_TUNER_NAMES), default="TPE",
                         help="of --sampler nni (default TPE)")  # fmt: skip
+    parser.add_argument("--no-seeds", dest="use_seeds", action="store_false",
+                        help="propose nothing that this project wrote down itself")  # fmt: skip
+    parser.add_argument("--no-predictions", dest="use_predictions", action="store_false",
+                        help="measure every proposal, whatever is known of the device")  # fmt: skip
     parser.add_argument("--teacher", type=Path, metavar="CKPT", help="a stronger network that all trainings learn from")
     parser.add_argument("--distillation", type=float, metavar="X",
                         help="its share in what is learnt from, 0 to 1 (default 0.5 with a teacher)")  # fmt: skip
+    parser.add_argument("--rivals", metavar="A,B", default="",
+                        help="hand-designed families whose members within the budget are trained alike afterwards, for "
+                        "their PSNR beside the chosen network's; all: every one that can be scaled")  # fmt: skip
+    parser.heading("on several processors and machines")
     parser.add_argument("--workers", type=int, metavar="N",
                         help="trainings at once (default: as many as are fastest, where the time allows to "
                         "measure that)")  # fmt: skip
@@ -80,19 +94,10 @@ def _add_search_arguments(parser: Parser) -> None:
     parser.add_argument("--artifacts", type=Path, metavar="DIR",
                         help="folder of this search for the weights of candidates, which all nodes see by that path "
                         "(default: one in --out)")  # fmt: skip
-    parser.add_argument("--patience", type=int, default=DEFAULT_PATIENCE, metavar="N",
-                        help="candidates without a better front that end the search "
-                        f"(default {DEFAULT_PATIENCE})")  # fmt: skip
-    parser.add_argument("--study", default="search", metavar="NAME", help="name in the storage (default search)")
-    parser.add_argument("--storage", metavar="URL", help="database URL or journal path (default: a journal in --out)")
+    parser.heading("the record")
+    parser.add_argument("--resume", action="store_true", help="go on with a study that is there")
     parser.add_argument("--warm-start", type=Path, metavar="RUN",
                         help="folder of an earlier search of the same conditions, whose trials this one "
                         "begins with")  # fmt: skip
-    parser.add_argument("--rivals", metavar="A,B", default="",
-                        help="hand-designed families whose members within the budget are trained alike afterwards, for "
-                        "their PSNR beside the chosen network's; all: every one that can be scaled")  # fmt: skip
-    parser.add_argument("--no-seeds", dest="use_seeds", action="store_false",
-                        help="propose nothing that this project wrote down itself")  # fmt: skip
-    parser.add_argument("--no-predictions", dest="use_predictions", action="store_false",
-                        help="measure every proposal, whatever is known of the device")  # fmt: skip
-    parser.add_argument("--resume", action="store_true", help="go on with a study that is there")
+    parser.add_argument("--study", default="search", metavar="NAME", help="name in the storage (default search)")
+    parser.add_argument("--storage", metavar="URL", help="database URL or journal path (default: a journal in --out)")
