@@ -21,7 +21,7 @@ def closing_lines(
     assert quality is not None
     complexity, place = chosen.measurement.complexity, chosen.measurement.conditions
     verdict = "within" if chosen.measurement.within(budget_ms) else "OVER"
-    steady = "" if chosen.was_calm else " The device was never calm while this was measured: other processes used it."
+    steady = "" if chosen.was_calm else " The device was never calm while this was measured: its runtime may be lower."
     gain = quality.psnr - chosen.bicubic.psnr
     return [
         f"Chosen: trial {chosen.trial.number}, {chosen.trial.architecture.summary}; {complexity.params:,} parameters, "

@@ -91,7 +91,7 @@ def outcome_lines(run: Run) -> list[str]:
     ending = run.ending
     lines = [f"The network: {ending.architecture.summary}."]
     if not ending.was_calm:
-        lines.append("Other processes used the device whenever this was measured: its runtime may be lower.")
+        lines.append("The device was slower than when calm whenever this was measured: its runtime may be lower.")
     engines = [f"{name} {digits(each.median_ms)} ms ({each.precision})" for name, each in ending.engines.items()]
     lines.append(f"The same network in every engine installed here: {', '.join(engines)}.")
     return [*lines, *_gain_line(run), *_rival_lines(run)]
