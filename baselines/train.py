@@ -14,7 +14,7 @@ from sr.command import DONE, Parser, run
 from sr.errors import InputError
 from sr.files import write_json
 from sr.heartbeat import Heartbeat
-from sr.scale import DEFAULT_SCALE, SCALES, check_scale
+from sr.scale import DEFAULT_SCALE, check_scale
 from sr.terminal import Terminal, is_redrawn, say
 
 
@@ -50,8 +50,7 @@ def parse(argv: list[str] | None) -> TrainConfig:
         metavar="FILE",
         help="the checkpoint to write (default NAME.pth, or NAME_x2.pth at --scale 2)",
     )
-    parser.add_argument("--scale", type=int, default=DEFAULT_SCALE, metavar="|".join(map(str, SCALES)),
-                        help=f"how many times it enlarges (default {DEFAULT_SCALE})")  # fmt: skip
+    parser.add_shared("scale")
     parser.add_argument("--steps", type=int, default=10_000, metavar="N", help="of all stages together (default 10000)")
     parser.add_argument("--num-feat", type=int, metavar="N", help="width of the network (default: the published one)")
     parser.add_argument("--config", action="append", default=[], metavar="KEY=VALUE",
