@@ -27,6 +27,7 @@ from nas.training.executor import executor
 from nas.training.fidelity_schedule import FidelitySchedule
 from nas.trial import Trial, trained_once
 from nas.verdict import CalmSpeed, calm_speed
+from sr.checkpoint import load_network
 from sr.data.pairs import Pairs
 from sr.files import write_text
 from sr.progress import Message, Phase, Report
@@ -74,7 +75,8 @@ def finish(
     )
     within = [each for each in rivals if each.title in finalist.rivals]
     keep = partial(add_rival, out / SAMPLES, val)
-    quality = trained_alike(within, asked, chosen.recipe, setup, val, report, keep)
+    teacher = None if fidelity.teacher is None else load_network(fidelity.teacher)
+    quality = trained_alike(within, asked, chosen.recipe, setup, val, report, keep, teacher)
     chosen = replace(chosen, playoff=playoff, rival_quality=quality)
     lines = closing_lines(trials, chosen, fidelity, surrogate.describe())
     keep_ending(out, chosen)

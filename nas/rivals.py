@@ -1,7 +1,6 @@
 """Hand-designed networks of the same budget: measured beside the finalists, and where asked for trained alike."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import torch
 from torch import nn
@@ -51,6 +50,7 @@ def trained_alike(
     val: Pairs,
     report: Report = no_report,
     keep: Callable[[str, nn.Module], None] | None = None,
+    teacher: nn.Module | None = None,
 ) -> dict[str, Quality]:
     """Train hand-designed networks for the same steps by the same recipe as the chosen one, and judge them.
 
@@ -62,20 +62,17 @@ def trained_alike(
         val: All validation pictures, on that device.
         report: Is told of the steps.
         keep: Is given each by its title, as it was judged.
+        teacher: What the chosen one learnt from besides; None where it had none.
 
     Returns:
-        The quality of each by its title; of one whose training failed nothing, and a message says so. A teacher they do
-        not have, which a message says too where the chosen one had one.
+        The quality of each by its title; of one whose training failed nothing, and a message says so.
     """
     found = dict[str, Quality]()
-    if recipe.distillation and any(member.name in names for member in members):
-        report(Message("the hand-designed networks learn from the pictures alone, without the teacher"))
-        recipe = replace(recipe, distillation=0.0)
     for member in members:
         if member.name not in names:
             continue
         try:
-            network = _trained(member, recipe, setup, report)
+            network = _trained(member, recipe, setup, teacher, report)
         except TrainingFailedError as error:
             report(Message(f"{member.title} has no PSNR: {error}"))
             continue
@@ -85,12 +82,13 @@ def trained_alike(
     return found
 
 
-def _trained(member: Size, recipe: Recipe, setup: Setup, report: Report) -> nn.Module:
+def _trained(member: Size, recipe: Recipe, setup: Setup, teacher: nn.Module | None, report: Report) -> nn.Module:
     """Return a member in deployed form, trained in its training form and its last convolution solved for as ours is."""
     torch.manual_seed(recipe.seed)
     network = build(member.name, **{**member.config, **BASELINES[member.name].training_form})
     label = f"training {member.title}"
-    fitted = fit_deployed(network, recipe, setup.train, setup.target.device, label=label, report=report)
+    device = setup.target.device
+    fitted = fit_deployed(network, recipe, setup.train, device, label=label, teacher=teacher, report=report)
     if fitted.unsolved:
         report(Message(f"{member.title}: its last convolution is as trained ({fitted.unsolved})"))
     return fitted.network

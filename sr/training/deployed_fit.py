@@ -40,6 +40,7 @@ def fit_deployed(
     to_deployed: Callable[[nn.Module], nn.Module] = deploy,
     state: StrPath | None = None,
     label: str = "training",
+    teacher: nn.Module | None = None,
     report: Report = no_report,
 ) -> DeployedFit:
     """Train a network in its training form and return it in the form that runs.
@@ -54,6 +55,7 @@ def fit_deployed(
         to_deployed: From the trained network to the deployed one.
         state: As of `fit`.
         label: What the steps are reported as.
+        teacher: What it learns from besides, as of `fit`.
         report: Is told of the steps.
 
     Raises:
@@ -61,7 +63,7 @@ def fit_deployed(
         InputError: Where `state` is of another training.
     """
     plain = replace(recipe, solve_output=False)
-    fitted = fit(network, plain, pairs, device, state=state, label=label, report=report)
+    fitted = fit(network, plain, pairs, device, state=state, label=label, teacher=teacher, report=report)
     deployed = to_deployed(fitted.network).to(device)
     unsolved = _solved(deployed, fitted.recipe, pairs, device) if recipe.solve_output else ""
     tuned = replace(fitted.recipe, solve_output=recipe.solve_output)
