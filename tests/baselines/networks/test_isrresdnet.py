@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from baselines import build
 from baselines.challenge_table.published import PRINTED_UNIT, row
 from baselines.networks.isrresdnet import ResDNet, ZeroMeanConv, ZeroMeanDeconv, lower_median
-from sr.data.degradation import downscale
+from sr.data.degradation import degrade
 from sr.deployment import deploy
 from sr.measure.complexity import count
 
@@ -63,7 +63,7 @@ def test_the_network_folds(network):
 def test_the_gradient_shrinks_as_the_challenge_did(network):
     hr = np.random.default_rng(0).integers(0, 256, (24, 32, 3), dtype=np.uint8)
     picture = torch.from_numpy(hr).permute(2, 0, 1)[None].double()
-    lr = torch.from_numpy(downscale(hr)).permute(2, 0, 1)[None].double()
+    lr = torch.from_numpy(degrade(hr, 4)).permute(2, 0, 1)[None].double()
     padded = F.pad(picture, (6, 6, 6, 6), mode="replicate")
     shrunken = F.conv2d(padded, network.shrinking, stride=4, groups=3)
     # The challenge rounded twice, behind the rows and behind the columns.
