@@ -66,7 +66,8 @@ class Chosen:
             validation pictures.
         bicubic: Theirs.
         engines: Its runtime in every engine that is installed, by name.
-        was_calm: Whether its runtime was taken while nothing disturbed the device.
+        calm_p90_ms: What nine of its runs of ten keep to at the device's calm speed, where it was never calm while the
+            runtime was taken; None where it was.
         playoff: What the finalists reached after equal steps; None where they were not trained on.
         rival_quality: Of hand-designed networks that were trained alike, by name.
     """
@@ -76,7 +77,7 @@ class Chosen:
     measurement: Measurement
     bicubic: Quality
     engines: Mapping[str, Runtime]
-    was_calm: bool = True
+    calm_p90_ms: float | None = None
     playoff: Playoff | None = None
     rival_quality: Mapping[str, Quality] = field(default_factory=dict)
 
@@ -273,7 +274,8 @@ def _train_and_ship_once(
     more = {"bicubic": asdict(bicubic), "engines": {name: asdict(runtime) for name, runtime in engines.items()}}
     write_json(folder / "measurement.json", measurement.to_json() | more)
     state.unlink(missing_ok=True)
-    return Chosen(finalist, fitted.recipe, measurement, bicubic, engines, calm.was_calm(measurement))
+    calm_p90_ms = None if calm.was_calm(measurement) else calm.calm_p90_ms(measurement)
+    return Chosen(finalist, fitted.recipe, measurement, bicubic, engines, calm_p90_ms)
 
 
 def _measure_packed(

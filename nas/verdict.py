@@ -109,6 +109,29 @@ def verdict_on(measurement: Measurement, calm: CalmSpeed, budget_ms: float) -> V
     return "put off"
 
 
+def keeps_to(measurement: Measurement, calm_p90_ms: float | None, budget_ms: float) -> bool:
+    """Return whether what is shipped keeps to a budget, by the runtime as it was taken where the device was calm.
+
+    Args:
+        measurement: As it was taken.
+        calm_p90_ms: What nine runs of ten keep to at the device's calm speed, where it never was; None where it was.
+        budget_ms: Milliseconds.
+    """
+    return measurement.within(budget_ms) or (calm_p90_ms is not None and calm_p90_ms <= budget_ms)
+
+
+def budget_in_words(measurement: Measurement, calm_p90_ms: float | None, budget_ms: float) -> str:
+    """Say whether what is shipped keeps to a budget; the arguments are those of `keeps_to`."""
+    budget = f"the budget of {budget_ms:g} ms"
+    if measurement.within(budget_ms):
+        return f"within {budget}"
+    if calm_p90_ms is None:
+        return f"OVER {budget}"
+    if calm_p90_ms <= budget_ms:
+        return f"over {budget} on a device that was never calm, and within it at its calm speed (p90 {calm_p90_ms:.1f})"
+    return f"OVER {budget}, also at the device's calm speed (p90 {calm_p90_ms:.1f})"
+
+
 def rough_verdict_on(calm_ms: float, calm: CalmSpeed, budget_ms: float) -> Verdict:
     """Return the likelier verdict on a candidate that was never measured while the device was calm.
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from nas.finalize import Chosen
 from nas.training.fidelity_schedule import FidelitySchedule
 from nas.trial import Trial, front_of
+from nas.verdict import budget_in_words
 from sr.lr_size import size_text
 from sr.progress import duration
 from sr.shipping import describe as describe_engines
@@ -20,14 +21,15 @@ def closing_lines(
     runtime, quality = chosen.measurement.runtime, chosen.measurement.quality
     assert quality is not None
     complexity, place = chosen.measurement.complexity, chosen.measurement.conditions
-    verdict = "within" if chosen.measurement.within(budget_ms) else "OVER"
-    steady = "" if chosen.was_calm else " The device was never calm while this was measured: its runtime may be lower."
+    verdict = budget_in_words(chosen.measurement, chosen.calm_p90_ms, budget_ms)
+    never_calm = " The device was never calm while this was measured: its runtime may be lower."
+    steady = "" if chosen.calm_p90_ms is None else never_calm
     gain = quality.psnr - chosen.bicubic.psnr
     return [
         f"Chosen: trial {chosen.trial.number}, {chosen.trial.architecture.summary}; {complexity.params:,} parameters, "
         f"{complexity.multi_adds / 1e9:.2f} G multi-adds, {complexity.activations / 1e6:.2f} M activations.",
         f"Runtime: {runtime.median_ms:.1f} ms (p10 {runtime.p10_ms:.1f}, p90 {runtime.p90_ms:.1f}, {runtime.runs} runs)"
-        f" for {size_text(place.lr_size)} LR, {verdict} the budget of {budget_ms:g} ms, on {place.device}, "
+        f" for {size_text(place.lr_size)} LR, {verdict}, on {place.device}, "
         f"{place.threads} threads, in {place.engine}, {runtime.precision}, {runtime.memory_format}.{steady}",
         f"Quality after {chosen.recipe.steps:,} steps: PSNR {quality.psnr:.2f} dB, {gain:+.2f} against bicubic's "
         f"{chosen.bicubic.psnr:.2f}; on Y {quality.psnr_y:.2f} against {chosen.bicubic.psnr_y:.2f} "

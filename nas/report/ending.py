@@ -31,7 +31,8 @@ class Ending:
         rivals: Hand-designed networks of the budget by name, measured in the same rounds; None where an earlier version
             did not keep them.
         rival_quality: Of those that were trained alike.
-        was_calm: Whether its runtime was taken while nothing disturbed the device.
+        calm_p90_ms: What nine of its runs of ten keep to at the device's calm speed, where it was never calm while the
+            runtime was taken; None where it was.
         ended: When, in UTC; None where an earlier version did not keep it.
     """
 
@@ -42,7 +43,7 @@ class Ending:
     engines: Mapping[str, Runtime]
     rivals: Mapping[str, Measurement] | None = None
     rival_quality: Mapping[str, Quality] = field(default_factory=dict)
-    was_calm: bool = True
+    calm_p90_ms: float | None = None
     ended: datetime | None = None
 
     @property
@@ -66,13 +67,13 @@ def keep_ending(folder: Path, chosen: Chosen) -> Ending:
             "chosen": chosen.trial.number,
             "rivals": {name: each.to_json() for name, each in chosen.finalist.rivals.items()},
             "rival_quality": {name: asdict(each) for name, each in chosen.rival_quality.items()},
-            "was_calm": chosen.was_calm,
+            "calm_p90_ms": chosen.calm_p90_ms,
             "ended": now.isoformat(timespec="seconds"),
         },
     )
     return Ending(
         chosen.trial.number, chosen.trial.architecture, chosen.measurement, chosen.bicubic, chosen.engines,
-        chosen.finalist.rivals, chosen.rival_quality, chosen.was_calm, now,
+        chosen.finalist.rivals, chosen.rival_quality, chosen.calm_p90_ms, now,
     )  # fmt: skip
 
 
@@ -105,11 +106,19 @@ def read_ending(folder: Path, settings: Mapping[str, Any]) -> Ending | None:
             {name: of_json(Runtime(**each)) for name, each in engines.items()},
             None if kept is None else {name: Measurement.from_json(each) for name, each in kept["rivals"].items()},
             {} if kept is None else {name: of_json(Quality(**each)) for name, each in kept["rival_quality"].items()},
-            was_calm=kept is None or kept["was_calm"],
+            calm_p90_ms=None if kept is None else _calm_p90_ms(kept, taken),
             ended=None if kept is None else datetime.fromisoformat(kept["ended"]),
         )
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise InputError(f"{path} is not what a search left there: {error}; name the folder of a search") from error
+
+
+def _calm_p90_ms(kept: Mapping[str, Any], taken: Mapping[str, Any]) -> float | None:
+    """Return what was kept of the calm speed; an earlier version kept only whether the device was calm."""
+    if "calm_p90_ms" in kept:
+        p90_ms: float | None = kept["calm_p90_ms"]
+        return p90_ms
+    return None if kept["was_calm"] else float(taken["runtime"]["p90_ms"])
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from nas.playoff import Playoff
 from nas.report.predictions import early_steps
 from nas.report.run import Run
 from nas.trial import Trial
+from nas.verdict import budget_in_words
 from sr.lr_size import size_text
 from sr.measure.measurement import Measurement
 from sr.progress import duration
@@ -39,7 +40,8 @@ def asked_and_got(run: Run) -> str:
     )
     if run.ending is not None:
         ours = run.ending.measurement.runtime
-        over = "" if run.ending.measurement.within(run.budget_ms) else ", which is OVER the budget"
+        kept = budget_in_words(run.ending.measurement, run.ending.calm_p90_ms, run.budget_ms)
+        over = "" if kept.startswith("within") else f", which is {kept}"
         return (
             f"{asked}; you got one that takes {digits(ours.median_ms)} ms, nine runs of ten within "
             f"{digits(ours.p90_ms)}{over}, and comes to {run.ending.quality.psnr:.2f} dB where bicubic interpolation "
@@ -90,7 +92,7 @@ def outcome_lines(run: Run) -> list[str]:
         return []
     ending = run.ending
     lines = [f"The network: {ending.architecture.summary}."]
-    if not ending.was_calm:
+    if ending.calm_p90_ms is not None:
         lines.append("The device was slower than when calm whenever this was measured: its runtime may be lower.")
     engines = [f"{name} {digits(each.median_ms)} ms ({each.precision})" for name, each in ending.engines.items()]
     lines.append(f"The same network in every engine installed here: {', '.join(engines)}.")

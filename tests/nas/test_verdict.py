@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nas.trial import Trial
-from nas.verdict import CalmSpeed, Verdict, calm_speed, rough_verdict_on, verdict_on
+from nas.verdict import (
+    CalmSpeed,
+    Verdict,
+    budget_in_words,
+    calm_speed,
+    keeps_to,
+    rough_verdict_on,
+    verdict_on,
+)
 from search_spaces.architecture import Architecture
 from search_spaces.msrresnet import repeated
 from sr.measure.complexity import Complexity
@@ -157,3 +165,22 @@ def test_speed_that_nothing_tells_is_an_error() -> None:
     failed = Trial(0, repeated(8, "branched_conv", 1), "failed", None, "no memory")
     with pytest.raises(ValueError, match="takes a measured reference network"):
         calm_speed([failed])
+
+
+@pytest.mark.parametrize(
+    ("p90", "calm_p90", "keeps", "words"),
+    [
+        (39.0, None, True, "within the budget of 40 ms"),
+        (39.0, 38.0, True, "within the budget of 40 ms"),
+        (41.0, None, False, "OVER the budget of 40 ms"),
+        (46.9, 38.2, True, "over the budget of 40 ms on a device that was never calm, and within it at its calm speed "
+                           "(p90 38.2)"),
+        (46.9, 41.0, False, "OVER the budget of 40 ms, also at the device's calm speed (p90 41.0)"),
+    ],
+)  # fmt: skip
+def test_shipped_network_keeps_to_the_budget_as_taken_or_at_calm_speed_where_it_never_was(
+    p90: float, calm_p90: float | None, keeps: bool, words: str
+) -> None:
+    taken = measured(30, 35, p90)
+    assert keeps_to(taken, calm_p90, BUDGET_MS) is keeps
+    assert budget_in_words(taken, calm_p90, BUDGET_MS) == words

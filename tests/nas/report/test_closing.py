@@ -109,7 +109,7 @@ def test_gain_over_the_best_seed_is_said_also_when_it_is_nothing(
 def test_runtime_that_was_never_taken_when_calm_says_so(setup: Setup, tmp_path: Path, chosen: Chosen) -> None:
     plain = fidelity_schedule("train", setup, tmp_path)
     assert "never calm" not in closing_lines([chosen.trial], chosen, plain, [])[1]
-    assert "never calm" in closing_lines([chosen.trial], replace(chosen, was_calm=False), plain, [])[1]
+    assert "never calm" in closing_lines([chosen.trial], replace(chosen, calm_p90_ms=12.5), plain, [])[1]
 
 
 def test_where_nothing_is_within_the_fastest_is_named(outcome: Outcome) -> None:

@@ -24,7 +24,7 @@ def chosen(run: Run, setup: Setup) -> Chosen:
     write_json(run.folder / "chosen" / "architecture.json", ending.architecture.to_json())
     more = {"bicubic": asdict(ending.bicubic), "engines": {name: asdict(each) for name, each in ending.engines.items()}}
     write_json(run.folder / "chosen" / "measurement.json", ending.measurement.to_json() | more)
-    return Chosen(finalist, setup.recipe, ending.measurement, ending.bicubic, ending.engines, was_calm=False,
+    return Chosen(finalist, setup.recipe, ending.measurement, ending.bicubic, ending.engines, calm_p90_ms=12.5,
                   rival_quality=ending.rival_quality)  # fmt: skip
 
 
@@ -34,6 +34,20 @@ def test_an_ending_is_read_as_it_was_kept(run: Run, chosen: Chosen) -> None:
     assert read is not None
     assert kept.ended is not None
     assert read == replace(kept, ended=kept.ended.replace(microsecond=0))
+
+
+@pytest.mark.parametrize("was_calm", [True, False])
+def test_an_ending_of_an_older_version_says_only_whether_the_device_was_calm(
+    run: Run, chosen: Chosen, was_calm: bool
+) -> None:
+    keep_ending(run.folder, chosen)
+    path = run.folder / "ending.json"
+    kept = json.loads(path.read_text())
+    del kept["calm_p90_ms"]
+    path.write_text(json.dumps({**kept, "was_calm": was_calm}))
+    read = read_ending(run.folder, run.settings)
+    assert read is not None
+    assert read.calm_p90_ms == (None if was_calm else chosen.measurement.runtime.p90_ms)
 
 
 def test_an_ending_of_an_older_version_has_no_rivals(run: Run, chosen: Chosen) -> None:
