@@ -5,6 +5,7 @@ at calm speed is the ratio of both, times what the reference takes when nothing 
 work and the device is slower all the same, small networks lose most: the runtime lies between that and the one taken.
 """
 
+import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -114,7 +115,8 @@ def keeps_to(measurement: Measurement, calm_p90_ms: float | None, budget_ms: flo
 
     Args:
         measurement: As it was taken.
-        calm_p90_ms: What nine runs of ten keep to at the device's calm speed, where it never was; None where it was.
+        calm_p90_ms: What nine runs of ten keep to at the device's calm speed, where it never was; infinite where that is
+            not known, None where it was calm.
         budget_ms: Milliseconds.
     """
     return measurement.within(budget_ms) or (calm_p90_ms is not None and calm_p90_ms <= budget_ms)
@@ -125,7 +127,7 @@ def budget_in_words(measurement: Measurement, calm_p90_ms: float | None, budget_
     budget = f"the budget of {budget_ms:g} ms"
     if measurement.within(budget_ms):
         return f"within {budget}"
-    if calm_p90_ms is None:
+    if calm_p90_ms is None or math.isinf(calm_p90_ms):
         return f"OVER {budget}"
     if calm_p90_ms <= budget_ms:
         return f"over {budget} on a device that was never calm, and within it at its calm speed (p90 {calm_p90_ms:.1f})"

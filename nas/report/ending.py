@@ -1,6 +1,7 @@
 """What the end of a search came to, kept in its folder so that the page can be made anew."""
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -106,19 +107,19 @@ def read_ending(folder: Path, settings: Mapping[str, Any]) -> Ending | None:
             {name: of_json(Runtime(**each)) for name, each in engines.items()},
             None if kept is None else {name: Measurement.from_json(each) for name, each in kept["rivals"].items()},
             {} if kept is None else {name: of_json(Quality(**each)) for name, each in kept["rival_quality"].items()},
-            calm_p90_ms=None if kept is None else _calm_p90_ms(kept, taken),
+            calm_p90_ms=None if kept is None else _calm_p90_ms(kept),
             ended=None if kept is None else datetime.fromisoformat(kept["ended"]),
         )
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise InputError(f"{path} is not what a search left there: {error}; name the folder of a search") from error
 
 
-def _calm_p90_ms(kept: Mapping[str, Any], taken: Mapping[str, Any]) -> float | None:
-    """Return what was kept of the calm speed; an earlier version kept only whether the device was calm."""
+def _calm_p90_ms(kept: Mapping[str, Any]) -> float | None:
+    """Return what was kept of the calm speed; infinite where an earlier version kept only that there was none."""
     if "calm_p90_ms" in kept:
         p90_ms: float | None = kept["calm_p90_ms"]
         return p90_ms
-    return None if kept["was_calm"] else float(taken["runtime"]["p90_ms"])
+    return None if kept["was_calm"] else math.inf
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Verdicts on runtimes: at calm speed only, whatever else the device does meanwhile."""
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -173,6 +174,7 @@ def test_speed_that_nothing_tells_is_an_error() -> None:
         (39.0, None, True, "within the budget of 40 ms"),
         (39.0, 38.0, True, "within the budget of 40 ms"),
         (41.0, None, False, "OVER the budget of 40 ms"),
+        (41.0, math.inf, False, "OVER the budget of 40 ms"),
         (46.9, 38.2, True, "over the budget of 40 ms on a device that was never calm, and within it at its calm speed "
                            "(p90 38.2)"),
         (46.9, 41.0, False, "OVER the budget of 40 ms, also at the device's calm speed (p90 41.0)"),
