@@ -115,8 +115,8 @@ def keeps_to(measurement: Measurement, calm_p90_ms: float | None, budget_ms: flo
 
     Args:
         measurement: As it was taken.
-        calm_p90_ms: What nine runs of ten keep to at the device's calm speed, where it never was; infinite where that is
-            not known, None where it was calm.
+        calm_p90_ms: What nine runs of ten keep to at the device's calm speed, where it never was; infinite where nobody
+            knows, None where it was calm.
         budget_ms: Milliseconds.
     """
     return measurement.within(budget_ms) or (calm_p90_ms is not None and calm_p90_ms <= budget_ms)
