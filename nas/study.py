@@ -61,7 +61,7 @@ class Study(Protocol):
         ...
 
     def holders(self) -> list[str]:
-        """Return in words which other processes work on the study, as far as is known."""
+        """Return which other processes work on the study, as far as is known."""
         ...
 
     def leave(self) -> None:

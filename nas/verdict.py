@@ -122,7 +122,7 @@ def keeps_to(measurement: Measurement, calm_p90_ms: float | None, budget_ms: flo
     return measurement.within(budget_ms) or (calm_p90_ms is not None and calm_p90_ms <= budget_ms)
 
 
-def budget_in_words(measurement: Measurement, calm_p90_ms: float | None, budget_ms: float) -> str:
+def describe_kept(measurement: Measurement, calm_p90_ms: float | None, budget_ms: float) -> str:
     """Say whether what is shipped keeps to a budget; the arguments are those of `keeps_to`."""
     budget = f"the budget of {budget_ms:g} ms"
     if measurement.within(budget_ms):

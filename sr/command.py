@@ -32,6 +32,9 @@ class Parser(argparse.ArgumentParser):
         example: A call of it.
     """
 
+    # Of the class, for argparse adds --help before there can be one.
+    _heading: argparse._ArgumentGroup | None = None
+
     def __init__(self, *, prog: str, description: str, example: str) -> None:
         super().__init__(
             prog=prog,
@@ -39,7 +42,6 @@ class Parser(argparse.ArgumentParser):
             epilog=f"example:\n  {example}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        self._heading: argparse._ArgumentGroup | None = None
         self._alternatives: tuple[tuple[str, ...], ...] | None = None
         self._completes = IS_COMPLETING in os.environ
         self.add_argument("--quiet", action="store_true", help="show warnings, errors and what came out alone")
@@ -50,9 +52,9 @@ class Parser(argparse.ArgumentParser):
 
     def add_argument(self, *args: Any, **kwargs: Any) -> argparse.Action:  # noqa: ANN401 - argparse's interface
         """Add a flag under the last heading, where there was one."""
-        # The first, --help, comes before there can be one.
-        heading: argparse._ArgumentGroup | None = vars(self).get("_heading")
-        return super().add_argument(*args, **kwargs) if heading is None else heading.add_argument(*args, **kwargs)
+        if self._heading is None:
+            return super().add_argument(*args, **kwargs)
+        return self._heading.add_argument(*args, **kwargs)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:  # noqa: ANN401
         """Parse, the flags of a --config file first; that --recursive was given is in the paths, and no value.

@@ -35,7 +35,7 @@ def id_of(owner: str | None) -> str:
     return "" if owner is None else str(json.loads(owner).get("id", ""))
 
 
-def in_words(owner: str) -> str:
+def describe(owner: str) -> str:
     """Return which process an owner is, for people."""
     who = json.loads(owner)
     return f"process {who['pid']} on {who.get('host') or 'another machine'}"

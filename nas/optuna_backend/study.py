@@ -10,7 +10,7 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
 from nas.interrupts import uninterrupted
-from nas.optuna_backend.owner import Silence, has_ended, id_of, in_words, new_owner
+from nas.optuna_backend.owner import Silence, describe, has_ended, id_of, new_owner
 from nas.optuna_backend.patience import is_away, patient
 from nas.optuna_backend.pulse import Pulse
 from nas.optuna_backend.storage import SETTINGS, open_storage
@@ -229,9 +229,9 @@ class OptunaStudy:
 
     @patient
     def holders(self) -> list[str]:
-        """Return in words the other processes that beat, or did when they were last heard."""
+        """Return the other processes that beat, or did when they were last heard."""
         live = {who: heart for who, heart in self._hearts().items() if self._lives(who, heart)}
-        return [in_words(heart["owner"]) for _, heart in sorted(live.items(), key=lambda each: each[1]["rank"])]
+        return [describe(heart["owner"]) for _, heart in sorted(live.items(), key=lambda each: each[1]["rank"])]
 
     def _who(self, number: int) -> str:
         """Return the id of the process that asked for a trial."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from nas.finalize import Chosen
 from nas.training.fidelity_schedule import FidelitySchedule
 from nas.trial import Trial, front_of
-from nas.verdict import budget_in_words
+from nas.verdict import describe_kept
 from sr.lr_size import size_text
 from sr.progress import duration
 from sr.shipping import describe as describe_engines
@@ -21,7 +21,7 @@ def closing_lines(
     runtime, quality = chosen.measurement.runtime, chosen.measurement.quality
     assert quality is not None
     complexity, place = chosen.measurement.complexity, chosen.measurement.conditions
-    verdict = budget_in_words(chosen.measurement, chosen.calm_p90_ms, budget_ms)
+    verdict = describe_kept(chosen.measurement, chosen.calm_p90_ms, budget_ms)
     never_calm = " The device was never calm while this was measured: its runtime may be lower."
     steady = "" if chosen.calm_p90_ms is None else never_calm
     gain = quality.psnr - chosen.bicubic.psnr

@@ -4,7 +4,7 @@ from nas.playoff import Playoff
 from nas.report.predictions import early_steps
 from nas.report.run import Run
 from nas.trial import Trial
-from nas.verdict import budget_in_words
+from nas.verdict import describe_kept
 from sr.lr_size import size_text
 from sr.measure.measurement import Measurement
 from sr.progress import duration
@@ -40,8 +40,8 @@ def asked_and_got(run: Run) -> str:
     )
     if run.ending is not None:
         ours = run.ending.measurement.runtime
-        kept = budget_in_words(run.ending.measurement, run.ending.calm_p90_ms, run.budget_ms)
-        over = "" if kept.startswith("within") else f", which is {kept}"
+        kept = describe_kept(run.ending.measurement, run.ending.calm_p90_ms, run.budget_ms)
+        over = "" if run.ending.measurement.within(run.budget_ms) else f", which is {kept}"
         return (
             f"{asked}; you got one that takes {digits(ours.median_ms)} ms, nine runs of ten within "
             f"{digits(ours.p90_ms)}{over}, and comes to {run.ending.quality.psnr:.2f} dB where bicubic interpolation "

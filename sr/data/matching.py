@@ -13,44 +13,39 @@ from sr.scale import DEFAULT_SCALE
 HR_ALONE = "without LR"
 NEITHER = "neither HR nor LR by the name"
 
-# _s001 numbers the sub-images of one picture.
-_TILE = r"(?P<tile>_s\d+)?"
+
+# LR in a name, with how it was made.
+_LR = r"[_-](?:lr|lq)(?:bicubic|bic|bi)?"
 
 
 @functools.cache
 def _hr_name(factor: str) -> re.Pattern[str]:
     """Return the pattern of baby_HR, baby_HR_x4 and img_001_SRF_4_HR; factor: the pattern of 4."""
-    return re.compile(rf"(?P<base>.+?)(?:_srf_{factor}_hr|[_-](?:hr|gt)(?:[_-]?x{factor})?){_TILE}", re.IGNORECASE)
+    return _named(rf"_srf_{factor}_hr|[_-](?:hr|gt)(?:[_-]?x{factor})?")
 
 
 @functools.cache
 def _lr_name(factor: str) -> re.Pattern[str]:
     """Return the pattern of 0001x4, baby_x4, baby_LR, baby_LRBI_x4 and img_001_SRF_4_LR."""
-    return re.compile(
-        rf"(?P<base>.+?)(?:_srf_{factor}_lr|[_-](?:lr|lq)(?:bicubic|bic|bi)?"
-        rf"|(?:[_-]?(?:lr)?(?:bicubic|bic|bi)?[_-]?)x{factor}|[_-](?:lr|lq)(?:bicubic|bic|bi)?[_-]?x{factor}){_TILE}",
-        re.IGNORECASE,
-    )
+    return _named(rf"_srf_{factor}_lr|{_LR}|(?:[_-]?(?:lr)?(?:bicubic|bic|bi)?[_-]?)x{factor}|{_LR}[_-]?x{factor}")
 
 
 @functools.cache
 def _lr_beside_hr(factor: str) -> re.Pattern[str]:
     """Return the pattern of what alone says LR in one folder with HR: a name such as baby_x4 is as likely one of SR."""
-    return re.compile(
-        rf"(?P<base>.+?)(?:_srf_{factor}_lr|[_-](?:lr|lq)(?:bicubic|bic|bi)?(?:[_-]?x{factor})?"
-        rf"|(?<![_-])x{factor}){_TILE}",
-        re.IGNORECASE,
-    )
+    return _named(rf"_srf_{factor}_lr|{_LR}(?:[_-]?x{factor})?|(?<![_-])x{factor}")
 
 
 @functools.cache
 def _lr_of_other_scale(scale: int) -> re.Pattern[str]:
     """Return the pattern of what says LR of another scale in one folder with HR."""
     other = other_scales(scale)
-    return re.compile(
-        rf"(?P<base>.+?)(?:_srf_{other}_lr|[_-](?:lr|lq)(?:bicubic|bic|bi)?[_-]?x{other}|(?<![_-])x{other}){_TILE}",
-        re.IGNORECASE,
-    )
+    return _named(rf"_srf_{other}_lr|{_LR}[_-]?x{other}|(?<![_-])x{other}")
+
+
+def _named(ending: str) -> re.Pattern[str]:
+    """Return the pattern of a picture's name with an ending; _s001 numbers the sub-images of one picture."""
+    return re.compile(rf"(?P<base>.+?)(?:{ending})(?P<tile>_s\d+)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)

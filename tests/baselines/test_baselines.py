@@ -13,6 +13,7 @@ from baselines import BASELINES, build
 from baselines.challenge_table.published import PRINTED_UNIT, row, rows
 from sr.deployment import deploy
 from sr.measure.complexity import Complexity, count
+from tests.baselines.free_size import assert_exports_at_free_size
 
 # params, challenge FLOPs, activations, convolution calls for one 256x256 picture, as the official counter gives them.
 COUNTS = {
@@ -191,15 +192,7 @@ def test_flat_pictures_have_finite_gradients(name):
 @pytest.mark.parametrize("name", BASELINES)
 def test_exports_with_free_height_and_width(name):
     # The exporter takes its time per operator, and one block has all of them.
-    network = small(name, num_block=1).double()
-    # From 21 on: below, pools leave one pixel, which the exporter takes for a case of its own.
-    free = {2: torch.export.Dim("h", min=21, max=2048), 3: torch.export.Dim("w", min=21, max=2048)}
-    program = torch.export.export(
-        network, (torch.rand(1, 3, 32, 40, dtype=torch.float64),), dynamic_shapes=(free,), strict=False
-    )
-    lr = torch.rand(1, 3, 23, 37, dtype=torch.float64)
-    with torch.inference_mode():
-        torch.testing.assert_close(program.module()(lr), network(lr), rtol=1e-9, atol=1e-9)
+    assert_exports_at_free_size(small(name, num_block=1).double())
 
 
 @pytest.mark.parametrize("name", BASELINES)

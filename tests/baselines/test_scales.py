@@ -12,6 +12,7 @@ from baselines.registry import check_network, scaled
 from sr.deployment import deploy
 from sr.errors import InputError
 from sr.scale import DEFAULT_SCALE, SCALES
+from tests.baselines.free_size import assert_exports_at_free_size
 
 # Of what is not tested beside every network already.
 OTHERS = [scale for scale in SCALES if scale != DEFAULT_SCALE]
@@ -102,14 +103,7 @@ def test_half_the_size_and_odd_sides_are_cut_to_the_scale(scale):
 
 @pytest.mark.parametrize(("name", "scale"), [("fsrcnn", 3), ("pan", 3), ("bicubic_pp", 2)])
 def test_exports_with_free_height_and_width(name, scale):
-    network = build(name, **sizes(name), scale=scale).double().eval()
-    free = {2: torch.export.Dim("h", min=21, max=2048), 3: torch.export.Dim("w", min=21, max=2048)}
-    program = torch.export.export(
-        network, (torch.rand(1, 3, 32, 40, dtype=torch.float64),), dynamic_shapes=(free,), strict=False
-    )
-    lr = torch.rand(1, 3, 23, 37, dtype=torch.float64)
-    with torch.inference_mode():
-        torch.testing.assert_close(program.module()(lr), network(lr), rtol=1e-9, atol=1e-9)
+    assert_exports_at_free_size(build(name, **sizes(name), scale=scale).double().eval())
 
 
 # Which their authors publish at x3 alone.

@@ -12,8 +12,8 @@ from nas.trial import Trial
 from nas.verdict import (
     CalmSpeed,
     Verdict,
-    budget_in_words,
     calm_speed,
+    describe_kept,
     keeps_to,
     rough_verdict_on,
     verdict_on,
@@ -185,4 +185,4 @@ def test_shipped_network_keeps_to_the_budget_as_taken_or_at_calm_speed_where_it_
 ) -> None:
     taken = measured(30, 35, p90)
     assert keeps_to(taken, calm_p90, BUDGET_MS) is keeps
-    assert budget_in_words(taken, calm_p90, BUDGET_MS) == words
+    assert describe_kept(taken, calm_p90, BUDGET_MS) == words
