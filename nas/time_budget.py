@@ -17,8 +17,8 @@ _LEAST_TRAINING = 0.5
 _SEARCH_SHARE = 0.45
 # Of the first so many seconds they get this share more: before the first of them the device is found out about.
 _OPENING_SECONDS, _OPENING_SHARE = 120.0, 0.25
-# A search without a network within the budget goes on into so much of the long training's share.
-_STILL_NONE_SHARE = 0.5
+# Of all seconds: so long a search goes on that has trained no network within the budget yet.
+_STILL_NONE_SHARE = 0.75
 # Of the time for candidates, what a supernet gets before the first of them.
 SUPERNET_SHARE = 0.4
 
@@ -67,9 +67,7 @@ class TimeBudget:
 
     def left_to_search(self, *, found: bool) -> float:
         """Return the seconds left for proposing; while no network within the budget is trained there are more."""
-        if found or math.isinf(self.seconds):
-            return self.search_left
-        return self.search_left + _STILL_NONE_SHARE * self.training_share
+        return self.search_left if found else self.began + _STILL_NONE_SHARE * self.seconds - time.monotonic()
 
     def training_seconds(self) -> float:
         """Return the seconds that the chosen network may train from now on: all that is left but for shipping it."""

@@ -40,7 +40,7 @@ def test_search_that_found_nothing_yet_goes_on_into_the_training() -> None:
     assert budget.allows_another(2, None)
     assert not budget.allows_another(2, 1.0)
     # Never into all of it.
-    late = TimeBudget(90.0, None, began=time.monotonic() - 40)
+    late = TimeBudget(90.0, None, began=time.monotonic() - 68)
     assert late.left_to_search(found=False) < 0
     assert math.isinf(TimeBudget(math.inf, 4).left_to_search(found=False))
 
