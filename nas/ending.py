@@ -71,7 +71,7 @@ def finish(
         study.remember(study.settings | {"final_recipe": asdict(recipe)})
 
     chosen = train_and_ship(
-        finalist, recipe, fidelity, val, out / "chosen", calm, plan.trained, on_recipe=remember, report=report
+        finalist, recipe, fidelity, val, out / "chosen", calm, plan, on_recipe=remember, report=report
     )
     within = [each for each in rivals if each.title in finalist.rivals]
     keep = partial(add_rival, out / SAMPLES, val)
@@ -116,14 +116,14 @@ def _choose(
     """
     trials, settings, setup = study.trials, study.settings, fidelity.setup
     if settings["phase"] == "training":
-        finalist = finalist_again(trials, settings["chosen"], rivals, setup, calm, plan.beside, report)
+        finalist = finalist_again(trials, settings["chosen"], rivals, setup, calm, plan, report)
         playoff = None if settings["playoff"] is None else Playoff.from_json(settings["playoff"])
         return finalist, Recipe(**settings["final_recipe"]), playoff
     # An earlier version did not keep what it began with: the seeds of the space.
     begun_with = settings.get("begun_with") or [seed.key for seed in config.search_space.seeds]
     control = best_control(trials, begun_with) if config.use_seeds else None
     report(Phase("measuring the finalists beside hand-designed networks"))
-    picked = finalists(trials, control, rivals, setup, calm, plan.beside, report)
+    picked = finalists(trials, control, rivals, setup, calm, plan, report)
     if not picked:
         return None
     playoff = _play_off(picked, control, fidelity, time_budget, config.train_steps, report)

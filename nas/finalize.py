@@ -9,6 +9,7 @@ from pathlib import Path
 from torch import nn
 
 from baselines.at_budget import Size
+from nas.config.measurement_plan import MeasurementPlan
 from nas.evaluate import REFERENCE, Setup, measure_untrained, on_target
 from nas.packed_files import PackedFiles
 from nas.playoff import Playoff
@@ -24,7 +25,7 @@ from sr.deployment import deploy
 from sr.errors import InputError
 from sr.files import write_json
 from sr.measure.complexity import count
-from sr.measure.latency import Protocol, Runtime, Subject, measure_subjects
+from sr.measure.latency import Runtime, Subject, measure_subjects
 from sr.measure.measurement import Measurement
 from sr.measure.quality import Quality, bicubic_quality
 from sr.progress import Message, Phase, Report, no_report
@@ -42,8 +43,6 @@ _TRAINING_STATE = "training.state"
 _TRAININGS = 3
 # Measurements of what is shipped: so many at least where they are over the budget, so many at most until one was calm.
 _PASSES, _MOST_PASSES = 3, 6
-# After which no further pass is begun, of what is shipped and of the finalists, whose training is the poorer for it.
-_PASSES_SECONDS, _FINALISTS_SECONDS = 25.0, 20.0
 
 
 @dataclass(frozen=True)
@@ -93,7 +92,7 @@ def finalists(
     rivals: Sequence[Size],
     setup: Setup,
     calm: CalmSpeed,
-    protocol: Protocol,
+    plan: MeasurementPlan,
     report: Report = no_report,
 ) -> list[Finalist]:
     """Return the best trials that are within the budget when measured again, and the control where it is.
@@ -107,7 +106,7 @@ def finalists(
         rivals: Hand-designed networks that are measured in the same rounds.
         setup: With the budget.
         calm: How fast the device is when nothing disturbs it.
-        protocol: How they are timed.
+        plan: How they are timed, and for how long.
         report: Is told where the rivals cannot be measured.
 
     Returns:
@@ -119,7 +118,7 @@ def finalists(
         wanted = [each for each in ranked[start : start + _FINALISTS] if each is not control]
         if control is not None and start == 0:
             wanted.append(control)
-        measured = _measure_again(wanted, rivals, setup, calm, protocol, report)
+        measured = _measure_again(wanted, rivals, setup, calm, plan, report)
         found += [each for each in measured if _keeps_to(each.beside, calm, setup.budget_ms)]
         if any(each.trial is not control for each in found) or len(found) >= _FINALISTS:
             break
@@ -132,11 +131,11 @@ def finalist_again(
     rivals: Sequence[Size],
     setup: Setup,
     calm: CalmSpeed,
-    protocol: Protocol,
+    plan: MeasurementPlan,
     report: Report = no_report,
 ) -> Finalist:
     """Return the trial of that number, chosen before, measured again."""
-    return _measure_again([each for each in trials if each.number == number], rivals, setup, calm, protocol, report)[0]
+    return _measure_again([each for each in trials if each.number == number], rivals, setup, calm, plan, report)[0]
 
 
 def _measure_again(
@@ -144,16 +143,16 @@ def _measure_again(
     rivals: Sequence[Size],
     setup: Setup,
     calm: CalmSpeed,
-    protocol: Protocol,
+    plan: MeasurementPlan,
     report: Report,
 ) -> list[Finalist]:
     """Measure trials, in the same rounds and beside the rivals, until the device was calm, for some seconds."""
     networks = {f"#{trial.number}": trial.architecture for trial in trials}
     everything: dict[str, Architecture | Size] = {**networks, REFERENCE: setup.reference}
     everything |= {each.title: each for each in rivals}
-    limited = replace(protocol, early_stop_ms=2 * setup.budget_ms)
+    limited = replace(plan.beside, early_stop_ms=2 * setup.budget_ms)
     passes, began = list[dict[str, Measurement]](), time.monotonic()
-    while len(passes) < _PASSES and (not passes or time.monotonic() - began < _FINALISTS_SECONDS):
+    while len(passes) < _PASSES and (not passes or time.monotonic() - began < plan.finalists_seconds):
         try:
             measured = measure_untrained(everything, setup, limited, reference=REFERENCE)
         except InputError as error:
@@ -161,7 +160,7 @@ def _measure_again(
                 raise
             # The engine lacks an operator of one of them: the search does not hang on it.
             report(Message(f"no hand-designed network stands beside the chosen one: {error}"))
-            return _measure_again(trials, [], setup, calm, protocol, report)
+            return _measure_again(trials, [], setup, calm, plan, report)
         passes.append(measured)
         if all(calm.was_calm(measured[name]) for name in networks):
             break
@@ -203,7 +202,7 @@ def train_and_ship(
     val: Pairs,
     folder: Path,
     calm: CalmSpeed,
-    protocol: Protocol,
+    plan: MeasurementPlan,
     *,
     on_recipe: Callable[[Recipe], None],
     report: Report = no_report,
@@ -217,7 +216,7 @@ def train_and_ship(
     """
     for attempt in range(1, _TRAININGS + 1):
         try:
-            return _train_and_ship_once(finalist, recipe, fidelity, val, folder, calm, protocol, report=report)
+            return _train_and_ship_once(finalist, recipe, fidelity, val, folder, calm, plan, report=report)
         except TrainingFailedError as error:
             if attempt == _TRAININGS:
                 raise InputError(f"the training failed three times: {error}; try another --seed or --batch") from error
@@ -236,7 +235,7 @@ def _train_and_ship_once(
     val: Pairs,
     folder: Path,
     calm: CalmSpeed,
-    protocol: Protocol,
+    plan: MeasurementPlan,
     *,
     report: Report = no_report,
 ) -> Chosen:
@@ -264,9 +263,9 @@ def _train_and_ship_once(
     shipped = ship(network, setup.target, folder, calibration_pictures(setup.train))
     report(Phase(f"measuring what is shipped, and judging it on {len(val)} validation pictures"))
     if setup.measurer is None:
-        measurement, engines = _measure_shipped(shipped, network, setup, calm, protocol)
+        measurement, engines = _measure_shipped(shipped, network, setup, calm, plan)
     else:
-        measurement, engines = on_target(setup, _measure_packed, PackedFiles.of(shipped), calm, protocol)
+        measurement, engines = on_target(setup, _measure_packed, PackedFiles.of(shipped), calm, plan)
     measurement = replace(measurement, quality=judge(shipped, network, val))
     keep_shipped_samples(folder.parent / SAMPLES, shipped, network, val)
     bicubic = bicubic_quality(val, device)
@@ -279,30 +278,30 @@ def _train_and_ship_once(
 
 
 def _measure_packed(
-    setup: Setup, packed: PackedFiles, calm: CalmSpeed, protocol: Protocol
+    setup: Setup, packed: PackedFiles, calm: CalmSpeed, plan: MeasurementPlan
 ) -> tuple[Measurement, dict[str, Runtime]]:
     """Measure what is shipped on the target's node; see `_measure_shipped`."""
     with packed.unpacked() as (shipped, network):
-        return _measure_shipped(shipped, network, setup, calm, protocol)
+        return _measure_shipped(shipped, network, setup, calm, plan)
 
 
 def _measure_shipped(
-    shipped: ShippedFiles, network: nn.Module, setup: Setup, calm: CalmSpeed, protocol: Protocol
+    shipped: ShippedFiles, network: nn.Module, setup: Setup, calm: CalmSpeed, plan: MeasurementPlan
 ) -> tuple[Measurement, dict[str, Runtime]]:
     """Measure what is shipped for longer than any candidate: this is the runtime that is reported, as it was taken.
 
-    It is taken again until the device is calm, six times at the most and for 25 s; over the budget it gets the
-    challenge's three passes, of which the fastest counts.
+    It is taken again until the device is calm, six times at the most and within the seconds of the plan; over the
+    budget it gets the challenge's three passes, of which the fastest counts.
 
     Returns:
         The measurement in the target's engine, without quality; and the runtime in every engine by its name.
     """
-    target, limited = setup.target, replace(protocol, early_stop_ms=4 * setup.budget_ms)
+    target, limited = setup.target, replace(plan.trained, early_stop_ms=4 * setup.budget_ms)
     timed = {**subjects(shipped, network), REFERENCE: Subject(build(setup.reference), target)}
     complexity = count(network, target.lr_size)
     passes: list[tuple[Measurement, dict[str, Runtime]]] = []
     began = time.monotonic()
-    while len(passes) < _MOST_PASSES and (not passes or time.monotonic() - began < _PASSES_SECONDS):
+    while len(passes) < _MOST_PASSES and (not passes or time.monotonic() - began < plan.shipped_seconds):
         runtimes = measure_subjects(timed, limited)
         reference_ms = runtimes.pop(REFERENCE).median_ms
         taken = Measurement(complexity, runtimes[target.engine], target.conditions, reference_ms)

@@ -152,7 +152,8 @@ def _begin_or_go_on(
             calm_ms = known.calm_ms(setup.target.lr_size)
             _explore(config, study, sampler, fidelity, surrogate, time_budget, calm_ms, plan, report, on_trial)
             _remember_device(study, setup, known, surrogate, report)
-        return finish(config, study, fidelity, surrogate, known, time_budget, val, plan, report)
+        in_time = plan.for_limit(config.seconds)
+        return finish(config, study, fidelity, surrogate, known, time_budget, val, in_time, report)
     except KeyboardInterrupt:
         write_tables(Path(config.out), study.trials)
         report(Message(f"interrupted with {len(study.trials)} trials recorded; the same command with --resume goes on"))

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from baselines.at_budget import Size
+from nas.config.measurement_plan import MeasurementPlan
 from nas.evaluate import Setup, measure_candidate
 from nas.finalize import Finalist, _train_and_ship_once, final_recipe, finalist_again, finalists, train_and_ship
 from nas.successive_halving import Rung
@@ -22,7 +23,6 @@ from search_spaces.supernet import Supernet
 from sr.checkpoint import load, load_network
 from sr.deployment import in_dtype
 from sr.errors import InputError
-from sr.measure.latency import Protocol
 from sr.measure.measurement import Measurement
 from sr.measure.quality import Quality, bicubic_quality, evaluate
 from sr.progress import Event, Message
@@ -46,26 +46,26 @@ def finalist(outcome: Outcome) -> Finalist:
 
 
 def test_best_two_by_rung_then_psnr_and_the_control_are_finalists(
-    setup: Setup, few: Protocol, outcome: Outcome
+    setup: Setup, plan: MeasurementPlan, outcome: Outcome
 ) -> None:
     trials = [outcome(number, repeated(8, "branched_conv", number + 1)) for number in range(4)]
     # The last has the best first rung, and the second alone was promoted.
     once = [replace(trial, rungs=(Rung(1, trial.psnr, 1.0),)) for trial in trials]
     promoted = replace(once[1], rungs=(*once[1].rungs, Rung(4, trials[3].psnr - 0.1, 1.0)))
     ranked = [once[0], promoted, once[2], once[3], replace(once[3], number=4, duplicate_of=3)]
-    found = finalists(ranked, once[0], [], setup, CALM, few)
+    found = finalists(ranked, once[0], [], setup, CALM, plan)
     assert [each.trial.number for each in found] == [1, 3, 0]
     # Without one, or where it is one of the two.
-    assert [each.trial.number for each in finalists(ranked, None, [], setup, CALM, few)] == [1, 3]
-    assert [each.trial.number for each in finalists(ranked, promoted, [], setup, CALM, few)] == [1, 3]
+    assert [each.trial.number for each in finalists(ranked, None, [], setup, CALM, plan)] == [1, 3]
+    assert [each.trial.number for each in finalists(ranked, promoted, [], setup, CALM, plan)] == [1, 3]
 
 
 def test_finalists_are_measured_in_the_same_rounds_as_their_rivals(
-    setup: Setup, few: Protocol, outcome: Outcome
+    setup: Setup, plan: MeasurementPlan, outcome: Outcome
 ) -> None:
     trials = [outcome(number, repeated(8, "branched_conv", number + 1)) for number in range(2)]
     rival = Size("ecbsr", {"num_feat": 8, "num_block": 1}, 0, 0.0)
-    found = finalists(trials, None, [rival], setup, CALM, few)
+    found = finalists(trials, None, [rival], setup, CALM, plan)
     assert len(found) == 2
     for each in found:
         assert set(each.rivals) == {"ecbsr num_feat=8 num_block=1"}
@@ -88,34 +88,36 @@ class _Unportable(Size):
 
 
 def test_rival_that_an_engine_cannot_run_costs_the_search_nothing(
-    setup: Setup, few: Protocol, outcome: Outcome
+    setup: Setup, plan: MeasurementPlan, outcome: Outcome
 ) -> None:
     events: list[Event] = []
     trial = outcome(0, repeated(8, "branched_conv", 1))
     in_onnx = replace(setup, target=replace(setup.target, engine="onnxruntime"))
-    (found,) = finalists([trial], None, [_Unportable("ecbsr", {}, 0, 0.0)], in_onnx, CalmSpeed(1e9), few, events.append)
+    (found,) = finalists(
+        [trial], None, [_Unportable("ecbsr", {}, 0, 0.0)], in_onnx, CalmSpeed(1e9), plan, events.append
+    )
     assert found.rivals == {}
     assert isinstance(events[-1], Message)
     assert events[-1].text.startswith("no hand-designed network stands beside the chosen one: ")
 
 
-def test_no_finalist_is_over_the_budget(setup: Setup, few: Protocol, outcome: Outcome) -> None:
+def test_no_finalist_is_over_the_budget(setup: Setup, plan: MeasurementPlan, outcome: Outcome) -> None:
     trials = [outcome(number, repeated(8, "branched_conv", number + 1)) for number in range(5)]
     over = replace(setup, budget_ms=1e-6)
-    assert finalists(trials, trials[0], [], over, CALM, few) == []
-    assert finalists([], None, [], setup, CALM, few) == []
+    assert finalists(trials, trials[0], [], over, CALM, plan) == []
+    assert finalists([], None, [], setup, CALM, plan) == []
 
 
 def test_next_best_are_measured_where_the_best_are_over_the_budget(
-    setup: Setup, few: Protocol, outcome: Outcome
+    setup: Setup, plan: MeasurementPlan, outcome: Outcome
 ) -> None:
     """As the best two were under load."""
     wide = [outcome(number, repeated(64, "residual_relu", 16 - number, upsampler="two_step")) for number in range(2)]
     small = outcome(2, repeated(8, "branched_conv", 1))
     trials = [*(replace(each, state="trained", measurement=with_psnr(each, 60.0)) for each in wide), small]
-    slow_ms = measure_candidate(wide[1].architecture, setup, few).runtime.p10_ms
+    slow_ms = measure_candidate(wide[1].architecture, setup, plan.candidate).runtime.p10_ms
     tight = replace(setup, budget_ms=slow_ms / 8)
-    found = finalists(trials, None, [], tight, CalmSpeed(1e9), few)
+    found = finalists(trials, None, [], tight, CalmSpeed(1e9), plan)
     assert [each.trial.number for each in found] == [2]
 
 
@@ -124,9 +126,9 @@ def with_psnr(trial: Trial, psnr: float) -> Measurement:
     return replace(trial.measurement, quality=Quality(psnr, psnr + 1, None, 3))
 
 
-def test_trial_that_was_chosen_before_is_measured_again(setup: Setup, few: Protocol, outcome: Outcome) -> None:
+def test_trial_that_was_chosen_before_is_measured_again(setup: Setup, plan: MeasurementPlan, outcome: Outcome) -> None:
     trials = [outcome(number, repeated(8, "branched_conv", number + 1)) for number in range(3)]
-    found = finalist_again(trials, 1, [], setup, CALM, few)
+    found = finalist_again(trials, 1, [], setup, CALM, plan)
     assert found.trial == trials[1]
     assert found.beside.reference_ms is not None
 
@@ -147,14 +149,14 @@ def test_final_recipe_fills_the_time(plain: FidelitySchedule, outcome: Outcome) 
 
 @pytest.mark.numeric
 def test_chosen_network_is_trained_judged_and_shipped(
-    setup: Setup, few: Protocol, finalist: Finalist, tmp_path: Path
+    setup: Setup, plan: MeasurementPlan, finalist: Finalist, tmp_path: Path
 ) -> None:
     """Over the budget too, where the fastest of three passes counts."""
     own = replace(setup, budget_ms=1e-6)
     plain = fidelity_schedule("train", own, tmp_path / "candidates")
     # It goes on all validation pictures, not on the candidates' crops.
     val, recipe, folder = setup.train, replace(setup.recipe, steps=6), tmp_path / "chosen"
-    chosen = _train_and_ship_once(finalist, recipe, plain, val, folder, CALM, few)
+    chosen = _train_and_ship_once(finalist, recipe, plain, val, folder, CALM, plan)
     assert {path.name for path in folder.iterdir()} == {
         "network.pth", "architecture.json", "measurement.json", "network.onnx", "network-24x16.onnx",
     }  # fmt: skip
@@ -173,14 +175,14 @@ def test_chosen_network_is_trained_judged_and_shipped(
 
 
 def test_training_that_diverges_starts_again_at_a_third_of_the_rate_and_then_says_so(
-    few: Protocol, plain: FidelitySchedule, finalist: Finalist, tmp_path: Path
+    plan: MeasurementPlan, plain: FidelitySchedule, finalist: Finalist, tmp_path: Path
 ) -> None:
     wild = replace(plain.setup.recipe, learning_rate=1e38, warmup_steps=0, clip_norm=0.0, steps=60)
     recipes: list[Recipe] = []
     events: list[Event] = []
     with pytest.raises(InputError, match=r"the training failed three times: the loss is .*; try another --seed"):
         train_and_ship(
-            finalist, wild, plain, plain.setup.val, tmp_path, CALM, few, on_recipe=recipes.append, report=events.append
+            finalist, wild, plain, plain.setup.val, tmp_path, CALM, plan, on_recipe=recipes.append, report=events.append
         )
     third = [wild, replace(wild, learning_rate=1e38 / 3), replace(wild, learning_rate=1e38 / 3 / 3)]
     assert recipes == third[1:]
@@ -191,13 +193,13 @@ def test_training_that_diverges_starts_again_at_a_third_of_the_rate_and_then_say
 
 @pytest.mark.numeric
 def test_training_from_a_supernet_starts_from_its_weights(
-    setup: Setup, few: Protocol, finalist: Finalist, tmp_path: Path
+    setup: Setup, plan: MeasurementPlan, finalist: Finalist, tmp_path: Path
 ) -> None:
     torch.manual_seed(3)
     supernet = Supernet(MSRRESNET_SPACE, 8, 1).eval()
     still = replace(setup.recipe, learning_rate=0.0, minimum_learning_rate=0.0)
     warm = fidelity_schedule("train", replace(setup, recipe=still), tmp_path / "candidates", supernet)
-    chosen = _train_and_ship_once(finalist, still, warm, setup.val, tmp_path / "chosen", CALM, few)
+    chosen = _train_and_ship_once(finalist, still, warm, setup.val, tmp_path / "chosen", CALM, plan)
     assert chosen.measurement.within(setup.budget_ms)
     inherited = evaluate(supernet.extract(finalist.trial.architecture), setup.val)
     assert chosen.measurement.quality is not None
