@@ -133,8 +133,9 @@ def measure_subjects(subjects: Mapping[str, Subject], protocol: Protocol = Proto
     """Measure networks in the same rounds, alone on the device, each in the engine of its target.
 
     Interleaving makes the ratios of one call survive a drift of the clock. The rounds are taken in two sets, one after
-    the other, each warmed up anew; where their medians differ by over CONFIRMED further sets follow until two agree, of
-    which the fastest two stay, for what else a machine does only ever adds time.
+    the other, each warmed up anew; where the medians of one differ by over CONFIRMED further sets of all of them follow
+    until two agree, of which the fastest two stay, for what else a machine does only ever adds time. A load that came
+    or went in between would else be in the runtime of one network and not in that of the other beside it.
 
     Args:
         subjects: By name; all of one device.
@@ -166,10 +167,10 @@ def measure_subjects(subjects: Mapping[str, Subject], protocol: Protocol = Proto
         half = _half(protocol)
         watch.begin()
         for number in range(_MOST_SETS):
-            unconfirmed = [each for each in entrants.values() if not each.needs_no_set(half, number)]
-            if not unconfirmed:
+            timed_on = [each for each in entrants.values() if not each.is_out_of_reach(half)]
+            if number >= _SETS and all(each.is_confirmed() for each in timed_on):
                 break
-            _take_set(unconfirmed, half)
+            _take_set(timed_on, half)
         # What the rounds themselves say is not enough: two threads of ours can be slowed by half, and steadily so.
         disturbed = watch.disturbed() or disturbed
         state = watch.state()
@@ -194,7 +195,7 @@ def _half(protocol: Protocol) -> Protocol:
 
 
 def _take_set(entrants: Sequence["_Entrant"], protocol: Protocol) -> None:
-    """Time every network in turn until each has enough runs."""
+    """Time every network in turn until each has enough runs; nothing where there is none."""
     for entrant in entrants[:1]:
         entrant.raise_clocks()
     for entrant in entrants:
@@ -246,13 +247,15 @@ class _Entrant:
                 self._sets = [{memory_format: [cold_ms]}] if protocol.early_stop_runs == 1 else []
                 return
 
-    def needs_no_set(self, protocol: Protocol, taken: int) -> bool:
-        """Return whether another set of rounds would tell nothing, so many having been taken of others."""
+    def is_out_of_reach(self, protocol: Protocol) -> bool:
+        """Return whether it is so slow that another set of rounds would tell nothing."""
         if not self._sets:
             return False
-        if self.too_slow or any(min(times) > protocol.early_stop_ms for times in self._sets[-1].values() if times):
-            return True
-        return taken >= _SETS and self._pair()[1]
+        return self.too_slow or any(min(times) > protocol.early_stop_ms for times in self._sets[-1].values() if times)
+
+    def is_confirmed(self) -> bool:
+        """Return whether two of the sets of rounds that were taken agree."""
+        return self._pair()[1]
 
     def raise_clocks(self) -> None:
         """Keep a CUDA device at work until its clocks are up; nothing on any other."""

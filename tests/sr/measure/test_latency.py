@@ -239,6 +239,29 @@ def on_gpu(monkeypatch: pytest.MonkeyPatch, engine: ScriptedEngine, protocol: Pr
     return measure_runtimes({"it": Tiny()}, target, replace(protocol, idle_seconds=0.0))["it"]
 
 
+def test_confirmed_network_is_timed_on_beside_one_that_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reference of 15 ms stood confirmed at 53, of a load, beside a candidate of the calm after it."""
+
+    @dataclass
+    class OneEach(ScriptedEngine):
+        """Gives each network times of its own."""
+
+        theirs: tuple[list[float], ...] = ()
+
+        def prepare(self, *_subject: object, **_how: object) -> Scripted:
+            self.made.append(Scripted(list(self.theirs[len(self.made)])))
+            return self.made[-1]
+
+    def runs_of_the_steady_one(other: list[float]) -> int:
+        engine = OneEach([], theirs=([2.0], other))
+        monkeypatch.setattr("sr.measure.latency.engine_of", lambda _target: engine)
+        measure_runtimes({"steady": Tiny(), "other": Tiny()}, Target(CPU, (16, 16)), SHORT)
+        return engine.made[0].ran
+
+    alone = runs_of_the_steady_one([2.0])
+    assert runs_of_the_steady_one([3.0] * 16 + [1.0]) > alone
+
+
 def test_first_run_on_a_gpu_is_not_believed(monkeypatch: pytest.MonkeyPatch, cuda: Any) -> None:
     """Loading libraries takes seconds, and a network that takes a millisecond would be infeasible for good."""
     engine = ScriptedEngine([4000.0, 300.0, 9.0, 1.0])
