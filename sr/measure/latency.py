@@ -26,6 +26,9 @@ WIDE_SPREAD = 0.25
 # Separate sets of rounds whose medians lie this near confirm each other; further ones are taken until two do.
 CONFIRMED = 0.05
 _SETS, _MOST_SETS = 2, 5
+# Where a set of rounds takes longer, those that stand confirmed take no other: a load that comes and goes is in all of
+# its runs alike.
+_LONG_SET_SECONDS = 10.0
 _NO_CAP = 10**9
 # A first run pays for setting up, but not this much.
 _COLD = 4
@@ -166,11 +169,7 @@ def measure_subjects(subjects: Mapping[str, Subject], protocol: Protocol = Proto
         entrants = {name: _Entrant(subject, protocol) for name, subject in subjects.items()}
         half = _half(protocol)
         watch.begin()
-        for number in range(_MOST_SETS):
-            timed_on = [each for each in entrants.values() if not each.is_out_of_reach(half)]
-            if number >= _SETS and all(each.is_confirmed() for each in timed_on):
-                break
-            _take_set(timed_on, half)
+        _take_sets(list(entrants.values()), half)
         # What the rounds themselves say is not enough: two threads of ours can be slowed by half, and steadily so.
         disturbed = watch.disturbed() or disturbed
         state = watch.state()
@@ -194,8 +193,21 @@ def _half(protocol: Protocol) -> Protocol:
     )  # fmt: skip
 
 
+def _take_sets(entrants: Sequence["_Entrant"], protocol: Protocol) -> None:
+    """Take two sets of rounds, and further ones until each network stands confirmed."""
+    seconds = 0.0
+    for number in range(_MOST_SETS):
+        timed_on = [each for each in entrants if not each.is_out_of_reach(protocol)]
+        unconfirmed = [each for each in timed_on if number < _SETS or not each.is_confirmed()]
+        if not unconfirmed:
+            break
+        began = time.monotonic()
+        _take_set(unconfirmed if seconds > _LONG_SET_SECONDS else timed_on, protocol)
+        seconds = time.monotonic() - began
+
+
 def _take_set(entrants: Sequence["_Entrant"], protocol: Protocol) -> None:
-    """Time every network in turn until each has enough runs; nothing where there is none."""
+    """Time every network in turn until each has enough runs."""
     for entrant in entrants[:1]:
         entrant.raise_clocks()
     for entrant in entrants:
