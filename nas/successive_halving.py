@@ -158,11 +158,13 @@ def _spread(front: Mapping[str, Sequence[float]]) -> list[str]:
     by_first = sorted(front, key=lambda key: (*front[key], key))
     alone = crowding(front)
     by_alone = sorted(by_first, key=lambda key: -alone[key])
-    ordered: list[str] = []
+    ordered: dict[str, None] = {}
+    # Each goes on where it was: what lies before was taken.
+    first, lone = iter(by_first), iter(by_alone)
     while len(ordered) < len(front):
-        turn = by_alone if len(ordered) % _SPREAD_EVERY == _SPREAD_EVERY - 1 else by_first
-        ordered.append(next(key for key in turn if key not in ordered))
-    return ordered
+        turn = lone if len(ordered) % _SPREAD_EVERY == _SPREAD_EVERY - 1 else first
+        ordered[next(key for key in turn if key not in ordered)] = None
+    return list(ordered)
 
 
 def stale_keys(

@@ -1,6 +1,7 @@
 """Which points are worth having when several objectives pull apart. Every objective is to be minimised."""
 
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Hashable, Mapping, Sequence
 from typing import TypeVar
 
@@ -52,17 +53,50 @@ def hypervolume(points: Sequence[Point], worst: Point) -> float:
 def non_dominated_sort(points: Mapping[Name, Point]) -> list[list[Name]]:
     """Return the names layer by layer: the front, the front of what remains, and so on; each in the order of `points`.
 
-    Ten thousand points of three objectives take about a second.
+    Efficient non-dominated sorting by binary search (Zhang et al., IEEE TEVC 2015) for one to three objectives: in the
+    order of the first, each point goes to the first layer where nothing is as good in the two others. Ten thousand
+    points take about a tenth of a second. Raises ValueError for more than three objectives.
     """
-    names = list(points)
-    layers: list[list[Name]] = []
-    remaining = np.arange(len(names))
-    values = np.array(list(points.values()), dtype=np.float64)
-    while remaining.size:
-        layer = _front_of(values[remaining])
-        layers.append([names[index] for index in remaining[layer]])
-        remaining = np.delete(remaining, layer)
+    padded = {name: _three_of(point) for name, point in points.items()}
+    stairs, layer_of = list[_Stairs](), dict[tuple[float, float, float], int]()
+    for point in sorted(set(padded.values())):
+        _, second, third = point
+        layer = bisect_left(stairs, x=True, key=lambda each: not each.covers(second, third))
+        if layer == len(stairs):
+            stairs.append(_Stairs())
+        stairs[layer].add(second, third)
+        layer_of[point] = layer
+    layers: list[list[Name]] = [[] for _ in stairs]
+    for name, point in padded.items():
+        layers[layer_of[point]].append(name)
     return layers
+
+
+def _three_of(point: Point) -> tuple[float, float, float]:
+    """Return a point with three objectives, those that it lacks equal for all."""
+    if len(point) > 3:
+        raise ValueError(f"points are sorted by three objectives at the most, got {len(point)}")
+    first, second, third = (*point, *[0.0] * (3 - len(point)))
+    return first, second, third
+
+
+class _Stairs:
+    """The best of two objectives so far: the first rises from one to the next, the second falls."""
+
+    def __init__(self) -> None:
+        self._rising, self._falling = list[float](), list[float]()
+
+    def covers(self, rising: float, falling: float) -> bool:
+        """Return whether something is as good in both."""
+        at = bisect_right(self._rising, rising)
+        return at > 0 and self._falling[at - 1] <= falling
+
+    def add(self, rising: float, falling: float) -> None:
+        """Take in what is not covered, in the place of all that it covers."""
+        at = end = bisect_left(self._rising, rising)
+        while end < len(self._falling) and self._falling[end] >= falling:
+            end += 1
+        self._rising[at:end], self._falling[at:end] = [rising], [falling]
 
 
 def _front_of(values: NDArray[np.float64]) -> list[int]:

@@ -143,6 +143,11 @@ def test_layers_are_the_fronts_of_what_remains(points: list[tuple[float, ...]]) 
     assert left == {}
 
 
+def test_more_than_three_objectives_are_not_sorted() -> None:
+    with pytest.raises(ValueError, match="three objectives at the most, got 4"):
+        non_dominated_sort({"a": (1.0,) * 4})
+
+
 def test_crowding_by_hand() -> None:
     points = {"a": (0.0, 10.0, 3.0), "b": (1.0, 8.0, 3.0), "c": (6.0, 5.0, 3.0), "d": (10.0, 0.0, 3.0)}
     distances = crowding(points)
