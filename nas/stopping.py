@@ -76,5 +76,6 @@ def _corner_of(trained: Sequence[Trial], budget_ms: float) -> _Point:
 
 
 def _joins(point: _Point, front: Sequence[_Point]) -> bool:
-    """Return whether a point adds to a front."""
-    return not any(dominates(other, point) or other == point for other in front)
+    """Return whether a point adds to a front: none of it is as good in everything."""
+    first, second, third = point
+    return not any(a <= first and b <= second and c <= third for a, b, c in front)

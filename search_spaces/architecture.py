@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from search_spaces.kinds import BLOCKS
@@ -68,7 +69,7 @@ class Architecture:
         kept = tuple(block for block in self.blocks if block.kind != "identity")
         return replace(self, blocks=kept or (Block("identity"),))
 
-    @property
+    @cached_property
     def key(self) -> str:
         """A hash that equal networks share, stable across processes and versions."""
         text = json.dumps(self.canonical.to_json(), sort_keys=True, separators=(",", ":"))

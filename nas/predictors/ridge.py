@@ -82,10 +82,13 @@ def fit_best_ridge(rows: Floats, targets: Floats, shares: Floats, penalties: Seq
 def _leave_one_out(centred: Floats, targets: Floats, penalties: Floats) -> Floats:
     """Return by how much each target (n,) is missed by a fit of the others to centred rows (n, p), intercept included.
 
-    From one fit by the identity e / (1 - h), where h is the diagonal of the hat matrix (Allen's PRESS, 1974).
+    From one fit by the identity e / (1 - h), where h is the diagonal of the hat matrix (Allen's PRESS, 1974), which
+    itself, n by n, does not fit into memory for a long record.
     """
-    hat = 1 / len(targets) + centred @ _penalised_inverse(centred, penalties) @ centred.T
-    result: Floats = (hat @ targets - targets) / (1 - np.diagonal(hat))
+    spread = centred @ _penalised_inverse(centred, penalties)
+    fitted = targets.mean() + spread @ (centred.T @ targets)
+    diagonal = 1 / len(targets) + (spread * centred).sum(axis=1)
+    result: Floats = (fitted - targets) / (1 - diagonal)
     return result
 
 

@@ -28,6 +28,9 @@ _ENOUGH = 12
 # Networks that take so many times the budget are far from all that will be proposed.
 _FAR_OVER = 3
 _FEWEST_NEAR = 3
+# It learns from so many networks at the most, the latest: of a longer record each outcome would cost a search seconds
+# of fitting, and three dozen features say hardly more from twice as many.
+_LEARNED = 500
 
 
 @dataclass(frozen=True)
@@ -156,12 +159,12 @@ class Surrogate:
         return f"The PSNR of a candidate after stage {rung + 1} of {self._ladder.top + 1}{first}"
 
     def _learned(self, trials: Sequence[Trial]) -> _Observed:
-        samples = self._samples(trials)
+        samples = self._samples(trials)[-_LEARNED:]
         trained = trained_once(trials)
-        early = [_example_of(trial, 0) for trial in trained if trial.rungs]
+        early = [_example_of(each, 0) for each in _latest(trained, 0)]
         first = fit(early)
         later_rung = _predictable_rung(trained, self._ladder)
-        late = [_example_of(trial, later_rung) for trial in trained if len(trial.rungs) > later_rung]
+        late = [_example_of(each, later_rung) for each in _latest(trained, later_rung)]
         later = fit(late, (_FIRST,))
         return _Observed(
             latency=None if self._first is None else self._first.learned(samples),
@@ -217,6 +220,11 @@ def _predictable_rung(trained: Sequence[Trial], ladder: Ladder) -> int:
         if sum(len(trial.rungs) > rung for trial in trained) >= _ENOUGH:
             return rung
     return min(1, ladder.top)
+
+
+def _latest(trained: Sequence[Trial], rung: int) -> list[Trial]:
+    """Return those that finished a rung, of more than are learned from the latest."""
+    return [trial for trial in trained if len(trial.rungs) > rung][-_LEARNED:]
 
 
 def _example_of(trial: Trial, rung: int) -> Example:

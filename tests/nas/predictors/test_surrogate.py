@@ -126,6 +126,23 @@ def test_candidate_that_is_measured_again_is_learned_anew(outcome: Outcome) -> N
         assert surrogate.latency.predict(one) == pytest.approx(learned * DEVICE.predict(one), rel=0.02)
 
 
+def test_of_a_long_record_the_latest_networks_are_learned_from_and_all_are_ranked(
+    endless: Outcome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nas.predictors.surrogate._LEARNED", 10)
+    trials = trained(endless, 14, rungs=2)
+    whole, latest = surrogate_of(), surrogate_of()
+    whole.observe(trials)
+    latest.observe(trials[-10:])
+    unseen = repeated(24, "residual_leaky", 3)
+    assert whole.acquisition(unseen) == latest.acquisition(unseen)
+    assert whole.budget_share(unseen) == latest.budget_share(unseen)
+    assert whole.describe() == latest.describe()
+    first = trials[0]
+    candidate = Candidate(first.architecture.key, first.runtime_ms, first.objectives[2], first.rungs[:1])
+    assert math.isfinite(whole.promotion_score(candidate, 0))
+
+
 def test_copies_failures_and_the_far_too_slow_teach_nothing(outcome: Outcome) -> None:
     networks = [repeated(8, "branched_conv", count) for count in range(1, 5)]
     near = [timed(outcome(number, each), 10.0 + number) for number, each in enumerate(networks[:3])]
