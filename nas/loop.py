@@ -1,41 +1,31 @@
 """The loop of a search: ask, evaluate, train by rungs, tell, until the trials or the time for them are used up."""
 
-import math
-import statistics
-from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from nas.candidate_verdicts import CandidateVerdicts, Evaluate
 from nas.config.search import DEFAULT_PATIENCE
+from nas.known_networks import by_key, nothing_is_feasible, repeated, typical_seconds
 from nas.predictors.surrogate import Surrogate
 from nas.samplers.protocol import Sampler
 from nas.stopping import stopping_state
 from nas.study import NoneLeftError, Study
-from nas.successive_halving import Rung
 from nas.time_budget import TimeBudget
 from nas.training.executor import outcome
 from nas.training.fidelity_schedule import FidelitySchedule
+from nas.training.rung_submission import RungSubmitter, with_rung
 from nas.training.task import TrainingResult
 from nas.training.worker_state import WorkerState
-from nas.trial import State, Trial
+from nas.trial import Trial
 from nas.trial_lines import standing, trial_line
-from nas.verdict import CalmSpeed, Verdict, calm_speed, rough_verdict_on, verdict_on
-from search_spaces.architecture import Architecture
 from sr.executors.executor import Executor
-from sr.measure.measurement import Measurement
-from sr.progress import Message, Phase, Report, no_report
+from sr.progress import Message, Report, no_report
 
 # So many proposals in a row that were all evaluated before: the space, or what the sampler sees of it, is exhausted.
 _STALE_PROPOSALS = 200
-# So many different networks, the smallest of the space among them, and none within the budget: none will be.
-_INFEASIBLE_TRIALS = 30
-# A candidate that was put off is measured so often in all; then the likelier verdict stands.
-_MOST_MEASUREMENTS = 4
-# A device that is slower by less is not worth a word.
-_SAID_SLOWDOWN = 1.02
 
-Evaluate = Callable[[int, Architecture], Trial]
 OnTold = Callable[[Trial, Sequence[Trial]], None]
 
 
@@ -85,12 +75,12 @@ class Search:
         on_told: OnTold | None = None,
         report: Report = no_report,
     ) -> None:
-        self._study, self._sampler, self._evaluate = study, sampler, evaluate
-        self._fidelity, self._executor, self._surrogate = fidelity, executor, surrogate
-        self._time_budget, self._calm_ms, self._patience = time_budget, calm_ms, patience
+        self._study, self._sampler, self._fidelity, self._surrogate = study, sampler, fidelity, surrogate
+        self._verdicts = CandidateVerdicts(evaluate, fidelity.setup.budget_ms, calm_ms, report)
+        self._submitter = RungSubmitter(fidelity, executor, report)
+        self._time_budget, self._patience = time_budget, patience
         self._on_told, self._report = on_told, report
         self._running: deque[_Running] = deque()
-        self._measured: Counter[int] = Counter()
         self._stale, self._stopped, self._just_measured_again = 0, "", False
         self._none_left, self._volume = False, 0.0
 
@@ -99,7 +89,7 @@ class Search:
         self._report(standing(self._study.trials, self._volume, self._time_budget))
         try:
             while True:
-                while len(self._running) < self._executor.workers and self._begin():
+                while len(self._running) < self._submitter.workers and self._begin():
                     pass
                 if self._running:
                     self._finish(self._running.popleft())
@@ -123,10 +113,6 @@ class Search:
         return self._study.await_others(limit, lambda: self._time_budget.search_left > 0)
 
     @property
-    def _budget_ms(self) -> float:
-        return self._fidelity.setup.budget_ms
-
-    @property
     def _running_keys(self) -> set[str]:
         return {each.trial.architecture.key for each in self._running}
 
@@ -141,16 +127,18 @@ class Search:
         theirs = {trial.architecture.key for trial in trials if trial.number in others}
         promoted = self._fidelity.promoted(trials, self._running_keys | theirs, self._surrogate.promotion_score)
         if promoted is not None:
-            self._promote(next(trial for trial in trials if trial.architecture.key == promoted))
+            trial = next(trial for trial in trials if trial.architecture.key == promoted)
+            future = self._submitter.next_rung(trial, trials)
+            self._running.append(_Running(trial, len(trial.rungs), future, told=True))
             return True
         goes_on = self._goes_on(trials)
         running = self._running_keys | theirs
-        put_off = [each for each in _by_key(trials).values() if each.state == "put off"]
+        put_off = [each for each in by_key(trials).values() if each.state == "put off"]
         put_off = [each for each in put_off if each.architecture.key not in running]
         # In turn with proposals: by the next one the device may be calm.
         if put_off and not (goes_on and self._just_measured_again):
             self._just_measured_again = True
-            self._measure_again(min(put_off, key=lambda each: (self._measured[each.number], each.number)))
+            self._measure_again(self._verdicts.least_measured(put_off), trials)
             return True
         self._just_measured_again = False
         return goes_on and self._propose(trials)
@@ -158,11 +146,11 @@ class Search:
     def _goes_on(self, trials: Sequence[Trial]) -> bool:
         """Return whether there is to be another candidate."""
         asked = len(trials) + sum(each.rung == 0 for each in self._running)
-        if not self._time_budget.allows_another(asked, _typical_seconds(trials)) or self._stale >= _STALE_PROPOSALS:
+        if not self._time_budget.allows_another(asked, typical_seconds(trials)) or self._stale >= _STALE_PROPOSALS:
             return False
-        if _nothing_is_feasible(_by_key(trials)):
+        if nothing_is_feasible(by_key(trials)):
             return False
-        stands = stopping_state(trials, self._budget_ms, self._patience)
+        stands = stopping_state(trials, self._fidelity.setup.budget_ms, self._patience)
         self._volume = stands.volume
         if stands.is_met:
             self._stopped = stands.describe()
@@ -181,11 +169,11 @@ class Search:
                 # Its outcome is the answer.
                 self._finish(self._running.popleft())
                 trials = self._study.trials
-            trial = _repeated(number, architecture, _by_key(trials))
+            trial = repeated(number, architecture, by_key(trials))
             if trial is None:
-                trial = self._with_verdict(self._costed(number, architecture))
+                trial = self._verdicts.of(number, architecture, self._study.trials)
             # With one worker the training is done here.
-            future = self._first_rung(architecture) if trial.state == "measured" else None
+            future = self._submitter.first_rung(architecture, trials) if trial.state == "measured" else None
         except BaseException:
             self._study.abandon(number)
             raise
@@ -196,62 +184,14 @@ class Search:
             self._running.append(_Running(trial, 0, future))
         return True
 
-    def _measure_again(self, put_off: Trial) -> None:
+    def _measure_again(self, put_off: Trial, trials: Sequence[Trial]) -> None:
         """Measure a candidate again that was put off, and begin its first rung where it is within the budget."""
-        again = self._with_verdict(self._costed(put_off.number, put_off.architecture), put_off.calm_ms)
-        again = replace(again, seconds=put_off.seconds + again.seconds)
+        again = self._verdicts.again(put_off, trials)
         if again.state == "measured":
-            future = self._first_rung(again.architecture)
+            future = self._submitter.first_rung(again.architecture, trials)
             self._running.append(_Running(again, 0, future, told=True))
         else:
             self._tell(again, advanced=True)
-
-    def _costed(self, number: int, architecture: Architecture) -> Trial:
-        """Return a candidate counted and measured."""
-        self._report(Phase(f"trial {number}: measuring {architecture.summary}"))
-        return self._evaluate(number, architecture)
-
-    def _with_verdict(self, trial: Trial, before_ms: float | None = None) -> Trial:
-        """Return a measured candidate with the verdict on its runtime; a failed one stays what it is.
-
-        before_ms: what its runtime stood for at calm speed when it was put off: of several doubtful ones the least.
-        """
-        measured = trial.measurement
-        if trial.state != "measured" or measured is None:
-            return trial
-        self._measured[trial.number] += 1
-        calm = calm_speed(self._study.trials, measured, self._calm_ms)
-        verdict, doubt, calm_ms = verdict_on(measured, calm, self._budget_ms), "", calm.calm_ms(measured)
-        if verdict == "put off":
-            calm_ms = calm_ms if before_ms is None else min(before_ms, calm_ms)
-            if self._measured[trial.number] >= _MOST_MEASUREMENTS:
-                verdict, doubt = rough_verdict_on(calm_ms, calm, self._budget_ms), "the device was never calm"
-        states: dict[Verdict, State] = {"within": "measured", "over": "infeasible", "put off": "put off"}
-        reason = "" if verdict == "within" else _why(verdict, measured, calm, self._budget_ms, doubt)
-        return replace(trial, state=states[verdict], reason=reason, calm_ms=calm_ms)
-
-    def _first_rung(self, architecture: Architecture) -> Future[TrainingResult]:
-        """Begin the first rung: a score is there at once, and so is the failure of what has no weights to inherit."""
-        reason = self._fidelity.why_untrainable(architecture)
-        if not (self._fidelity.begins_with_score or reason):
-            self._say_training(architecture, 0)
-            return self._executor.submit(WorkerState.train, self._fidelity.task(architecture, 0))
-        known: Future[TrainingResult] = Future()
-        known.set_result(TrainingResult(None, 0.0, reason) if reason else self._fidelity.score(architecture))
-        return known
-
-    def _promote(self, trial: Trial) -> None:
-        """Begin the next rung of a candidate."""
-        rung = len(trial.rungs)
-        self._say_training(trial.architecture, rung)
-        future = self._executor.submit(WorkerState.train, self._fidelity.task(trial.architecture, rung))
-        self._running.append(_Running(trial, rung, future, told=True))
-
-    def _say_training(self, architecture: Architecture, rung: int) -> None:
-        """Report that a training begins, and how long such trainings took so far."""
-        took = [trial.rungs[rung].seconds for trial in self._study.trials if len(trial.rungs) > rung]
-        label = f"training {architecture.summary} to {self._fidelity.steps(rung):,} steps"
-        self._report(Phase(label, statistics.median(took) if took else math.inf))
 
     def _finish(self, each: _Running) -> None:
         """Wait for a training and tell what became of it."""
@@ -260,7 +200,7 @@ class Search:
         except BaseException:
             self._give_back(each)
             raise
-        self._tell(_judged(each.trial, each.rung, result, self._fidelity), advanced=each.told)
+        self._tell(with_rung(each.trial, each.rung, result, self._fidelity), advanced=each.told)
 
     def _give_back(self, each: _Running) -> None:
         """Give a candidate back to the study; one that it was told of stands as it did."""
@@ -281,53 +221,3 @@ class Search:
         if trial.duplicate_of is None:
             self._report(Message(trial_line(trial, trials, self._time_budget)))
         self._report(standing(trials, self._volume, self._time_budget))
-
-
-def _judged(trial: Trial, rung: int, result: TrainingResult, fidelity: FidelitySchedule) -> Trial:
-    """Return a trial with what came out of a rung; one that failed after its first stays with what it has."""
-    trial = replace(trial, seconds=trial.seconds + result.seconds)
-    if result.quality is None:
-        return replace(trial, reason=result.reason, state="failed" if rung == 0 else trial.state)
-    rungs = (*trial.rungs, Rung(fidelity.steps(rung), result.quality.psnr, result.seconds, result.quality.psnr_y))
-    if rung:
-        return replace(trial, rungs=rungs)
-    assert trial.measurement is not None
-    return replace(trial, state="trained", rungs=rungs, measurement=replace(trial.measurement, quality=result.quality))
-
-
-def _why(verdict: Verdict, measured: Measurement, calm: CalmSpeed, budget_ms: float, doubt: str) -> str:
-    """Say why a candidate is not within the budget, or not yet."""
-    runtime, slowdown = measured.runtime, calm.slowdown(measured)
-    speed = "" if slowdown < _SAID_SLOWDOWN else f" while the device was {slowdown:.2f} times slower than when calm"
-    taken = f"{runtime.median_ms:.1f} ms (p90 {runtime.p90_ms:.1f}){speed}"
-    if verdict == "put off":
-        return f"{taken}: no verdict while the device is busy, measured again later"
-    return f"{taken} is over the budget of {budget_ms:g} ms" + (f"; {doubt}" if doubt else "")
-
-
-def _by_key(trials: Sequence[Trial]) -> dict[str, Trial]:
-    """Return the different networks by their keys, each with the trial that evaluated it."""
-    return {trial.architecture.key: trial for trial in trials if trial.duplicate_of is None}
-
-
-def _repeated(number: int, architecture: Architecture, known: Mapping[str, Trial]) -> Trial | None:
-    """Return the known outcome of an equal network; its rungs are those of the trial that trained to them."""
-    before = known.get(architecture.key)
-    if before is None:
-        return None
-    return Trial(number, architecture, before.state, before.measurement, before.reason, 0.0, before.number)
-
-
-def _nothing_is_feasible(known: Mapping[str, Trial]) -> bool:
-    """Return whether enough was measured to give the budget up."""
-    return len(known) >= _INFEASIBLE_TRIALS and all(trial.state == "infeasible" for trial in known.values())
-
-
-def _typical_seconds(trials: Sequence[Trial]) -> float | None:
-    """Return the median length of a trained candidate's trial up to its first rung; None where none is trained."""
-    lengths = [
-        trial.seconds - sum(rung.seconds for rung in trial.rungs[1:])
-        for trial in trials
-        if trial.state == "trained" and trial.duplicate_of is None
-    ]
-    return statistics.median(lengths) if lengths else None

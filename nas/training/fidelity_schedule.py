@@ -9,8 +9,8 @@ from nas.config.fidelity import TRAINED_RUNGS, Fidelity
 from nas.evaluate import Setup
 from nas.successive_halving import Candidate, Ladder, PromotionScore, ladder, promotable, rung_psnr, stale_keys
 from nas.training.rung_training import remove_weights
-from nas.training.supernet import inherited, score
-from nas.training.task import RungGoal, TrainingResult, TrainingTask
+from nas.training.supernet import inherited
+from nas.training.task import RungGoal, ScoreTask, TrainingTask
 from nas.trial import Trial, trained_once
 from search_spaces.architecture import Architecture
 from search_spaces.supernet import Supernet
@@ -18,6 +18,7 @@ from sr.checkpoint import Checkpoint, Description, save
 
 # The weights of those may go who would not be promoted even if there were to be so many times the candidates.
 _GROWTH = 4
+_INHERITED = ".inherited.pth"
 
 
 @dataclass(frozen=True)
@@ -73,12 +74,11 @@ class FidelitySchedule:
         """Return whether there is nothing in the way of judging an architecture."""
         return not self.why_untrainable(architecture)
 
-    def score(self, architecture: Architecture) -> TrainingResult:
-        """Return the quality that the supernet's weights give."""
-        assert self.supernet is not None
-        setup = self.setup
-        quality = score(self.supernet, architecture, setup.val, setup.target.device, train=setup.train)
-        return TrainingResult(quality, 0.0)
+    def score_task(self, architecture: Architecture) -> ScoreTask:
+        """Return the first rung of a candidate that begins with a score."""
+        weights = self.initial(architecture)
+        assert weights is not None
+        return ScoreTask(architecture, weights)
 
     def task(self, architecture: Architecture, rung: int) -> TrainingTask:
         """Return the training that takes a candidate to a rung."""
@@ -107,16 +107,22 @@ class FidelitySchedule:
     def remove_stale_weights(
         self, trials: Collection[Trial], running: Collection[str], score: PromotionScore = rung_psnr
     ) -> None:
-        """Remove the weights of candidates that will hardly be promoted; one that is all the same is trained again."""
+        """Remove the weights of candidates that will hardly be promoted; one that is all the same is trained again.
+
+        Those of a candidate that was scored alone go at once: the supernet has them.
+        """
         candidates = [_as_candidate(trial, running) for trial in trained_once(trials)]
-        keys = stale_keys(candidates, self.ladder, _GROWTH * len(candidates), score)
+        keys = set(stale_keys(candidates, self.ladder, _GROWTH * len(candidates), score))
         remove_weights(self.folder, keys)
-        for key in keys:
-            self._inherited_path(key).unlink(missing_ok=True)
+        if self.begins_with_score:
+            keys |= {each.key for each in candidates if len(each.rungs) == 1 and each.state != "training"}
+        for path in self.folder.glob(f"*{_INHERITED}"):
+            if path.name.removesuffix(_INHERITED) in keys:
+                path.unlink(missing_ok=True)
 
     def _inherited_path(self, key: str) -> Path:
         """Return where the inherited weights of a candidate lie."""
-        return self.folder / f"{key}.inherited.pth"
+        return self.folder / f"{key}{_INHERITED}"
 
 
 def fidelity_schedule(

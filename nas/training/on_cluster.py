@@ -4,6 +4,7 @@ import socket
 import tempfile
 import uuid
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,7 +12,6 @@ import numpy as np
 import torch
 
 from nas.evaluate import Setup
-from nas.training.task import TrainingTask
 from nas.training.worker_state import WorkerState
 from sr.data.pairs import Packed, Pairs
 from sr.errors import InputError
@@ -137,13 +137,10 @@ def _begun(stored: _Stored) -> WorkerState:
     return WorkerState(setup)
 
 
-def _label(work: object, *args: object, **_kwargs: object) -> str:
-    """Name a training for Ray's dashboard."""
-    task = args[0] if args else None
-    if not isinstance(task, TrainingTask):
-        return named_by_function(work)  # type: ignore[arg-type]
-    steps = task.recipe.steps if task.goal is None else task.goal.ladder.steps[task.goal.rung]
-    return f"train {task.architecture.summary} to {steps:,} steps"
+def _label(work: Callable[..., object], *args: object, **_kwargs: object) -> str:
+    """Name work for Ray's dashboard: by its task where that says what it is."""
+    label = getattr(args[0], "label", "") if args else ""
+    return label or named_by_function(work)
 
 
 def _arrays(packed: Packed) -> tuple["np.ndarray[tuple[int, ...], np.dtype[np.generic]]", ...]:

@@ -12,6 +12,7 @@ from search_spaces.network import SearchedNetwork, silence
 from search_spaces.space import SearchSpace
 from search_spaces.supernet import Supernet
 from sr.data.pairs import Pairs, fitting_patch
+from sr.measure.device_lock import training_on
 from sr.measure.quality import Quality, evaluate
 from sr.progress import Report, no_report
 from sr.seeds import generator
@@ -62,16 +63,25 @@ def score(
     *,
     train: Pairs | None = None,
 ) -> Quality:
-    """Return the quality on `val` of an architecture with the supernet's weights, without SSIM; the supernet stays.
+    """Return the quality on `val` of an architecture with the supernet's weights; the supernet stays.
+
+    Raises ValueError where the architecture is outside the supernet, and as `score_inherited` does.
+    """
+    return score_inherited(inherited(supernet, architecture), val, device, train=train)
+
+
+def score_inherited(network: nn.Module, val: Pairs, device: torch.device, *, train: Pairs | None = None) -> Quality:
+    """Return the quality on `val`, without SSIM, of a network that has a supernet's weights; it is moved to `device`.
 
     train: what batch norm's statistics are taken from anew, as the shared ones are of other networks too. Raises
-    ValueError where the architecture is outside the supernet or a space with batch norm is given no `train`.
+    ValueError where the network has batch norm and is given no `train`.
     """
-    network = inherited(supernet, architecture).to(device)
-    if supernet.space.norm != "none":
-        if train is None:
-            raise ValueError(f"the score of a network with {supernet.space.norm} norm takes training pairs, got none")
-        recalibrate(network, train, device)
+    with training_on(device):
+        network = network.to(device)
+        if any(isinstance(module, nn.BatchNorm2d) for module in network.modules()):
+            if train is None:
+                raise ValueError("the score of a network with batch norm takes training pairs, got none")
+            recalibrate(network, train, device)
     return evaluate(network, val, device, with_ssim=False)
 
 

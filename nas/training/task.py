@@ -39,6 +39,12 @@ class TrainingTask:
     initial: Path | None = None
     teacher: Path | None = None
 
+    @property
+    def label(self) -> str:
+        """What it is, for people."""
+        steps = self.recipe.steps if self.goal is None else self.goal.ladder.steps[self.goal.rung]
+        return f"train {self.architecture.summary} to {steps:,} steps"
+
     def __post_init__(self) -> None:
         if (self.recipe.distillation > 0) != (self.teacher is not None):
             raise InputError(
@@ -48,13 +54,26 @@ class TrainingTask:
 
 
 @dataclass(frozen=True)
+class ScoreTask:
+    """A candidate to judge without training, by the weights that it inherits from a supernet: those at `weights`."""
+
+    architecture: Architecture
+    weights: Path
+
+    @property
+    def label(self) -> str:
+        """What it is, for people."""
+        return f"score {self.architecture.summary}"
+
+
+@dataclass(frozen=True)
 class TrainingResult:
     """What became of a task.
 
     Attributes:
         quality: On the setup's `val`, without SSIM; None where the training failed.
-        seconds: Of the training, up to a rung as the rung recorded them; of a failed one until it failed, 0 where its
-            process died.
+        seconds: Of the training, up to a rung as the rung recorded them; of a score, and of what failed, until it
+            ended; 0 where its process died.
         reason: Why it failed.
     """
 

@@ -1,19 +1,21 @@
 """What a process that trains keeps from one piece of work to the next, and the work that it does."""
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
 import torch
 
 from nas.evaluate import Setup
 from nas.training.rung_training import initial_network, train_to_rung
-from nas.training.task import TrainingResult, TrainingTask
+from nas.training.supernet import score_inherited
+from nas.training.task import ScoreTask, TrainingResult, TrainingTask
 from search_spaces.architecture import Architecture
 from sr.checkpoint import load_network
 from sr.data.pairs import on_device
 from sr.measure.device_lock import training_on
 from sr.measure.engines.network import as_judged
-from sr.measure.quality import evaluate
+from sr.measure.quality import Quality, evaluate
 from sr.memory import is_out_of_memory
 from sr.training.fit import Fitted, fit
 from sr.training.recipe import Recipe
@@ -43,14 +45,36 @@ class WorkerState:
         Raises:
             InputError: As `train_to_rung` does.
         """
+        return self._result_of(lambda: self._trained(task))
+
+    def score(self, task: ScoreTask) -> TrainingResult:
+        """Judge a candidate by the weights that it inherits; one that does not fit into the memory is a result.
+
+        Raises:
+            InputError: Where there are no weights.
+        """
+        return self._result_of(lambda: self._scored(task))
+
+    def _trained(self, task: TrainingTask) -> tuple[Quality, float]:
+        """Return what a training came to and its seconds."""
+        setup, device = self.setup, self.setup.target.device
+        fitted = _fitted(task, setup)
+        with training_on(device):
+            network = as_judged(fitted.network, setup.target)
+        return evaluate(network, setup.val, device, with_ssim=False), fitted.seconds
+
+    def _scored(self, task: ScoreTask) -> tuple[Quality, float]:
+        """Return what a score came to and its seconds."""
+        began, setup = time.monotonic(), self.setup
+        quality = score_inherited(load_network(task.weights), setup.val, setup.target.device, train=setup.train)
+        return quality, time.monotonic() - began
+
+    def _result_of(self, work: Callable[[], tuple[Quality, float]]) -> TrainingResult:
+        """Bring the pairs to the device and do work that returns a quality and its seconds; what failed is a result."""
         began = time.monotonic()
         try:
             self.place()
-            setup, device = self.setup, self.setup.target.device
-            fitted = _fitted(task, setup)
-            with training_on(device):
-                network = as_judged(fitted.network, setup.target)
-            quality = evaluate(network, setup.val, device, with_ssim=False)
+            quality, seconds = work()
         except TrainingFailedError as error:
             return TrainingResult(None, time.monotonic() - began, str(error))
         except Exception as error:
@@ -59,7 +83,7 @@ class WorkerState:
             return TrainingResult(None, time.monotonic() - began, "the device has too little memory for this network")
         finally:
             self._release()
-        return TrainingResult(quality, fitted.seconds)
+        return TrainingResult(quality, seconds)
 
     def _release(self) -> None:
         """Leave the memory that a GPU's allocator keeps to the others who train on it; freeing it stops the GPU."""

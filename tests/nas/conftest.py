@@ -44,7 +44,7 @@ def _one_family_of_rivals() -> Iterator[None]:
 def hasty() -> Iterator[None]:
     """Measure once where a search on a busy device, as the one that tests run on, would measure again and again."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("nas.loop._MOST_MEASUREMENTS", "nas.finalize._MOST_PASSES", "nas.finalize._PASSES",
+        for name in ("nas.candidate_verdicts._MOST_MEASUREMENTS", "nas.finalize._MOST_PASSES", "nas.finalize._PASSES",
                      "nas.device_probe._ATTEMPTS", "sr.measure.latency._MOST_SETS"):  # fmt: skip
             patch.setattr(name, 1)
         yield

@@ -6,14 +6,15 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Concatenate, ParamSpec, Self, TypeVar, cast
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar, cast
 
 import pytest
 import torch
 
 from nas.config.fidelity import Fidelity
 from nas.evaluate import Setup
-from nas.loop import Search, _by_key, _judged, _nothing_is_feasible, _repeated, _typical_seconds
+from nas.known_networks import by_key
+from nas.loop import Search
 from nas.optuna_backend.study import OptunaStudy
 from nas.predictors.latency import LatencyPredictor
 from nas.predictors.surrogate import Surrogate
@@ -22,20 +23,19 @@ from nas.samplers.protocol import SearchProblem
 from nas.samplers.random_search import RandomSearch
 from nas.samplers.registry import make_sampler
 from nas.study import Study
-from nas.successive_halving import Rung
 from nas.time_budget import TimeBudget
 from nas.training.fidelity_schedule import FidelitySchedule, fidelity_schedule
-from nas.training.task import TrainingResult, TrainingTask
+from nas.training.task import ScoreTask, TrainingResult, TrainingTask
 from nas.training.worker_state import WorkerState
 from nas.trial import Trial
 from search_spaces.architecture import Architecture, Block
 from search_spaces.fast_counts import counts
-from search_spaces.msrresnet import MSRRESNET
 from search_spaces.msrresnet import repeated as blocks
 from search_spaces.space import SearchSpace
 from search_spaces.supernet import Supernet
 from sr.measure.quality import Quality
 from sr.progress import Event, Message
+from sr.training.fit import Fitted, fit
 
 pytestmark = pytest.mark.numeric
 
@@ -61,10 +61,10 @@ CALM_MS = 5.0
 
 
 class ScriptedExecutor:
-    """So many workers whose trainings end as `train` says; `submitted` holds what was handed to them."""
+    """So many workers whose trainings end as `train` says; `submitted` and `scored` hold what was handed to them."""
 
     def __init__(self, workers: int, setup: Setup, train: Train | None = None) -> None:
-        self.workers, self.submitted = workers, list[TrainingTask]()
+        self.workers, self.submitted, self.scored = workers, list[TrainingTask](), list[str]()
         self._state, self._train = WorkerState(setup), train
 
     def __enter__(self) -> Self:
@@ -76,8 +76,12 @@ class ScriptedExecutor:
         """Nothing is left to wait for."""
 
     def submit(self, work: Callable[Concatenate[WorkerState, P], T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        assert work is WorkerState.train
         (task,) = (*args, *kwargs.values())
+        if isinstance(task, ScoreTask):
+            assert work is WorkerState.score
+            self.scored.append(task.architecture.key)
+            return cast("Future[T]", ended(self._state.score(task)))
+        assert work is WorkerState.train
         assert isinstance(task, TrainingTask)
         self.submitted.append(task)
         result = ended(self._state.train(task)) if self._train is None else self._train(task)
@@ -303,6 +307,38 @@ def test_interrupt_gives_back_all_that_is_running(make: Make, tmp_path: Path) ->
     assert {study.ask(propose)[1].key for _ in range(3)} == set(killed.begun)
 
 
+def test_what_was_trained_when_the_search_died_is_found_and_not_trained_again(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained = list[int]()
+
+    def counted(*args: Any, **kwargs: Any) -> Fitted:
+        trained.append(1)
+        return fit(*args, **kwargs)
+
+    monkeypatch.setattr("nas.training.rung_training.fit", counted)
+    executor: ScriptedExecutor
+
+    def train(task: TrainingTask) -> Future[TrainingResult]:
+        """Train, but end like a search that is killed before it hears of it."""
+        executor.everywhere(WorkerState.train, task)
+        future: Future[TrainingResult] = Future()
+        future.set_exception(KeyboardInterrupt())
+        return future
+
+    killed = make(tmp_path, 3, "train", train=train, workers=2)
+    executor = killed.executor
+    with pytest.raises(KeyboardInterrupt):
+        killed.run()
+    # Each of two workers trained its own.
+    assert len(trained) == 2
+    resumed = make(tmp_path, 3, "train", workers=2)
+    assert resumed.study.trials == []
+    assert [trial.state for trial in resumed.run()] == ["trained"] * 3
+    assert len(resumed.begun) == 3
+    assert len(trained) == 3
+
+
 def test_outcomes_are_told_in_the_order_begun(make: Make, tmp_path: Path) -> None:
     held: list[tuple[Future[TrainingResult], TrainingResult]] = []
 
@@ -346,7 +382,9 @@ def test_every_candidate_trains_once_where_that_is_asked(make: Make, tmp_path: P
 
 def test_supernet_scores_all_and_the_best_train_on_from_it(make: Make, tmp_path: Path) -> None:
     torch.manual_seed(1)
-    trials = [trial for trial in make(tmp_path, 10, "supernet", supernet=Supernet(SPACE).eval()).run() if trial.rungs]
+    going = make(tmp_path, 10, "supernet", supernet=Supernet(SPACE).eval())
+    trials = [trial for trial in going.run() if trial.rungs]
+    assert going.executor.scored == [trial.architecture.key for trial in trials]
     assert all(trial.rungs[0].steps == 0 for trial in trials)
     higher = [trial for trial in trials if len(trial.rungs) > 1]
     assert 0 < len(trials) // 4 <= len(higher) < len(trials)
@@ -375,7 +413,7 @@ def test_search_of_which_nothing_is_feasible_ends_after_thirty_networks(
 ) -> None:
     going = make(tmp_path, 60, sampler="random", judge=lambda *asked: slowed(outcome(*asked), 1e6, 1.0))
     trials = going.run()
-    assert len(_by_key(trials)) == 30
+    assert len(by_key(trials)) == 30
     assert {trial.state for trial in trials} == {"infeasible"}
     assert going.executor.submitted == []
 
@@ -385,7 +423,7 @@ def test_search_of_an_exhausted_space_ends(make: Make, tmp_path: Path, monkeypat
     tiny = replace(SPACE, positions=1, kinds=("branched_conv",), num_feat=(8,), upsampler=("one_step",), seeds=())
     going = make(tmp_path, 10_000, "train", train=by_size, space=tiny, sampler="random")
     trials = going.run()
-    assert len(_by_key(trials)) == tiny.networks
+    assert len(by_key(trials)) == tiny.networks
     assert len(trials) < 100
     assert trials[-1].duplicate_of is not None
 
@@ -532,45 +570,3 @@ def test_interrupt_in_the_training_of_a_put_off_candidate_leaves_it_put_off(
     again = make(tmp_path, 3, "train", train=by_size)
     assert [trial.state for trial in again.study.trials] == ["trained", "put off"]
     assert [trial.state for trial in again.run()] == ["trained"] * 3
-
-
-def test_equal_network_is_answered_from_the_record(outcome: Outcome) -> None:
-    before = outcome(3, blocks(16, "idle", 2))
-    padded = replace(before.architecture, blocks=(Block("identity"), *before.architecture.blocks))
-    trial = _repeated(9, padded, _by_key([before]))
-    assert trial is not None
-    assert (trial.number, trial.duplicate_of, trial.measurement) == (9, 3, before.measurement)
-    assert trial.architecture == padded
-    assert _repeated(9, MSRRESNET, _by_key([before])) is None
-
-
-def test_later_rung_that_fails_leaves_what_is_known(make: Make, tmp_path: Path, outcome: Outcome) -> None:
-    before = replace(outcome(0, blocks(8, "idle", 1)), rungs=(Rung(1, 25.0, 1.0),))
-    schedule = make(tmp_path, 1).fidelity
-    failed = _judged(before, 1, TrainingResult(None, 2.0, "the loss is nan"), schedule)
-    assert failed == replace(before, reason="the loss is nan", seconds=before.seconds + 2.0)
-    first = _judged(replace(before, rungs=()), 0, TrainingResult(None, 2.0, "the loss is nan"), schedule)
-    assert (first.state, first.rungs) == ("failed", ())
-    # It is not promoted a second time.
-    others = [outcome(number, blocks(8, "idle", number + 1)) for number in range(1, 4)]
-    trials = [failed, *(replace(other, rungs=(Rung(1, 20.0, 1.0),)) for other in others)]
-    assert schedule.promoted(trials, set()) is None
-    assert schedule.promoted([before, *trials[1:]], set()) == before.architecture.key
-
-
-def test_budget_is_given_up_when_nothing_of_many_meets_it(outcome: Outcome) -> None:
-    over = outcome(0, MSRRESNET)
-    assert over.state == "infeasible"
-    many = {str(index): over for index in range(30)}
-    assert _nothing_is_feasible(many)
-    assert not _nothing_is_feasible(dict(list(many.items())[1:]))
-    assert not _nothing_is_feasible(many | {"met": outcome(1, blocks(8, "idle", 1))})
-
-
-def test_typical_length_is_that_of_trained_candidates_up_to_their_first_rung(outcome: Outcome) -> None:
-    trained = outcome(0, blocks(8, "idle", 1))
-    lengths = [replace(trained, seconds=seconds) for seconds in (3.0, 9.0, 5.0)]
-    higher = replace(trained, seconds=60.0, rungs=(Rung(1, 25.0, 2.0), Rung(4, 26.0, 55.0)))
-    assert _typical_seconds([*lengths, replace(outcome(1, MSRRESNET), seconds=100.0)]) == 5.0
-    assert _typical_seconds([higher]) == 5.0
-    assert _typical_seconds([]) is None

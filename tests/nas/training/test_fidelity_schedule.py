@@ -10,6 +10,8 @@ import torch
 from nas.evaluate import Setup
 from nas.successive_halving import Rung
 from nas.training.fidelity_schedule import fidelity_schedule
+from nas.training.supernet import score
+from nas.training.worker_state import WorkerState
 from nas.trial import Trial
 from search_spaces.msrresnet import MSRRESNET_SPACE, repeated
 from search_spaces.supernet import Supernet
@@ -69,11 +71,12 @@ def test_score_is_that_of_the_weights_that_training_starts_from(
 ) -> None:
     scored = fidelity_schedule("supernet", long, tmp_path, supernet)
     assert scored.begins_with_score
-    result = scored.score(SMALL)
+    result = WorkerState(long).score(scored.score_task(SMALL))
     task = scored.task(SMALL, 1)
     assert task.goal is not None
     assert task.goal.rung == 0
     assert task.initial is not None
+    assert result.quality == score(supernet, SMALL, long.val, long.target.device)
     assert result.quality == evaluate(load_network(task.initial), long.val, long.target.device, with_ssim=False)
 
 

@@ -1,0 +1,86 @@
+"""Whether a candidate is within the budget: counted and measured, and measured again where the device was busy."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from nas.trial import State, Trial
+from nas.verdict import CalmSpeed, Verdict, calm_speed, rough_verdict_on, verdict_on
+from search_spaces.architecture import Architecture
+from sr.measure.measurement import Measurement
+from sr.progress import Phase, Report, no_report
+
+# A candidate that was put off is measured so often in all; then the likelier verdict stands.
+_MOST_MEASUREMENTS = 4
+# A device that is slower by less is not worth a word.
+_SAID_SLOWDOWN = 1.02
+
+Evaluate = Callable[[int, Architecture], Trial]
+
+
+class CandidateVerdicts:
+    """Measures candidates and says what their runtimes are worth.
+
+    Args:
+        evaluate: Counts and measures a candidate: from its number and architecture to a trial that is `measured` or
+            `failed`.
+        budget_ms: What they are to keep to.
+        calm_ms: What the reference network takes when nothing disturbs the device, as earlier searches know it.
+        report: Is told what is measured.
+    """
+
+    def __init__(
+        self, evaluate: Evaluate, budget_ms: float, calm_ms: float | None = None, report: Report = no_report
+    ) -> None:
+        self._evaluate, self._budget_ms, self._calm_ms, self._report = evaluate, budget_ms, calm_ms, report
+        self._measured: Counter[int] = Counter()
+
+    def of(self, number: int, architecture: Architecture, trials: Sequence[Trial]) -> Trial:
+        """Return a candidate that was measured: `measured` where it is within the budget, else what it is.
+
+        trials: all so far, which know how fast the device is when nothing disturbs it.
+        """
+        return self._judged(self._costed(number, architecture), trials)
+
+    def again(self, put_off: Trial, trials: Sequence[Trial]) -> Trial:
+        """Return a candidate that was put off measured again."""
+        trial = self._judged(self._costed(put_off.number, put_off.architecture), trials, put_off.calm_ms)
+        return replace(trial, seconds=put_off.seconds + trial.seconds)
+
+    def least_measured(self, put_off: Sequence[Trial]) -> Trial:
+        """Return which of these is to be measured again first."""
+        return min(put_off, key=lambda each: (self._measured[each.number], each.number))
+
+    def _costed(self, number: int, architecture: Architecture) -> Trial:
+        """Return a candidate counted and measured."""
+        self._report(Phase(f"trial {number}: measuring {architecture.summary}"))
+        return self._evaluate(number, architecture)
+
+    def _judged(self, trial: Trial, trials: Sequence[Trial], before_ms: float | None = None) -> Trial:
+        """Return a measured candidate with the verdict on its runtime; a failed one stays what it is.
+
+        before_ms: what its runtime stood for at calm speed when it was put off: of several doubtful ones the least.
+        """
+        measured = trial.measurement
+        if trial.state != "measured" or measured is None:
+            return trial
+        self._measured[trial.number] += 1
+        calm = calm_speed(trials, measured, self._calm_ms)
+        verdict, doubt, calm_ms = verdict_on(measured, calm, self._budget_ms), "", calm.calm_ms(measured)
+        if verdict == "put off":
+            calm_ms = calm_ms if before_ms is None else min(before_ms, calm_ms)
+            if self._measured[trial.number] >= _MOST_MEASUREMENTS:
+                verdict, doubt = rough_verdict_on(calm_ms, calm, self._budget_ms), "the device was never calm"
+        states: dict[Verdict, State] = {"within": "measured", "over": "infeasible", "put off": "put off"}
+        reason = "" if verdict == "within" else _why(verdict, measured, calm, self._budget_ms, doubt)
+        return replace(trial, state=states[verdict], reason=reason, calm_ms=calm_ms)
+
+
+def _why(verdict: Verdict, measured: Measurement, calm: CalmSpeed, budget_ms: float, doubt: str) -> str:
+    """Say why a candidate is not within the budget, or not yet."""
+    runtime, slowdown = measured.runtime, calm.slowdown(measured)
+    speed = "" if slowdown < _SAID_SLOWDOWN else f" while the device was {slowdown:.2f} times slower than when calm"
+    taken = f"{runtime.median_ms:.1f} ms (p90 {runtime.p90_ms:.1f}){speed}"
+    if verdict == "put off":
+        return f"{taken}: no verdict while the device is busy, measured again later"
+    return f"{taken} is over the budget of {budget_ms:g} ms" + (f"; {doubt}" if doubt else "")
