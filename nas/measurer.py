@@ -8,7 +8,8 @@ import torch
 
 from nas.evaluate import Setup
 from nas.target_node import TARGET_RESOURCE, TargetNode
-from nas.training.on_cluster import DeviceLocks, on_own_gpu, without_pictures
+from nas.training.on_cluster import DeviceLocks, on_own_gpu
+from nas.training.stored_pictures import without_pictures
 from sr.executors.ray_cluster.connection import Share, nodes
 from sr.executors.ray_cluster.workers import RayCluster
 from sr.progress import Message, Report, no_report

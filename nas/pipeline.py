@@ -32,7 +32,7 @@ from nas.study import Study
 from nas.time_budget import TimeBudget
 from nas.training.executor import executor
 from nas.training.fidelity_schedule import FidelitySchedule, fidelity_schedule
-from nas.training.pool_speed import measure_pool_speeds
+from nas.training.pool_speed import measure_cluster_speeds, measure_pool_speeds
 from nas.training.supernet_store import train_or_load_supernet
 from nas.trial import Trial
 from nas.verdict import calm_speed
@@ -256,20 +256,15 @@ def _explore(
     """Search, with as many trainings at once as are fastest here."""
     study.remember(study.settings | {"phase": "search"})
     setup, workers = fidelity.setup, config.workers
-    if workers is None and config.cluster is None:
-        workers = 1
-        if time_budget.seconds >= _WORTH_A_POOL_SECONDS and config.fidelity != "supernet":
-            report(Phase("finding out how many trainings at once are fastest"))
-            speeds = measure_pool_speeds(setup, setup.trainable_reference)
-            report(Message(speeds.describe()))
-            workers = speeds.best
+    on_cluster = None if config.cluster is None else fidelity.folder
+    if workers is None:
+        workers = _fastest_workers(config, setup, on_cluster, time_budget, report)
 
     def on_told(trial: Trial, trials: Sequence[Trial]) -> None:
         write_tables(Path(config.out), trials)
         if on_trial is not None:
             on_trial(trial)
 
-    on_cluster = None if config.cluster is None else fidelity.folder
     with executor(workers, setup, on_cluster, report=report) as pool:
         # What the page of a running search shows.
         study.remember(study.settings | {"workers": pool.workers})
@@ -277,3 +272,28 @@ def _explore(
             study, sampler, partial(cost_candidate, setup=setup, protocol=plan.candidate), fidelity, pool, surrogate,
             time_budget, calm_ms=calm_ms, patience=config.patience, on_told=on_told, report=report,
         ).run()  # fmt: skip
+
+
+def _fastest_workers(
+    config: SearchConfig, setup: Setup, on_cluster: Path | None, time_budget: TimeBudget, report: Report
+) -> int | None:
+    """Return how many trainings at once are fastest, where the time allows to measure that.
+
+    Else it is one on this machine, and on a cluster None: as many as have room without sharing a GPU or a node.
+    """
+    usual = 1 if on_cluster is None else None
+    if time_budget.seconds < _WORTH_A_POOL_SECONDS or config.fidelity == "supernet":
+        return usual
+    report(Phase("finding out how many trainings at once are fastest"))
+    reference = setup.trainable_reference
+    speeds = (
+        measure_pool_speeds(setup, reference)
+        if on_cluster is None
+        else measure_cluster_speeds(setup, reference, on_cluster)
+    )
+    if speeds is None:
+        why = "others use the cluster, or it lost a worker"
+        report(Message(f"how many trainings at once are fastest was not measured: {why}", aside=True))
+        return usual
+    report(Message(speeds.describe()))
+    return speeds.best

@@ -1,32 +1,23 @@
-"""Trainings on the nodes of a cluster: pictures once on each node, weights in a folder that all of them see."""
+"""Trainings on the nodes of a cluster, with the weights where all of them find them."""
 
 import socket
 import tempfile
 import uuid
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from nas.evaluate import Setup
+from nas.training.cluster_room import left_to_train_on
+from nas.training.stored_pictures import StoredPairs, without_pictures
 from nas.training.worker_state import WorkerState
-from sr.data.pairs import Packed, Pairs
 from sr.errors import InputError
 from sr.executors.ray_cluster.connection import nodes
 from sr.executors.ray_cluster.room import shares
 from sr.executors.ray_cluster.workers import RayCluster, named_by_function
 from sr.progress import Report, no_report
-
-_NONE = Packed(torch.empty(0, dtype=torch.uint8), *(torch.empty(0, dtype=torch.int64) for _ in range(3)))
-
-
-def without_pictures(setup: Setup) -> Setup:
-    """Return a setup as it travels to another machine: what it holds of pictures and of this machine stays here."""
-    nothing = Pairs((), _NONE, _NONE, scale=setup.scale)
-    return replace(setup, train=nothing, val=nothing, measurer=None, devices=())
 
 
 @dataclass(frozen=True)
@@ -60,29 +51,6 @@ def on_own_gpu(setup: Setup) -> Setup:
 
 
 @dataclass(frozen=True)
-class StoredPairs:
-    """Pairs as numpy arrays, which every worker of a node reads where they lie in the object store.
-
-    Tensors would be copied into each worker.
-    """
-
-    names: tuple[str, ...]
-    lr: tuple["np.ndarray[tuple[int, ...], np.dtype[np.generic]]", ...]
-    hr: tuple["np.ndarray[tuple[int, ...], np.dtype[np.generic]]", ...]
-    scale: int
-
-    @classmethod
-    def of(cls, pairs: Pairs) -> "StoredPairs":
-        """Return pairs as they are stored, from whatever device they lie on."""
-        there = pairs.to("cpu")
-        return cls(there.names, _arrays(there.lr), _arrays(there.hr), there.scale)
-
-    def pairs(self) -> Pairs:
-        """Return the pairs, whose tensors are the arrays themselves."""
-        return Pairs(self.names, _packed(self.lr), _packed(self.hr), scale=self.scale)
-
-
-@dataclass(frozen=True)
 class _Stored:
     """What a worker begins with: the setup, its pictures, the folder of the weights and a file that lies there."""
 
@@ -106,10 +74,10 @@ def trainers(workers: int | None, setup: Setup, folder: Path, report: Report = n
     Raises:
         InputError: Where no node has what they train on and `workers` is None.
     """
-    share, workers = shares(nodes(), workers, on_gpus=setup.target.device.type == "cuda")
+    share, workers = shares(left_to_train_on(nodes(), setup), workers, on_gpus=setup.target.device.type == "cuda")
     stored = _Stored(
-        without_pictures(setup), StoredPairs.of(setup.train), StoredPairs.of(setup.val), _token(folder),
-        DeviceLocks.of_this_machine(),
+        without_pictures(setup), StoredPairs.of(setup.train), StoredPairs.of(setup.val),
+        _token(folder), DeviceLocks.of_this_machine(),
     )  # fmt: skip
     return RayCluster(_begun, stored, workers, share, label=_label, report=report)
 
@@ -139,16 +107,5 @@ def _begun(stored: _Stored) -> WorkerState:
 
 def _label(work: Callable[..., object], *args: object, **_kwargs: object) -> str:
     """Name work for Ray's dashboard: by its task where that says what it is."""
-    label = getattr(args[0], "label", "") if args else ""
+    label: str = getattr(args[0], "label", "") if args else ""
     return label or named_by_function(work)
-
-
-def _arrays(packed: Packed) -> tuple["np.ndarray[tuple[int, ...], np.dtype[np.generic]]", ...]:
-    return tuple(each.numpy() for each in (packed.values, packed.offsets, packed.heights, packed.widths))
-
-
-def _packed(arrays: tuple["np.ndarray[tuple[int, ...], np.dtype[np.generic]]", ...]) -> Packed:
-    with warnings.catch_warnings():
-        # What lies in the object store can be read alone, and pictures are.
-        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
-        return Packed(*map(torch.from_numpy, arrays))

@@ -1,12 +1,14 @@
-"""How many trainings at once are fastest on a device, by measuring."""
+"""How many trainings at once are fastest on a device, or on the nodes of a cluster, by measuring."""
 
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
 
 from nas.evaluate import Setup
+from nas.training.cluster_room import whole_workers
 from nas.training.executor import executor
 from nas.training.worker_state import WorkerState
 from search_spaces.architecture import Architecture
@@ -28,7 +30,7 @@ _ROUNDS, _ROUND_SECONDS, _FEWEST_STEPS, _MOST_STEPS = 3, 1.0, 6, 100
 
 @dataclass(frozen=True)
 class PoolSpeeds:
-    """Steps a second of all trainings together by how many train at once, from 1 up; 0 where so many failed."""
+    """Steps a second of all trainings together by how many train at once, from few to many; 0 where so many failed."""
 
     steps_per_second: Mapping[int, float]
 
@@ -44,10 +46,10 @@ class PoolSpeeds:
 
     def describe(self) -> str:
         """Say how many train at once, and the steps a second of every size that was tried."""
-        alone = self.steps_per_second[1]
-        tried = [f"{alone:.1f} steps/s alone"]
-        for size, steps in sorted(self.steps_per_second.items())[1:]:
-            tried.append(f"{steps:.1f} by {size} ({steps / alone:.2f} times)" if steps else f"no room for {size}")
+        (fewest, slowest), *larger = sorted(self.steps_per_second.items())
+        tried = [f"{slowest:.1f} steps/s {'alone' if fewest == 1 else f'by {fewest}'}"]
+        for size, steps in larger:
+            tried.append(f"{steps:.1f} by {size} ({steps / slowest:.2f} times)" if steps else f"no room for {size}")
         chosen = "one at a time" if self.best == 1 else f"{self.best} at once"
         return f"candidates train {chosen}: {', '.join(tried)}"
 
@@ -64,6 +66,40 @@ def measure_pool_speeds(setup: Setup, architecture: Architecture, most: int = MO
     """
     if most < 1:
         raise InputError(f"at least 1 worker trains, got {most}")
+    device = setup.target.device
+    most_here = min(most, torch.get_num_threads()) if device.type == "cpu" else most * max(1, len(setup.devices))
+    return _measured(_sizes(most_here), setup, architecture)
+
+
+def measure_cluster_speeds(setup: Setup, architecture: Architecture, folder: Path) -> PoolSpeeds | None:
+    """Measure how fast the connected cluster trains an architecture, one on each GPU or node and then several.
+
+    As `measure_pool_speeds`, up to four on each, on CPUs no more than processors.
+
+    Args:
+        setup: What is trained on; its device says whether on GPUs.
+        architecture: That every worker trains.
+        folder: Of the weights, which all nodes see by the same path.
+
+    Returns:
+        The speeds; None where others use the cluster, so that workers would wait for room, and where one died.
+
+    Raises:
+        InputError: Where no node has what they train on now.
+        TrainingFailedError: Where a training has no room on a GPU or a node of its own.
+    """
+    there = whole_workers(setup)
+    if not there.are_free:
+        return None
+    parts = _sizes(min(MOST_WORKERS, there.most_parts))
+    try:
+        return _measured([there.count * each for each in parts], setup, architecture, folder)
+    except WorkerDiedError:
+        return None
+
+
+def _measured(sizes: list[int], setup: Setup, architecture: Architecture, on_cluster: Path | None = None) -> PoolSpeeds:
+    """Return the speeds of pools of these sizes, until one is not worth it."""
     device, speeds = setup.target.device, dict[int, float]()
     with failures():
         torch.manual_seed(setup.recipe.seed)
@@ -72,30 +108,20 @@ def measure_pool_speeds(setup: Setup, architecture: Architecture, most: int = MO
         recipe = autotune(network, replace(setup.recipe, distillation=0.0), setup.train, device)
         seconds = seconds_per_step(network, recipe, setup.train, device)
     steps = max(_FEWEST_STEPS, min(_MOST_STEPS, round(_ROUND_SECONDS / seconds)))
-    most_here = min(most, torch.get_num_threads()) if device.type == "cpu" else most * max(1, len(setup.devices))
-    for size in _sizes(most_here):
+    for size in sizes:
         try:
             # Within: where a container's shared memory has no room for the pictures, there is none for so many.
-            speeds[size] = _speed_of(size, setup, architecture, recipe, steps)
-        except InputError:
-            if size == 1:
+            with executor(size, setup, on_cluster) as pool:
+                pool.start()
+                speeds[size] = _speed(pool, architecture, recipe, steps, device)
+        except (InputError, TrainingFailedError):
+            # A worker that died too.
+            if size == sizes[0]:
                 raise
             speeds[size] = 0.0
         if PoolSpeeds(speeds).best != size:
             break
     return PoolSpeeds(speeds)
-
-
-def _speed_of(size: int, setup: Setup, architecture: Architecture, recipe: Recipe, steps: int) -> float:
-    """Return the steps a second of a pool of so many; 0 where they fail together and not one alone."""
-    with executor(size, setup) as pool:
-        try:
-            pool.start()
-            return _speed(pool, architecture, recipe, steps, setup.target.device)
-        except (TrainingFailedError, WorkerDiedError):
-            if size == 1:
-                raise
-            return 0.0
 
 
 def _sizes(most: int) -> list[int]:

@@ -82,6 +82,11 @@ def nodes() -> list[Node]:
     return sorted((Node(_name(each), each["Resources"]) for each in alive), key=lambda node: node.name)
 
 
+def free(resource: str) -> float:
+    """Return how much of a resource, by Ray's name, nobody in the connected cluster holds now."""
+    return float(imported().available_resources().get(resource, 0.0))
+
+
 def imported() -> ModuleType:
     """Return ray; raises InputError where it is not installed."""
     if importlib.util.find_spec("ray") is None:

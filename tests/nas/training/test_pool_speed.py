@@ -68,6 +68,11 @@ def test_sizes_that_are_tried_are_powers_of_two(most: int, expected: list[int]) 
         ),
         ({1: 20.0, 2: 23.0}, 2, "candidates train 2 at once: 20.0 steps/s alone, 23.0 by 2 (1.15 times)"),
         ({1: 20.0, 2: 20.0, 4: 80.0}, 1, None),
+        (
+            {7: 70.0, 14: 98.0, 28: 0.0},
+            14,
+            "candidates train 14 at once: 70.0 steps/s by 7, 98.0 by 14 (1.40 times), no room for 28",
+        ),
     ],
 )
 def test_best_size_of_measured_speeds_is_that_by_hand(
