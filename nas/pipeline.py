@@ -9,6 +9,7 @@ from pathlib import Path
 from torch import nn
 
 from nas.artifacts import weights_folder
+from nas.bucket import Bucket
 from nas.config.fidelity import TRAINED_RUNGS
 from nas.config.measurement_plan import DEFAULT_PLAN, MeasurementPlan
 from nas.config.run_file import write_search
@@ -104,6 +105,8 @@ def _search(
     write_search(Path(config.out) / RUN_FILE, config)
     write_manifests(Path(config.out) / PICTURES, **manifests)
     weights_folder(Path(config.out), config.weights)
+    if config.bucket is not None:
+        Bucket(config.bucket).mark()
     with contextlib.nullcontext(setup) if config.cluster is None else measured_on_target(setup, report) as measured:
         return _begin_or_go_on(config, measured, teacher, val, time_budget, report, on_trial, plan, exists=exists)
 
@@ -152,6 +155,7 @@ def _begin_or_go_on(
             calm_ms = known.calm_ms(setup.target.lr_size)
             _explore(config, study, sampler, fidelity, surrogate, time_budget, calm_ms, plan, report, on_trial)
             _remember_device(study, setup, known, surrogate, report)
+        fidelity.fetch_weights(study.trials)
         in_time = plan.for_limit(config.seconds)
         return finish(config, study, fidelity, surrogate, known, time_budget, val, in_time, report)
     except KeyboardInterrupt:
@@ -235,9 +239,12 @@ def _fidelity(
         supernet = train_or_load_supernet(space, setup, allowed, time_budget.supernet_seconds, out, report)
     # Nodes of a cluster run in folders of their own.
     teacher = None if config.teacher is None else Path(config.teacher).resolve()
+    bucket = None if config.bucket is None else Bucket(config.bucket)
+    if bucket is not None and teacher is not None:
+        bucket.keep(teacher)
     return fidelity_schedule(
         config.fidelity, setup, weights_folder(out, config.weights), supernet, teacher,
-        fewest_first_steps=plan.fewest_first_steps,
+        fewest_first_steps=plan.fewest_first_steps, bucket=bucket,
     )  # fmt: skip
 
 
@@ -256,7 +263,7 @@ def _explore(
     """Search, with as many trainings at once as are fastest here."""
     study.remember(study.settings | {"phase": "search"})
     setup, workers = fidelity.setup, config.workers
-    on_cluster = None if config.cluster is None else fidelity.folder
+    on_cluster = None if config.cluster is None else fidelity.bucket or fidelity.folder
     if workers is None:
         workers = _fastest_workers(config, setup, on_cluster, time_budget, report)
 
@@ -275,7 +282,7 @@ def _explore(
 
 
 def _fastest_workers(
-    config: SearchConfig, setup: Setup, on_cluster: Path | None, time_budget: TimeBudget, report: Report
+    config: SearchConfig, setup: Setup, on_cluster: Bucket | Path | None, time_budget: TimeBudget, report: Report
 ) -> int | None:
     """Return how many trainings at once are fastest, where the time allows to measure that.
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from nas.config.cluster import check_artifacts, check_cluster
+from nas.config.cluster import check_cluster, weights_place
 from nas.config.fidelity import TRAINED_RUNGS, Fidelity
 from nas.config.shared import SharedConfig
 from sr.constraints import as_paths, at_least, one_of
@@ -42,8 +42,9 @@ class SearchConfig(SharedConfig):
         distillation: Its share in what is learnt from, 0 to 1; None for 0.5 with a teacher, else 0.
         workers: Trainings at once; None for as many as are fastest, where the time allows to measure that.
         cluster: Of Ray, whose nodes train: `auto`, `local` or ray://HOST:10001; None to train on this machine without.
-        artifacts: Folder of this search alone for the weights of candidates, which all nodes of a cluster see by the
-            same path; None for one in `out`. Held as a `Path`.
+        artifacts: Where the weights of candidates lie, of this search alone: a folder, which all nodes of a cluster see
+            by the same path, or a bucket that fsspec reaches, such as s3://bucket/forty; None for a folder in `out`.
+            Held as a `Path`, a bucket as text.
         patience: Candidates without a better front that end the search.
         study: The name of the study in the storage.
         storage: Database URL or path of a journal; None for a journal in `out`.
@@ -85,8 +86,8 @@ class SearchConfig(SharedConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_artifacts(self.artifacts)
-        as_paths(self, "out", "teacher", "warm_start", "artifacts")
+        object.__setattr__(self, "artifacts", weights_place(self.artifacts, self.cluster))
+        as_paths(self, "out", "teacher", "warm_start")
         check_cluster(self.cluster, self.devices)
         at_least(1, self, "trials", "trial_steps", "train_steps", "workers", "patience")
         one_of(self, "fidelity", tuple(sorted(TRAINED_RUNGS)))
@@ -109,7 +110,12 @@ class SearchConfig(SharedConfig):
     @property
     def weights(self) -> Path | None:
         """The folder of the weights where it is not in `out`."""
-        return None if self.artifacts is None else Path(self.artifacts)
+        return self.artifacts if isinstance(self.artifacts, Path) else None
+
+    @property
+    def bucket(self) -> str | None:
+        """The URL of the bucket of the weights; None where they lie in a folder."""
+        return self.artifacts if isinstance(self.artifacts, str) else None
 
     @property
     def seconds(self) -> float:

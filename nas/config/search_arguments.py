@@ -91,9 +91,9 @@ def _add_search_arguments(parser: Parser) -> None:
     parser.add_argument("--cluster", metavar="auto|ray://HOST:10001|local",
                         help="train on the nodes of a cluster of Ray's: the one that this machine is a node of, one "
                         "elsewhere, or one of this machine alone (default: without)")  # fmt: skip
-    parser.add_argument("--artifacts", type=Path, metavar="DIR",
-                        help="folder of this search for the weights of candidates, which all nodes see by that path "
-                        "(default: one in --out)")  # fmt: skip
+    parser.add_argument("--artifacts", metavar="DIR|URL",
+                        help="where this search alone keeps weights of candidates: a folder that all nodes see by that "
+                        "path, or a bucket such as s3://bucket/forty (default: a folder in --out)")  # fmt: skip
     parser.heading("the record")
     parser.add_argument("--resume", action="store_true", help="go on with a study that is there")
     parser.add_argument("--warm-start", type=Path, metavar="RUN",

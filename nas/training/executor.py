@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from nas.bucket import Bucket
 from nas.evaluate import Setup
 from nas.training.on_cluster import trainers
 from nas.training.task import TrainingResult
@@ -20,15 +21,15 @@ from sr.worker_process import in_shared_memory
 
 
 def executor(
-    workers: int | None, setup: Setup, on_cluster: Path | None = None, *, report: Report = no_report
+    workers: int | None, setup: Setup, on_cluster: Bucket | Path | None = None, *, report: Report = no_report
 ) -> Executor[WorkerState]:
     """Return what trains so many at once: this process for one, else processes beside it, over the devices in turn.
 
     Args:
         workers: How many; None, on a cluster alone, for as many as it has room for.
         setup: What they train on.
-        on_cluster: The folder of the weights, which every node of the connected cluster sees by that path, where its
-            nodes are to train; None for this machine.
+        on_cluster: Where the nodes of the connected cluster are to train, the bucket of the weights or their folder,
+            which every node sees by that path; None for this machine.
         report: Is told of workers of a cluster that die.
 
     Equal tasks give equal results in both as far as the recipe's precision and memory format are autotuned; another

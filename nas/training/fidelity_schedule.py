@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from nas.bucket import Bucket
 from nas.config.fidelity import TRAINED_RUNGS, Fidelity
 from nas.evaluate import Setup
 from nas.successive_halving import Candidate, Ladder, PromotionScore, ladder, promotable, rung_psnr, stale_keys
@@ -33,6 +34,7 @@ class FidelitySchedule:
         folder: Where weights lie.
         supernet: What `fidelity` scores by, or what trainings start from, or None for neither.
         teacher: The checkpoint to distil from, where the recipe distils.
+        bucket: Where weights lie for those who train elsewhere; None where they see `folder`.
     """
 
     fidelity: Fidelity
@@ -41,6 +43,7 @@ class FidelitySchedule:
     folder: Path
     supernet: Supernet | None = None
     teacher: Path | None = None
+    bucket: Bucket | None = None
 
     @property
     def begins_with_score(self) -> bool:
@@ -93,6 +96,8 @@ class FidelitySchedule:
         if not path.exists():
             network = inherited(self.supernet, architecture)
             save(path, Checkpoint(Description("searched", architecture.to_json()), network.state_dict()))
+        if self.bucket is not None and not self.bucket.holds(path.name):
+            self.bucket.keep(path)
         return path
 
     def promoted(
@@ -119,6 +124,13 @@ class FidelitySchedule:
         for path in self.folder.glob(f"*{_INHERITED}"):
             if path.name.removesuffix(_INHERITED) in keys:
                 path.unlink(missing_ok=True)
+        if keys and self.bucket is not None:
+            self.bucket.remove(keys)
+
+    def fetch_weights(self, trials: Collection[Trial]) -> None:
+        """Bring the weights of candidates into the folder, where others trained and left them in a bucket."""
+        if self.bucket is not None:
+            self.bucket.fetch_all({trial.architecture.key for trial in trained_once(trials)}, self.folder)
 
     def _inherited_path(self, key: str) -> Path:
         """Return where the inherited weights of a candidate lie."""
@@ -133,6 +145,7 @@ def fidelity_schedule(
     teacher: Path | None = None,
     *,
     fewest_first_steps: int = 1,
+    bucket: Bucket | None = None,
 ) -> FidelitySchedule:
     """Return the schedule of a training of the recipe's steps.
 
@@ -144,6 +157,7 @@ def fidelity_schedule(
         teacher: The checkpoint to distil from.
         fewest_first_steps: With fewer steps on the first of several rungs there is one rung less; see
             `MeasurementPlan`.
+        bucket: See `FidelitySchedule`.
 
     Raises:
         InputError: Where the steps are too few for the rungs.
@@ -152,7 +166,7 @@ def fidelity_schedule(
     trained = ladder(steps, rungs)
     if fidelity == "rungs" and trained.steps[0] < fewest_first_steps:
         trained = ladder(steps, rungs - 1)
-    return FidelitySchedule(fidelity, setup, trained, folder, supernet, teacher)
+    return FidelitySchedule(fidelity, setup, trained, folder, supernet, teacher, bucket)
 
 
 def _as_candidate(trial: Trial, running: Collection[str]) -> Candidate:

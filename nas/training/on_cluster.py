@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from nas.bucket import Bucket
 from nas.evaluate import Setup
 from nas.training.cluster_room import left_to_train_on
 from nas.training.stored_pictures import StoredPairs, without_pictures
@@ -52,32 +53,36 @@ def on_own_gpu(setup: Setup) -> Setup:
 
 @dataclass(frozen=True)
 class _Stored:
-    """What a worker begins with: the setup, its pictures, the folder of the weights and a file that lies there."""
+    """What a worker begins with: the setup, its pictures, and the bucket of the weights or a file in their folder."""
 
     setup: Setup
     train: StoredPairs
     val: StoredPairs
-    token: Path
+    weights: Bucket | Path
     locks: DeviceLocks
 
 
-def trainers(workers: int | None, setup: Setup, folder: Path, report: Report = no_report) -> RayCluster[WorkerState]:
+def trainers(
+    workers: int | None, setup: Setup, weights: Bucket | Path, report: Report = no_report
+) -> RayCluster[WorkerState]:
     """Return what trains on the nodes of the connected cluster.
 
     Args:
         workers: How many train at once; None for as many as there are GPUs, or on CPUs as many as the nodes have room
             for with the processors of the smallest.
         setup: Its device says whether they train on GPUs.
-        folder: Of the weights, which all nodes see by the same path.
+        weights: The bucket that they lie in, or their folder, which all nodes see by the same path.
         report: Is told of workers that die.
 
     Raises:
         InputError: Where no node has what they train on and `workers` is None.
     """
     share, workers = shares(left_to_train_on(nodes(), setup), workers, on_gpus=setup.target.device.type == "cuda")
+    if isinstance(weights, Bucket):
+        weights.mark()
     stored = _Stored(
         without_pictures(setup), StoredPairs.of(setup.train), StoredPairs.of(setup.val),
-        _token(folder), DeviceLocks.of_this_machine(),
+        weights if isinstance(weights, Bucket) else _token(weights), DeviceLocks.of_this_machine(),
     )  # fmt: skip
     return RayCluster(_begun, stored, workers, share, label=_label, report=report)
 
@@ -93,16 +98,30 @@ def _token(folder: Path) -> Path:
 
 def _begun(stored: _Stored) -> WorkerState:
     """Return the state of a worker on its node; raises InputError where that lacks what the others have."""
-    here, folder = socket.gethostname(), stored.token.parent
+    here = socket.gethostname()
     stored.locks.share()
-    if not stored.token.exists():
-        raise InputError(
-            f"node {here} does not see {folder}; give --artifacts a folder that every node has by that path"
-        )
+    _check_weights(stored.weights, here)
     setup = on_own_gpu(replace(stored.setup, train=stored.train.pairs(), val=stored.val.pairs()))
     if setup.target.device.type == "cuda" and not torch.cuda.is_available():
         raise InputError(f"node {here} has no CUDA device that its torch can use; start it with --num-gpus 0")
-    return WorkerState(setup)
+    return WorkerState(setup, stored.weights if isinstance(stored.weights, Bucket) else None)
+
+
+def _check_weights(weights: Bucket | Path, node: str) -> None:
+    """Raise InputError where a node does not reach the weights."""
+    if isinstance(weights, Path):
+        if not weights.exists():
+            raise InputError(
+                f"node {node} does not see {weights.parent}; give --artifacts a folder that every node has by that "
+                f"path, or a bucket"
+            )
+        return
+    try:
+        is_there = weights.is_marked()
+    except InputError as error:
+        raise InputError(f"node {node}: {error}") from error
+    if not is_there:
+        raise InputError(f"node {node}: {weights.url} is another place there; give --artifacts a bucket that all reach")
 
 
 def _label(work: Callable[..., object], *args: object, **_kwargs: object) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from nas.bucket import Bucket
 from nas.evaluate import Setup
 from nas.training.cluster_room import whole_workers
 from nas.training.executor import executor
@@ -71,7 +72,7 @@ def measure_pool_speeds(setup: Setup, architecture: Architecture, most: int = MO
     return _measured(_sizes(most_here), setup, architecture)
 
 
-def measure_cluster_speeds(setup: Setup, architecture: Architecture, folder: Path) -> PoolSpeeds | None:
+def measure_cluster_speeds(setup: Setup, architecture: Architecture, weights: Bucket | Path) -> PoolSpeeds | None:
     """Measure how fast the connected cluster trains an architecture, one on each GPU or node and then several.
 
     As `measure_pool_speeds`, up to four on each, on CPUs no more than processors.
@@ -79,7 +80,7 @@ def measure_cluster_speeds(setup: Setup, architecture: Architecture, folder: Pat
     Args:
         setup: What is trained on; its device says whether on GPUs.
         architecture: That every worker trains.
-        folder: Of the weights, which all nodes see by the same path.
+        weights: Where they lie; see `executor`.
 
     Returns:
         The speeds; None where others use the cluster, so that workers would wait for room, and where one died.
@@ -93,12 +94,14 @@ def measure_cluster_speeds(setup: Setup, architecture: Architecture, folder: Pat
         return None
     parts = _sizes(min(MOST_WORKERS, there.most_parts))
     try:
-        return _measured([there.count * each for each in parts], setup, architecture, folder)
+        return _measured([there.count * each for each in parts], setup, architecture, weights)
     except WorkerDiedError:
         return None
 
 
-def _measured(sizes: list[int], setup: Setup, architecture: Architecture, on_cluster: Path | None = None) -> PoolSpeeds:
+def _measured(
+    sizes: list[int], setup: Setup, architecture: Architecture, on_cluster: Bucket | Path | None = None
+) -> PoolSpeeds:
     """Return the speeds of pools of these sizes, until one is not worth it."""
     device, speeds = setup.target.device, dict[int, float]()
     with failures():

@@ -1,12 +1,16 @@
 """What a process that trains keeps from one piece of work to the next, and the work that it does."""
 
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 
+from nas.bucket import Bucket
 from nas.evaluate import Setup
+from nas.training.bucket_tasks import fetched, scored_from, trained_from
 from nas.training.rung_training import initial_network, train_to_rung
 from nas.training.supernet import score_inherited
 from nas.training.task import ScoreTask, TrainingResult, TrainingTask
@@ -26,10 +30,15 @@ _WARM_UP_STEPS = 2
 
 
 class WorkerState:
-    """The setup of a process that trains, and the trainer that it times."""
+    """The setup of a process that trains, and the trainer that it times.
 
-    def __init__(self, setup: Setup) -> None:
-        self.setup = setup
+    Args:
+        setup: What it trains on.
+        bucket: Where weights lie; None for the folders that tasks name.
+    """
+
+    def __init__(self, setup: Setup, bucket: Bucket | None = None) -> None:
+        self.setup, self._bucket = setup, bucket
         self._trainer: Trainer | None = None
 
     def place(self) -> None:
@@ -39,13 +48,20 @@ class WorkerState:
             train, val = on_device(setup.train, device), setup.val.to(device)
         self.setup = replace(setup, train=train, val=val)
 
+    def here(self, path: Path | None) -> contextlib.AbstractContextManager[Path | None]:
+        """Yield where a file that lies among the weights can be read while the block lasts; None stays."""
+        return fetched(self._bucket, path)
+
     def train(self, task: TrainingTask) -> TrainingResult:
         """Train and judge as a task says; a training that fails is a result.
 
         Raises:
             InputError: As `train_to_rung` does.
         """
-        return self._result_of(lambda: self._trained(task))
+        if self._bucket is None:
+            return self._result_of(lambda: self._trained(task))
+        with trained_from(self._bucket, task) as here:
+            return self._result_of(lambda: self._trained(here))
 
     def score(self, task: ScoreTask) -> TrainingResult:
         """Judge a candidate by the weights that it inherits; one that does not fit into the memory is a result.
@@ -53,7 +69,10 @@ class WorkerState:
         Raises:
             InputError: Where there are no weights.
         """
-        return self._result_of(lambda: self._scored(task))
+        if self._bucket is None:
+            return self._result_of(lambda: self._scored(task))
+        with scored_from(self._bucket, task) as here:
+            return self._result_of(lambda: self._scored(here))
 
     def _trained(self, task: TrainingTask) -> tuple[Quality, float]:
         """Return what a training came to and its seconds."""

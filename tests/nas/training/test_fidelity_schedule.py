@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from nas.bucket import Bucket
 from nas.evaluate import Setup
 from nas.successive_halving import Rung
 from nas.training.fidelity_schedule import fidelity_schedule
@@ -154,3 +155,23 @@ def test_weights_that_nobody_will_need_are_removed(long: Setup, tmp_path: Path, 
         trial.architecture.key for trial in trials[:4]
     }
     assert not list(tmp_path.glob(f"{last}*"))
+
+
+def test_weights_in_a_bucket_are_put_there_removed_and_fetched(
+    long: Setup, tmp_path: Path, supernet: Supernet, outcome: Outcome
+) -> None:
+    bucket = Bucket(f"file://{tmp_path / 'bucket'}")
+    bucket.mark()
+    scored = fidelity_schedule("supernet", long, tmp_path / "here", supernet, bucket=bucket)
+    inherited = scored.score_task(SMALL).weights.name
+    assert bucket.holds(inherited)
+    (tmp_path / "here" / inherited).unlink()
+    trial = replace(outcome(0, SMALL), rungs=(Rung(0, 20.0, 1.0),))
+    scored.fetch_weights([trial])
+    assert (tmp_path / "here" / inherited).exists()
+    scored.remove_stale_weights([trial], {SMALL.key})
+    assert bucket.holds(inherited)
+    # Scored and no more: the supernet has its weights.
+    scored.remove_stale_weights([trial], set())
+    assert not bucket.holds(inherited)
+    assert not (tmp_path / "here" / inherited).exists()

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from nas.bucket import Bucket
 from nas.evaluate import Setup
 from nas.successive_halving import Ladder
 from nas.training.cluster_room import WholeWorkers, whole_workers
@@ -63,11 +64,25 @@ def test_tasks_give_what_they_give_in_this_process_bit_for_bit(tiny: Setup, tmp_
         results = [outcome(future) for future in futures]
         if sys.platform == "linux":
             assert all(workers.everywhere(lie_in_shared_memory))
+        wait_until(lambda: not whole_workers(tiny).are_free)
+        # As where another search trains on all of it.
+        assert measure_cluster_speeds(tiny, TINY, there) is None
     expected = [WorkerState(tiny).train(task) for task in tasks(here)]
     assert [result.quality for result in results] == [result.quality for result in expected]
     assert all(result.seconds > 0 and not result.reason for result in results)
     ours, theirs = (load(weights_path(folder, TINY.key)).tensors for folder in (there, here))
     assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
+
+
+@pytest.mark.usefixtures("cluster")
+def test_weights_in_a_bucket_are_left_there_by_workers(tiny: Setup, tmp_path: Path) -> None:
+    bucket = Bucket(f"file://{tmp_path / 'bucket'}")
+    task = TrainingTask(TINY, tiny.recipe, RungGoal(0, STEPS, tmp_path / "nowhere"))
+    # Of two each has one thread, as this process.
+    with executor(2, tiny, on_cluster=bucket) as workers:
+        result = outcome(workers.submit(WorkerState.train, task))
+    assert result.quality == WorkerState(tiny).train(replace(task, goal=RungGoal(0, STEPS, tmp_path / "here"))).quality
+    assert bucket.holds(weights_path(tmp_path, TINY.key).name)
 
 
 @pytest.mark.usefixtures("cluster")
@@ -79,11 +94,6 @@ def test_how_many_at_once_are_fastest_is_measured_on_the_nodes(tiny: Setup, tmp_
     assert speeds is not None
     assert list(speeds.steps_per_second) == [1, 2]
     assert min(speeds.steps_per_second.values()) > 0
-    with executor(2, tiny, on_cluster=tmp_path) as workers:
-        workers.start()
-        wait_until(lambda: not whole_workers(tiny).are_free)
-        # As where another search trains on all of it.
-        assert measure_cluster_speeds(tiny, TINY, tmp_path) is None
 
 
 def test_work_is_named_for_whoever_looks_at_the_dashboard(tiny: Setup, tmp_path: Path) -> None:
@@ -95,11 +105,20 @@ def test_work_is_named_for_whoever_looks_at_the_dashboard(tiny: Setup, tmp_path:
 
 
 def test_a_node_that_does_not_see_the_weights_says_what_to_give(tiny: Setup, tmp_path: Path) -> None:
-    pairs = StoredPairs.of(tiny.train)
+    pairs, node = StoredPairs.of(tiny.train), socket.gethostname()
     locks = DeviceLocks("elsewhere", tempfile.gettempdir())
-    stored = _Stored(without_pictures(tiny), pairs, pairs, tmp_path / "gone" / "token", locks)
-    with pytest.raises(InputError, match=rf"^node {socket.gethostname()} does not see .*gone; give --artifacts a"):
-        _begun(stored)
+    for weights, said in (
+        (tmp_path / "gone" / "token", r"does not see .*gone; give --artifacts a folder"),
+        # A folder of the node's own that has the same URL.
+        (
+            Bucket(f"file://{tmp_path / 'another'}"),
+            r"file://.*another is another place there; give --artifacts a bucket",
+        ),
+        (Bucket("nothing://bucket"), r"--artifacts nothing://bucket cannot be reached: "),
+    ):
+        stored = _Stored(without_pictures(tiny), pairs, pairs, weights, locks)
+        with pytest.raises(InputError, match=rf"^node {node}:? {said}"):
+            _begun(stored)
 
 
 def test_without_a_cluster_somebody_says_how_many_train(tiny: Setup) -> None:
