@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -25,10 +26,11 @@ from nas.study import Study
 from nas.time_budget import TimeBudget
 from nas.training.executor import executor
 from nas.training.fidelity_schedule import FidelitySchedule
+from nas.training.worker_state import WorkerState
 from nas.trial import Trial, trained_once
 from nas.verdict import CalmSpeed, calm_speed
-from sr.checkpoint import load_network
 from sr.data.pairs import Pairs
+from sr.executors.executor import Executor
 from sr.files import write_text
 from sr.progress import Message, Phase, Report
 from sr.report.sample_crops import add_rival
@@ -75,13 +77,23 @@ def finish(
     )
     within = [each for each in rivals if each.title in finalist.rivals]
     keep = partial(add_rival, out / SAMPLES, val)
-    teacher = None if fidelity.teacher is None else load_network(fidelity.teacher)
-    quality = trained_alike(within, asked, chosen.recipe, setup, val, report, keep, teacher)
+    with _others(config, fidelity, report) if any(each.name in asked for each in within) else nullcontext() as pool:
+        quality = trained_alike(within, asked, chosen.recipe, setup, val, report, keep, fidelity.teacher, pool)
     chosen = replace(chosen, playoff=playoff, rival_quality=quality)
     lines = closing_lines(trials, chosen, fidelity, surrogate.describe())
     keep_ending(out, chosen)
     drawn = _closed(config, study, lines)
     return SearchResult(out, setup.budget_ms, tuple(trials), chosen, tuple(lines), plot_is_drawn=drawn)
+
+
+def _others(
+    config: SearchConfig, fidelity: FidelitySchedule, report: Report
+) -> AbstractContextManager[Executor[WorkerState] | None]:
+    """Return who trains rivals, all at once, on a cluster; None for this process."""
+    if config.cluster is None:
+        return nullcontext()
+    report(Phase("training hand-designed networks on the nodes of the cluster"))
+    return executor(config.workers, fidelity.setup, fidelity.bucket or fidelity.folder, report=report)
 
 
 def _without_a_network(config: SearchConfig, study: Study, budget_ms: float) -> SearchResult:

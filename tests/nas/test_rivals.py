@@ -2,17 +2,24 @@
 
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 from baselines import build
-from baselines.at_budget import Size, scalable_families
+from baselines.at_budget import Size, scalable_families, sizes_of
+from baselines.registry import BASELINES
 from nas.config.search import SearchConfig
 from nas.evaluate import Setup
 from nas.rivals import SHOWN, check_rivals, rivals_of, trained_alike
+from nas.training.worker_state import WorkerState
+from sr.checkpoint import Checkpoint, Description, save
 from sr.deployment import deploy
 from sr.errors import InputError
+from sr.executors.executor import WorkerDiedError
+from sr.executors.in_process import InThisProcess
 from sr.measure.latency_model import USUAL
 from sr.progress import Event, Message
 
@@ -77,12 +84,31 @@ def test_member_is_trained_in_its_training_form_for_the_same_steps(
     assert trained_alike([member], ("ecbsr",), replace(recipe, steps=12), setup, setup.val) != found
 
 
-def test_rivals_of_a_network_with_a_teacher_have_it_too(setup: Setup, member: Size) -> None:
-    taught, teacher = replace(setup.recipe, distillation=0.5), build("ecbsr", num_feat=8, num_block=1).eval()
+def test_rivals_of_a_network_with_a_teacher_have_it_too(setup: Setup, member: Size, tmp_path: Path) -> None:
+    taught, teacher = replace(setup.recipe, distillation=0.5), tmp_path / "teacher.pth"
+    save(teacher, Checkpoint(Description("baseline", {"name": "ecbsr", **SMALL}), build("ecbsr", **SMALL).state_dict()))
     alone = trained_alike([member], ("ecbsr",), setup.recipe, setup, setup.val)
     found = trained_alike([member], ("ecbsr",), taught, setup, setup.val, teacher=teacher)
     assert found.keys() == alone.keys()
     assert found != alone
+
+
+def test_others_train_the_same_and_one_whose_worker_dies_has_no_psnr(
+    setup: Setup, member: Size, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = trained_alike([member], ("ecbsr",), setup.recipe, setup, setup.val)
+    kept, said = dict[str, nn.Module](), list[Event]()
+    pool = InThisProcess(WorkerState(setup))
+    found = trained_alike([member], ("ecbsr",), setup.recipe, setup, setup.val, keep=kept.__setitem__, pool=pool)
+    assert found == alone
+    assert kept.keys() == found.keys()
+
+    def died(_: WorkerState) -> None:
+        raise WorkerDiedError("3 workers died at it")
+
+    monkeypatch.setattr(WorkerState, "place", died)
+    assert trained_alike([member], ("ecbsr",), setup.recipe, setup, setup.val, said.append, pool=pool) == {}
+    assert [str(event) for event in said] == [f"{member.title} has no PSNR: 3 workers died at it"]
 
 
 def test_families_that_are_not_asked_for_are_not_trained(setup: Setup, member: Size) -> None:
@@ -102,3 +128,13 @@ def test_member_is_built_in_the_form_that_runs(member: Size) -> None:
     network = member.build()
     assert set(network.state_dict()) == set(deploy(network).state_dict())
     assert network(torch.rand(1, 3, 16, 24)).shape == (1, 3, 64, 96)
+
+
+@pytest.mark.parametrize("name", scalable_families())
+def test_weights_of_a_member_that_was_trained_elsewhere_fit_the_form_that_runs(name: str) -> None:
+    config = sizes_of(name)[0]
+    trained, runs = (
+        {key: tensor.shape for key, tensor in deploy(build(name, **{**config, **form})).state_dict().items()}
+        for form in (BASELINES[name].training_form, {})
+    )
+    assert trained == runs
