@@ -5,9 +5,10 @@
 A local cluster of Ray's does simulated trainings, which sleep, for 1, 2, 4, 8 and 16 workers: trials a second, what
 a task takes beyond its sleep from its submission to its outcome, and the share of their time that workers do not
 sleep. Every number of workers has to tell the same trials in the same order. Then a record of so many trials is made,
-and what the search does for one more is timed by its parts: asking each sampler, telling, writing the tables, looking
-whether to go on and whom to promote. Last the process's memory, and the bytes that a trial takes on the disk. It exits
-with 1 where trials differ, an overhead is over 50 ms or a proposal over 0.5 s.
+and what the search does for one more is timed by its parts: learning what to expect, asking each sampler by these
+expectations, telling, writing the tables, looking whether to go on and whom to promote. Last the process's memory, and
+the bytes that a trial takes on the disk. It exits with 1 where trials differ, an overhead is over 50 ms or a proposal
+over 0.5 s.
 """
 
 import math
@@ -34,6 +35,8 @@ from nas.optuna_backend.storage import open_storage
 from nas.optuna_backend.stored import TRIAL, opened
 from nas.optuna_backend.study import OptunaStudy
 from nas.optuna_backend.trials import distributions
+from nas.predictors.latency import LatencyPredictor
+from nas.predictors.surrogate import Surrogate
 from nas.report.tables import write_tables
 from nas.samplers.protocol import Sampler, SearchProblem
 from nas.samplers.random_search import RandomSearch
@@ -233,12 +236,17 @@ def long_record(config: Config, folder: Path) -> dict[str, Any]:
     study = OptunaStudy(SPACE, "record", str(path), BUDGET_MS)
     resumed = time.perf_counter() - began
     asked, told = dict[str, float](), list[float]()
+    surrogate = expecting(study.trials)
+    problem = SearchProblem(
+        SPACE, 0, BUDGET_MS, surrogate.is_predicted_feasible, surrogate.acquisition, surrogate.budget_share
+    )
     for name in config.samplers:
-        sampler = make_sampler(name, "TPE", SearchProblem(SPACE, 0, BUDGET_MS))
+        sampler = make_sampler(name, "TPE", problem)
         asked[name] = statistics.median(_one_more(study, sampler, told) for _ in range(config.repeats))
         say(f"a proposal of {name} at {config.recorded:,} trials: {asked[name]:.3f} s")
     trials = study.trials
     parts = {
+        "learning": _median(config.repeats, lambda: expecting(trials)),
         "tell": statistics.median(told),
         "tables": _median(config.repeats, lambda: write_tables(folder, trials)),
         "stopping": _median(config.repeats, lambda: stopping_state(trials, BUDGET_MS, _NEVER)),
@@ -292,6 +300,13 @@ def _one_more(study: OptunaStudy, sampler: Sampler, told: list[float]) -> float:
     study.tell(simulated(number, architecture))
     told.append(time.perf_counter() - asked)
     return asked - began
+
+
+def expecting(trials: list[Trial]) -> Surrogate:
+    """Return what learned from trials as a search does before it proposes."""
+    surrogate = Surrogate(LatencyPredictor(LR_SIZE), BUDGET_MS, LR_SIZE, ladder(1600), widths=SPACE.num_feat)
+    surrogate.observe(trials)
+    return surrogate
 
 
 def _promotion(trials: list[Trial]) -> None:
