@@ -25,7 +25,7 @@ _SAMPLER_DRAWS = 2
 # It models so many trials at the most: the best, and as many of the latest others.
 _MODELLED = 100
 # Of NSGA-II, that a proposal goes through.
-_GENERATIONS = 10
+_GENERATIONS = 6
 # Optuna's own default: before so many trials TPE has nothing to go by.
 _STARTUP_TRIALS = 10
 
