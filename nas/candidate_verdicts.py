@@ -1,6 +1,7 @@
 """Whether a candidate is within the budget: counted and measured, and measured again where the device was busy."""
 
-from collections import Counter
+import statistics
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -33,7 +34,8 @@ class CandidateVerdicts:
         self, evaluate: Evaluate, budget_ms: float, calm_ms: float | None = None, report: Report = no_report
     ) -> None:
         self._evaluate, self._budget_ms, self._calm_ms, self._report = evaluate, budget_ms, calm_ms, report
-        self._measured: Counter[int] = Counter()
+        # By number, what each measurement stood for at calm speed, in milliseconds.
+        self._measured: defaultdict[int, list[float]] = defaultdict(list)
 
     def of(self, number: int, architecture: Architecture, trials: Sequence[Trial]) -> Trial:
         """Return a candidate that was measured: `measured` where it is within the budget, else what it is.
@@ -44,32 +46,36 @@ class CandidateVerdicts:
 
     def again(self, put_off: Trial, trials: Sequence[Trial]) -> Trial:
         """Return a candidate that was put off measured again."""
-        trial = self._judged(self._costed(put_off.number, put_off.architecture), trials, put_off.calm_ms)
+        if not self._measured[put_off.number] and put_off.calm_ms is not None:
+            # It was put off before this process came.
+            self._measured[put_off.number].append(put_off.calm_ms)
+        trial = self._judged(self._costed(put_off.number, put_off.architecture), trials)
         return replace(trial, seconds=put_off.seconds + trial.seconds)
 
     def least_measured(self, put_off: Sequence[Trial]) -> Trial:
         """Return which of these is to be measured again first."""
-        return min(put_off, key=lambda each: (self._measured[each.number], each.number))
+        return min(put_off, key=lambda each: (len(self._measured[each.number]), each.number))
 
     def _costed(self, number: int, architecture: Architecture) -> Trial:
         """Return a candidate counted and measured."""
         self._report(Phase(f"trial {number}: measuring {architecture.summary}"))
         return self._evaluate(number, architecture)
 
-    def _judged(self, trial: Trial, trials: Sequence[Trial], before_ms: float | None = None) -> Trial:
+    def _judged(self, trial: Trial, trials: Sequence[Trial]) -> Trial:
         """Return a measured candidate with the verdict on its runtime; a failed one stays what it is.
 
-        before_ms: what its runtime stood for at calm speed when it was put off: of several doubtful ones the least.
+        Of several doubtful runtimes at calm speed the median stands: a load slows now the candidate more, now the
+        reference beside it.
         """
         measured = trial.measurement
         if trial.state != "measured" or measured is None:
             return trial
-        self._measured[trial.number] += 1
         calm = calm_speed(trials, measured, self._calm_ms)
         verdict, doubt, calm_ms = verdict_on(measured, calm, self._budget_ms), "", calm.calm_ms(measured)
+        self._measured[trial.number].append(calm_ms)
         if verdict == "put off":
-            calm_ms = calm_ms if before_ms is None else min(before_ms, calm_ms)
-            if self._measured[trial.number] >= _MOST_MEASUREMENTS:
+            calm_ms = statistics.median(self._measured[trial.number])
+            if len(self._measured[trial.number]) >= _MOST_MEASUREMENTS:
                 verdict, doubt = rough_verdict_on(calm_ms, calm, self._budget_ms), "the device was never calm"
         states: dict[Verdict, State] = {"within": "measured", "over": "infeasible", "put off": "put off"}
         reason = "" if verdict == "within" else _why(verdict, measured, calm, self._budget_ms, doubt)

@@ -138,7 +138,7 @@ def rough_verdict_on(calm_ms: float, calm: CalmSpeed, budget_ms: float) -> Verdi
     """Return the likelier verdict on a candidate that was never measured while the device was calm.
 
     Args:
-        calm_ms: What its median stands for at calm speed, the least of several doubtful measurements.
+        calm_ms: What its median stands for at calm speed, of several doubtful measurements the median.
         calm: How fast the device is when nothing disturbs it.
         budget_ms: Milliseconds that nine runs of ten keep to.
     """

@@ -77,3 +77,18 @@ def test_device_that_is_never_calm_gets_the_likelier_verdict_after_four_measurem
         assert trial.state == "put off"
         trial = verdicts.again(trial, [])
     assert trial.state == "measured"
+
+
+def test_of_doubtful_runtimes_the_median_decides(device: Device) -> None:
+    """One reading in which the load met the reference alone made a third of a runtime of it."""
+    verdicts = CandidateVerdicts(device, 100.0, CALM_MS)
+    device.load = LOAD
+    trial = verdicts.of(0, SMALL, [])
+    first_ms = trial.calm_ms
+    assert first_ms is not None
+    device.load = 3 * LOAD
+    doubtful = replace(trial, calm_ms=first_ms / 3)
+    resumed = CandidateVerdicts(device, 100.0, CALM_MS)
+    for _ in range(2):
+        doubtful = resumed.again(doubtful, [])
+    assert doubtful.calm_ms == pytest.approx(first_ms)
