@@ -2,7 +2,7 @@
 
 import functools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import ParamSpec, TypeVar
 
 from optuna.exceptions import StorageInternalError
@@ -21,17 +21,35 @@ _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 0.1, 5.0
 
 
 def is_away(error: BaseException) -> bool:
-    """Return whether an error says that the database was not reached, is starting or stopping, or is locked."""
-    cause = error.__cause__ if isinstance(error, StorageInternalError) else error
-    if isinstance(cause, OperationalError | InterfaceError):
+    """Return whether an error says that the database was not reached, is starting or stopping, or is locked.
+
+    What it was raised from counts, and what was handled as it was raised: Optuna asks again over a connection that
+    broke in the middle, to which SQLAlchemy says no more than that its transaction is to be rolled back.
+    """
+    # An InputError has said it to the user, after what waiting there was to be.
+    return not isinstance(error, InputError) and any(_says_away(each) for each in _behind(error))
+
+
+def _says_away(error: BaseException) -> bool:
+    if isinstance(error, OperationalError | InterfaceError):
         return True
-    return isinstance(cause, DBAPIError) and cause.connection_invalidated
+    return isinstance(error, DBAPIError) and error.connection_invalidated
+
+
+def _behind(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and those behind it, as Python shows them in a traceback, the last one first."""
+    each: BaseException | None = error
+    while each is not None:
+        yield each
+        each = each.__cause__ if each.__suppress_context__ else each.__context__
 
 
 def database_said(error: BaseException) -> str:
     """Return the first line of what the database said."""
-    cause = error.__cause__ if isinstance(error, StorageInternalError) else error
-    said = getattr(cause, "orig", None) or cause
+    said: object = next((each for each in _behind(error) if _says_away(each)), None)
+    if said is None:
+        said = error.__cause__ if isinstance(error, StorageInternalError) else error
+    said = getattr(said, "orig", None) or said
     return next(iter(str(said).strip().splitlines()), type(said).__name__)
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from nas.optuna_backend.journal import Journal
-from nas.optuna_backend.patience import database_said
+from nas.optuna_backend.patience import database_said, patient
 from sr.errors import InputError
 
 # What a study remembers about itself is kept under this key with it.
@@ -27,6 +27,8 @@ _POSTGRESQL = {"connect_timeout": 10, "keepalives_idle": 30, "keepalives_interva
 
 def open_storage(storage: str) -> BaseStorage:
     """Open a database by its URL or a journal by its path; raises InputError where that fails."""
+    # What it warns of, such as a connection that broke, is waited for or said here.
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
         if "://" in storage:
             return _database(storage)
@@ -39,6 +41,7 @@ def open_storage(storage: str) -> BaseStorage:
         raise InputError(f"cannot open the storage {storage}: {detail}; give the path of a journal or a URL") from error
 
 
+@patient
 def has_study(storage: str, study: str) -> bool:
     """Return whether `storage` already holds this study with what it was begun with, without making anything.
 

@@ -64,7 +64,6 @@ class OptunaStudy:
     @uninterrupted()
     def __init__(self, space: SearchSpace, name: str, storage: str, budget_ms: float) -> None:
         self._space, self._budget_ms = space, budget_ms
-        optuna.logging.set_verbosity(optuna.logging.ERROR)
         self._storage = open_storage(storage)
         self._study, self.is_new = opened(name, self._storage)
         self._study_id = self._storage.get_study_id_from_name(name)

@@ -8,6 +8,7 @@ from pathlib import Path
 import optuna
 from optuna.trial import TrialState
 
+from nas.optuna_backend.patience import patient
 from nas.optuna_backend.storage import open_storage
 from nas.optuna_backend.stored import TRIAL
 
@@ -27,6 +28,7 @@ class TrialTimes:
     in_hand: int = 0
 
 
+@patient
 def trial_times(storage: str, name: str | None = None) -> TrialTimes:
     """Return when a study's trials were worked on; nothing of it where it is not there.
 

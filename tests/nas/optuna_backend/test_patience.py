@@ -2,7 +2,7 @@
 
 import pytest
 from optuna.exceptions import StorageInternalError
-from sqlalchemy.exc import OperationalError, ProgrammingError
+from sqlalchemy.exc import OperationalError, PendingRollbackError, ProgrammingError
 
 from nas.optuna_backend.patience import database_said, is_away, patient
 from sr.errors import InputError
@@ -23,6 +23,21 @@ def test_what_says_that_the_database_is_away_is_told_from_what_will_not_mend() -
     assert not is_away(wrapped(ProgrammingError("SELECT", {}, Exception("no such table"))))
     assert not is_away(ValueError("no"))
     assert database_said(wrapped(AWAY)) == "connection refused"
+
+
+def test_what_follows_from_a_connection_that_broke_is_told_as_the_break() -> None:
+    follows = PendingRollbackError("Can't reconnect until invalid transaction is rolled back")
+    assert not is_away(wrapped(follows))
+    # As Optuna meets it that reads trials by a slower way after the first one failed.
+    follows.__context__ = AWAY
+    assert is_away(wrapped(follows))
+    assert database_said(wrapped(follows)) == "connection refused"
+
+
+def test_what_was_said_to_the_user_is_not_waited_for() -> None:
+    said = InputError("cannot open the storage")
+    said.__cause__ = AWAY
+    assert not is_away(said)
 
 
 def test_method_goes_on_once_the_database_answers(monkeypatch: pytest.MonkeyPatch) -> None:

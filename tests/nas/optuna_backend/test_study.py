@@ -3,15 +3,20 @@
 import json
 import os
 import platform
+import sqlite3
 import subprocess
 import sys
 import textwrap
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import optuna
 import pytest
+from optuna.storages import RDBStorage
+from sqlalchemy import event
+from sqlalchemy.engine import ExceptionContext
 
 from nas.optuna_backend.owner import new_owner
 from nas.optuna_backend.storage import open_storage
@@ -111,3 +116,23 @@ def test_study_names_the_other_processes_that_hold_it(journal: str) -> None:
     assert first.holders() == []
     first.leave()
     assert second.holders() == []
+
+
+def test_connection_that_breaks_while_trials_are_read_is_waited_for(tmp_path: Path) -> None:
+    study = opened(f"sqlite:///{tmp_path / 'study.db'}")
+    there = study.count()
+    assert isinstance(study._storage, RDBStorage)
+    engine, breaks = study._storage.engine, ["FROM trials"]
+
+    @event.listens_for(engine, "do_execute")
+    def break_once(_cursor: object, statement: str, *_: Any) -> None:
+        if breaks and breaks[0] in statement.replace("\n", ""):
+            breaks.clear()
+            raise sqlite3.OperationalError("server closed the connection unexpectedly")
+
+    @event.listens_for(engine, "handle_error")
+    def as_of_a_server(context: ExceptionContext) -> None:
+        context.is_disconnect = True
+
+    assert study.count() == there == len(SPACE.seeds)
+    assert not breaks
