@@ -11,6 +11,7 @@ from torch import nn
 from nas.config.search import SearchConfig
 from nas.evaluate import Setup
 from nas.optuna_backend.storage import has_study
+from nas.optuna_backend.stored import check_settings
 from nas.optuna_backend.study import OptunaStudy
 from nas.settings import setting
 from nas.study import Study
@@ -89,6 +90,7 @@ def open_study(
 
 def _taken_up(config: SearchConfig, space: SearchSpace, setup: Setup, study: Study) -> Setup:
     """Return the setup with what a study was begun with; raises InputError where that was with other settings."""
+    _check_kept(config, study)
     # As it was found out by the first run, whose time limit and device may have told other things.
     was = Recipe(**study.settings["recipe"])
     steps = setup.recipe.steps if config.trial_steps is not None else was.steps
@@ -103,6 +105,19 @@ def _taken_up(config: SearchConfig, space: SearchSpace, setup: Setup, study: Stu
     if study.settings["phase"] == _WARM_START:
         _warm_up(config, space, study)
     return setup
+
+
+def _check_kept(config: SearchConfig, study: Study) -> None:
+    """Raise InputError where a study does not say, or not in this version's words, what it was begun with."""
+    try:
+        check_settings(study.settings)
+        engine = study.settings["conditions"]["engine"]
+        _ = Recipe(**study.settings["recipe"]), study.settings["phase"], engine
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{_storage(config)} holds a study that does not say what it was begun with: {error}; take its copy, or "
+            f"name another --out"
+        ) from error
 
 
 def _warm_up(config: SearchConfig, space: SearchSpace, study: Study) -> None:

@@ -1,7 +1,7 @@
 """What lies in Optuna's storage of a study, and what it says."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import optuna
@@ -12,6 +12,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from nas.optuna_backend.owner import id_of
+from nas.optuna_backend.patience import patient
 from nas.optuna_backend.storage import SETTINGS, is_there, open_storage
 from nas.trial import Trial
 from sr.errors import InputError
@@ -21,6 +22,11 @@ from sr.errors import InputError
 TRIAL, WORKER, QUEUED, DROPPED = "trial", "worker", "queued", "dropped"
 # And with a study: how far each process has counted, until it left.
 ALIVE, LEFT = "alive/", -1
+# Of what kind the settings of a study are that whoever reads them takes for granted.
+_KINDS: dict[str, type | tuple[type, ...]] = {
+    "space": str, "sampler": str, "fidelity": str, "phase": str, "budget_ms": (int, float), "scale": int,
+    "recipe": dict, "conditions": dict, "pictures": dict, "final_recipe": dict, "workers": int,
+}  # fmt: skip
 # PSNR, runtime, activations.
 _DIRECTIONS = (StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE, StudyDirection.MINIMIZE)
 
@@ -73,6 +79,7 @@ def advanced_key(number: int) -> str:
     return f"{TRIAL}/{number}"
 
 
+@patient
 def recorded(storage: str) -> tuple[dict[str, Any], list[Trial]]:
     """Return the settings and the trials, by number, of the only study in a storage, which stays as it is.
 
@@ -90,7 +97,37 @@ def recorded(storage: str) -> tuple[dict[str, Any], list[Trial]]:
         )
     told = [each for each in study.get_trials(deepcopy=False) if TRIAL in each.user_attrs]
     try:
+        check_settings(advanced[SETTINGS])
         trials = [Trial.from_json(advanced.get(advanced_key(each.number), each.user_attrs[TRIAL])) for each in told]
         return dict(advanced[SETTINGS]), trials
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(f"{storage} holds what no search of this version leaves: {error}; take its copy") from error
+
+
+def check_settings(settings: Mapping[str, Any]) -> None:
+    """Raise TypeError or ValueError where settings of a study are not of their kind, as somebody may change a record.
+
+    What an earlier version did not keep is not missed.
+    """
+    if not isinstance(settings, Mapping):
+        raise TypeError(f"its settings cannot be {settings!r:.80}")
+    for name, value, kind in _kinds_of(settings):
+        # To Python True is a whole number.
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise TypeError(f"its {name} cannot be {value!r:.80}")
+    size = settings.get("conditions", {}).get("lr_size", [1, 1])
+    if not isinstance(size, list) or [type(side) for side in size] != [int, int]:
+        raise ValueError(f"its LR size cannot be {size!r:.80}")
+
+
+def _kinds_of(settings: Mapping[str, Any]) -> Iterator[tuple[str, Any, type | tuple[type, ...]]]:
+    """Yield what of the settings is there, outer values first, with the kind that each is to be of."""
+    for name, kind in _KINDS.items():
+        if name in settings:
+            yield name, settings[name], kind
+    for part, pictures in settings.get("pictures", {}).items():
+        yield f"pictures for {part}", pictures, Mapping
+        yield f"number of pictures for {part}", pictures.get("count"), int
+        yield f"fingerprint of the pictures for {part}", pictures.get("fingerprint"), str
+    if "steps" in settings.get("final_recipe", {}):
+        yield "steps", settings["final_recipe"]["steps"], int

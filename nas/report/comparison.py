@@ -68,13 +68,22 @@ def _groups(runs: Sequence[Run]) -> dict[str, list[Run]]:
     """Part searches by what their PSNR and their runtime are of: the validation pictures, the scale and the LR size."""
     found: dict[tuple[Any, ...], list[Run]] = {}
     for run in runs:
-        val = run.settings["pictures"]["val"]
-        found.setdefault((val["fingerprint"], val["count"], run.scale, run.conditions.lr_size), []).append(run)
+        count, fingerprint = _pictures(run, "val")
+        found.setdefault((fingerprint, count, run.scale, run.conditions.lr_size), []).append(run)
     named = {}
     for number, ((_, pictures, scale, size), members) in enumerate(found.items(), start=1):
         alike = f"x{scale}, {pictures} validation pictures, runtimes for {size_text(size)} LR"
         named[alike if len(found) == 1 else f"{alike} (group {number})"] = members
     return named
+
+
+def _pictures(run: Run, part: str) -> tuple[int, str]:
+    """Return how many pictures a search used for a part, and their fingerprint; InputError where it does not say."""
+    try:
+        of_part = run.settings["pictures"][part]
+        return of_part["count"], of_part["fingerprint"]
+    except KeyError as error:
+        raise InputError(f"{run.folder} does not say of which pictures its figures are; leave it out") from error
 
 
 def _points(runs: Sequence[Run], titles: Mapping[int, str]) -> tuple[list[dict[str, Any]], dict[str, Look]]:
@@ -130,7 +139,8 @@ def _networks(runs: Sequence[Run], titles: Mapping[int, str]) -> str:
 
 def _described(run: Run) -> dict[str, str]:
     """Return the conditions of a search by name."""
-    place, pictures = run.conditions, run.settings["pictures"]
+    place = run.conditions
+    pictures = {part: _pictures(run, part) for part in ("val", "train")}
     return {
         "device": place.device,
         "driver": place.driver,
@@ -142,7 +152,7 @@ def _described(run: Run) -> dict[str, str]:
         "versions": place.versions,
         "allocator": place.allocator,
         **{
-            name: f"{pictures[part]['count']} with the fingerprint {pictures[part]['fingerprint']}"
+            name: "{} with the fingerprint {}".format(*pictures[part])
             for name, part in (("validation pictures", "val"), ("training pictures", "train"))
         },
         "long training": f"{run.settings.get('final_recipe', {}).get('steps', 'not kept')} steps",

@@ -65,6 +65,19 @@ def test_new_study_remembers_its_settings_and_an_autotuned_recipe(tmp_path: Path
     assert study.settings == _settings_of(config, MSRRESNET_SPACE, tuned) | {"phase": "search"}
 
 
+def test_study_that_does_not_say_what_it_was_begun_with_is_named(tmp_path: Path, setup: Setup) -> None:
+    study, _ = opened(config_of(tmp_path), setup)
+    whole = study.settings
+    for changed, said in (
+        ({"phase": "search"}, "'conditions'"),
+        (whole | {"recipe": {"stepz": 4}}, "unexpected keyword argument 'stepz'"),
+        (whole | {"pictures": 3}, "its pictures cannot be 3"),
+    ):
+        study.remember(changed)
+        with pytest.raises(InputError, match=rf"does not say what it was begun with: .*{said}; take its copy"):
+            opened(config_of(tmp_path, resume=True), setup)
+
+
 def test_resumed_study_keeps_its_recipe(tmp_path: Path, setup: Setup) -> None:
     begun = replace(setup, recipe=replace(setup.recipe, memory_format="channels_last"))
     study, _ = opened(config_of(tmp_path), begun)

@@ -48,3 +48,9 @@ def test_other_pictures_stand_on_a_plot_of_their_own(run: Run, other: Run) -> No
 def test_a_search_that_goes_on_is_named(run: Run, other: Run) -> None:
     with pytest.raises(InputError, match="holds no finished search"):
         comparison_lines([run, replace(other, ending=None)])
+
+
+def test_a_search_that_does_not_say_its_pictures_is_named(run: Run, other: Run) -> None:
+    silent = replace(other, settings={name: value for name, value in other.settings.items() if name != "pictures"})
+    with pytest.raises(InputError, match=r"runs/other does not say of which pictures its figures are; leave it out"):
+        comparison_page([run, silent])
