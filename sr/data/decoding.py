@@ -16,11 +16,12 @@ from torch import Tensor
 
 from sr.data.degradation import crop_to_multiple, degrade
 from sr.data.finding import Source
-from sr.data.images import picture_size, read_picture, to_8_bit
+from sr.data.images import read_picture, to_8_bit
 from sr.data.left_out import LeftOut
 from sr.data.manifest import Manifest, Used, digest_of
 from sr.data.pairs import Pairs, packed
 from sr.errors import InputError
+from sr.pictures.reading import any_size, size_of
 from sr.scale import DEFAULT_SCALE
 
 UNREADABLE = "unreadable"
@@ -74,23 +75,22 @@ def decode_all(
     Raises:
         InputError: Where the temporary folder has no room.
     """
-    hr_bytes = sum(_header_bytes(entry.hr) for entry in entries)
-    lr_bytes = sum(_header_bytes(entry.lr) if entry.lr else _header_bytes(entry.hr) // scale**2 for entry in entries)
-    mapped = lr_bytes + hr_bytes > memory_limit
-    lr, hr = _allocate(lr_bytes, mapped=mapped), _allocate(hr_bytes, mapped=mapped)
     pictures: list[Used] = []
     left_out: list[LeftOut] = []
-    filled = 0
-    for entry, name, result in zip(entries, names, _decoded(entries, minimum, scale), strict=True):
-        if isinstance(result, LeftOut):
-            left_out.append(result)
-            continue
-        small, large = (torch.from_numpy(np.ascontiguousarray(side)).view(-1) for side in (result.lr, result.hr))
-        lr[filled : filled + len(small)] = small
-        hr[filled * scale**2 : filled * scale**2 + len(large)] = large
-        filled += len(small)
-        height, width = result.hr.shape[:2]
-        pictures.append(Used(name, entry.hr, entry.lr, width, height, result.cropped, result.digest))
+    # Around all threads: what it does is of the whole process.
+    with any_size():
+        lr, hr = _room_for(entries, memory_limit, scale)
+        filled = 0
+        for entry, name, result in zip(entries, names, _decoded(entries, minimum, scale), strict=True):
+            if isinstance(result, LeftOut):
+                left_out.append(result)
+                continue
+            small, large = (torch.from_numpy(np.ascontiguousarray(side)).view(-1) for side in (result.lr, result.hr))
+            lr[filled : filled + len(small)] = small
+            hr[filled * scale**2 : filled * scale**2 + len(large)] = large
+            filled += len(small)
+            height, width = result.hr.shape[:2]
+            pictures.append(Used(name, entry.hr, entry.lr, width, height, result.cropped, result.digest))
     manifest = Manifest(tuple(pictures), tuple(left_out), scale)
     if not pictures:
         return None, manifest
@@ -98,6 +98,14 @@ def decode_all(
     small_sizes = [(height // scale, width // scale) for height, width in sizes]
     sides = packed(lr[:filled], small_sizes), packed(hr[: filled * scale**2], sizes)
     return Pairs(tuple(each.name for each in pictures), *sides, scale), manifest
+
+
+def _room_for(entries: Sequence[Source], memory_limit: int, scale: int) -> tuple[Tensor, Tensor]:
+    """Return room for the pixels of LR and of HR, as far as the headers of the files tell."""
+    hr_bytes = sum(_header_bytes(entry.hr) for entry in entries)
+    lr_bytes = sum(_header_bytes(entry.lr) if entry.lr else _header_bytes(entry.hr) // scale**2 for entry in entries)
+    mapped = lr_bytes + hr_bytes > memory_limit
+    return _allocate(lr_bytes, mapped=mapped), _allocate(hr_bytes, mapped=mapped)
 
 
 def _decoded(entries: Sequence[Source], minimum: Minimum, scale: int) -> Iterator[_Decoded | LeftOut]:
@@ -146,7 +154,7 @@ def misfit(scale: int) -> str:
 def _header_bytes(path: Path) -> int:
     """Return the bytes of the picture as 8-bit RGB; 0 where the header is broken, which decoding then reports."""
     try:
-        height, width = picture_size(path)
+        height, width = size_of(path)
     except InputError:
         return 0
     return 3 * height * width

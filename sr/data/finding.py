@@ -8,10 +8,11 @@ from pathlib import Path, PurePosixPath
 from sr.data.layouts import LR_ALONE, Label, Layout, Pairing, is_lr, is_usual_lr, label_of, other_form, recognise
 from sr.data.left_out import LeftOut, summary
 from sr.data.list_file import LIST_SUFFIXES, read_list
-from sr.data.listing import CLOSED, ONLY_NAMED, PICKED_UP, Folder, scan
+from sr.data.listing import CLOSED, ONLY_NAMED, Folder, scan
 from sr.data.matching import match_names, split_by_names, without_other_scales
 from sr.data.places import Place
 from sr.errors import InputError
+from sr.pictures.suffixes import USUAL
 from sr.scale import DEFAULT_SCALE
 
 BELOW = "in folders below, which --recursive takes"
@@ -247,7 +248,7 @@ def _only_named(folder: Folder) -> tuple[LeftOut, ...]:
 
 def _nothing_in(top: Path, folders: Sequence[Folder], leaves: Mapping[str, Folder]) -> str:
     """Say that a folder holds no picture, what it holds instead, and what to do."""
-    line = f"no pictures in {top}; it must directly hold files of {', '.join(sorted(PICKED_UP))}"
+    line = f"no pictures in {top}; it must directly hold files of {', '.join(sorted(USUAL))}"
     if leaves:
         below = f"{sum(len(each.pictures) for each in leaves.values())} lie below it, in {', '.join(list(leaves)[:3])}"
         line = f"no pictures in {top} itself; {below}: give one of these, or --recursive"

@@ -1,33 +1,21 @@
-"""Pictures on disk: 8 and 16 bit, grey, palette, alpha and EXIF orientation, all brought to RGB."""
+"""Pictures to train and to judge on: the first frame of each, of 8 and 16 bit, brought to RGB."""
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import tifffile
 from numpy.typing import NDArray
-from PIL import Image
 
+from sr.data.listing import scan
 from sr.errors import InputError
-from sr.files import StrPath, replacing
-from sr.pictures.colour import FOREIGN_MODES, from_foreign
-from sr.pictures.decoding import decoded, readable, upright
-from sr.pictures.metadata import orientation_of
+from sr.files import StrPath
 from sr.pictures.picture import FrameRows, Layout, Metadata, Pixels
-from sr.pictures.png import write_png
+from sr.pictures.reading import first_frame
+from sr.pictures.suffixes import USUAL
+from sr.pictures.writing import require_room, write
 
-SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
-_HOLD_16_BIT = (".png", ".tif", ".tiff")
-_HOLD_ALPHA = (".png", ".tif", ".tiff", ".webp")
-_LONGEST_SIDE = {".jpg": 65500, ".jpeg": 65500, ".webp": 16383}
-_SAVE_OPTIONS: dict[str, dict[str, Any]] = {
-    ".jpg": {"quality": 95, "subsampling": 0},
-    ".jpeg": {"quality": 95, "subsampling": 0},
-    ".webp": {"lossless": True, "exact": True},
-    ".tif": {"compression": "tiff_adobe_deflate"},
-    ".tiff": {"compression": "tiff_adobe_deflate"},
-}
+# By suffix the key of `sr.pictures.writing.FORMATS`.
+_FORMATS = {".jpeg": "jpg", ".jpg": "jpg", ".png": "png", ".tif": "tiff", ".tiff": "tiff", ".webp": "webp"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,29 +45,10 @@ def read_picture(path: StrPath) -> Picture:
     Raises:
         InputError: Where it is missing, broken, too large or no picture.
     """
-    path = Path(path)
-    with readable(path), Image.open(path) as image:
-        if image.mode in FOREIGN_MODES:
-            image.load()
-            pixels: Pixels = from_foreign(image, image.info.get("icc_profile"))
-        else:
-            pixels = decoded(path, image, 0)
-        # Some formats tell the orientation once they are decoded.
-        pixels = upright(pixels, orientation_of(image))
+    pixels = first_frame(path).pixels
     colours, alpha = (pixels[..., :-1], pixels[..., -1]) if pixels.shape[2] in (2, 4) else (pixels, None)
     rgb = np.repeat(colours, 3, axis=2) if colours.shape[2] == 1 else np.ascontiguousarray(colours)
     return Picture(rgb, None if alpha is None else np.ascontiguousarray(alpha))
-
-
-def picture_size(path: StrPath) -> tuple[int, int]:
-    """Return (height, width) as the header has them, before EXIF orientation, without decoding.
-
-    Raises:
-        InputError: Where the picture is missing or its header is broken.
-    """
-    path = Path(path)
-    with readable(path), Image.open(path) as image:
-        return image.height, image.width
 
 
 def write_picture(path: StrPath, picture: Picture) -> None:
@@ -89,18 +58,16 @@ def write_picture(path: StrPath, picture: Picture) -> None:
         InputError: Where that format cannot hold it or the file cannot be written.
     """
     path = Path(path)
-    suffix = path.suffix.lower()
-    _require_format(path, suffix, picture)
+    name = _FORMATS.get(path.suffix.lower())
+    if name is None:
+        raise InputError(f"{path}: a picture is written as one of {', '.join(_FORMATS)}, got {path.suffix!r}")
     pixels = picture.rgb if picture.alpha is None else np.dstack([picture.rgb, picture.alpha])
-    with replacing(path) as temporary:
-        if picture.bits == 8:
-            Image.fromarray(pixels).save(temporary, **_SAVE_OPTIONS.get(suffix, {}))
-        elif suffix == ".png":
-            with temporary.open("wb") as handle:
-                write_png(handle, FrameRows(Layout.of(pixels), [pixels]), Metadata())
-        else:
-            extra = None if picture.alpha is None else ["unassalpha"]
-            tifffile.imwrite(temporary, pixels, photometric="rgb", extrasamples=extra, compression="zlib")
+    layout = Layout.of(pixels)
+    try:
+        require_room(name, layout, 1)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    write(path, name, iter([FrameRows(layout, [pixels])]), Metadata(), count=1)
 
 
 def to_8_bit(picture: Picture) -> NDArray[np.uint8]:
@@ -116,26 +83,7 @@ def picture_paths(folder: StrPath) -> list[Path]:
     Raises:
         InputError: Where there is no such folder or no picture in it.
     """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise InputError(f"no folder at {folder}; name a folder that holds pictures")
-    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
-    # Names such as ._0001.png are a file manager's notes, not pictures.
-    paths = [path for path in paths if not path.name.startswith(".")]
-    if not paths:
-        raise InputError(f"no pictures in {folder}; it must directly hold files of {', '.join(SUFFIXES)}")
-    return paths
-
-
-def _require_format(path: Path, suffix: str, picture: Picture) -> None:
-    """Raise InputError where the format of `suffix` is unknown or cannot hold the picture."""
-    if suffix not in SUFFIXES:
-        raise InputError(f"{path}: a picture is written as one of {', '.join(SUFFIXES)}, got {suffix!r}")
-    if picture.bits == 16 and suffix not in _HOLD_16_BIT:
-        raise InputError(f"{path}: {suffix} cannot hold 16 bit; write {' or '.join(_HOLD_16_BIT)}")
-    if picture.alpha is not None and suffix not in _HOLD_ALPHA:
-        raise InputError(f"{path}: {suffix} cannot hold transparency; write {' or '.join(_HOLD_ALPHA)}")
-    longest = _LONGEST_SIDE.get(suffix, 2**31 - 1)
-    if max(picture.rgb.shape) > longest:
-        height, width = picture.rgb.shape[:2]
-        raise InputError(f"{path}: {suffix} holds sides up to {longest}, got {width}x{height}; write .png or .tif")
+    (listed,) = scan(Path(folder), 0)
+    if not listed.pictures:
+        raise InputError(f"no pictures in {folder}; it must directly hold files of {', '.join(sorted(USUAL))}")
+    return list(listed.pictures)

@@ -7,11 +7,7 @@ from pathlib import Path
 from sr.data.left_out import LeftOut
 from sr.errors import InputError
 from sr.folders import Listed, is_hidden, walk
-
-# Formats of few colours, of lost detail or of other uses: read where a picture is named, not picked up in a folder.
-NAMED_ONLY = (".apng", ".avif", ".dib", ".gif", ".jfif", ".jp2", ".jpe", ".pbm", ".pcx", ".pgm", ".pnm", ".ppm", ".tga")
-# Picked up; of pictures with one name the first stands for all: what is stored without loss before JPEG.
-PICKED_UP = (".png", ".tif", ".tiff", ".bmp", ".webp", ".jpg", ".jpeg")
+from sr.pictures.suffixes import UNUSUAL, USUAL
 
 HIDDEN = "hidden"
 NO_PICTURE = "no picture"
@@ -75,7 +71,7 @@ def sorted_out(files: Sequence[Path]) -> tuple[tuple[Path, ...], tuple[LeftOut, 
             named.setdefault(path.stem, []).append(path)
     pictures = []
     for same in named.values():
-        kept, *others = sorted(same, key=lambda path: (PICKED_UP.index(path.suffix.lower()), path.name))
+        kept, *others = sorted(same, key=lambda path: (USUAL.index(path.suffix.lower()), path.name))
         pictures.append(kept)
         left_out += [LeftOut(path, DOUBLED_NAME, f"{kept.name} is used") for path in others]
     return tuple(sorted(pictures)), tuple(left_out)
@@ -85,8 +81,8 @@ def _reason(path: Path, suffix: str) -> str:
     """Return why a file is not taken from its folder; empty where it is."""
     if is_hidden(path.name):
         return HIDDEN
-    if suffix in NAMED_ONLY:
+    if suffix in UNUSUAL:
         return ONLY_NAMED
-    if suffix not in PICKED_UP:
+    if suffix not in USUAL:
         return NO_PICTURE
     return "" if path.is_file() else NOT_THERE

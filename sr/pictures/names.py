@@ -8,12 +8,12 @@ from pathlib import Path
 
 from sr.errors import InputError
 from sr.folders import is_hidden, walk
+from sr.pictures.suffixes import UNUSUAL, USUAL
 from sr.printable import printable
 from sr.scale import DEFAULT_SCALE, SCALES
 
-# Those that Pillow reads and people have folders of; in a folder everything else is left out, and counted.
-SUFFIXES = (".apng", ".avif", ".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm",
-            ".tga", ".tif", ".tiff", ".webp")  # fmt: skip
+# In a folder everything else is left out, and counted.
+_SUFFIXES = (*USUAL, *UNUSUAL)
 # By scale.
 _ENDINGS = {scale: f"_x{scale}" for scale in SCALES}
 _HIDDEN = "hidden"
@@ -87,7 +87,7 @@ class _Walk:
         noted = len(self.unreadable)
         found = list(self._pictures(folder))
         if not found and len(self.unreadable) == noted:
-            self.unreadable.append((folder, f"no pictures in it; it must hold files of {', '.join(SUFFIXES)}"))
+            self.unreadable.append((folder, f"no pictures in it; it must hold files of {', '.join(sorted(_SUFFIXES))}"))
         return found
 
     def _pictures(self, folder: Path) -> Iterator[tuple[Path, Path]]:
@@ -115,7 +115,7 @@ class _Walk:
     def _is_picture(self, path: Path) -> bool:
         if is_hidden(path.name):
             self.left_out[_HIDDEN] += 1
-        elif path.suffix.lower() not in SUFFIXES:
+        elif path.suffix.lower() not in _SUFFIXES:
             self.left_out[f"of kind {path.suffix.lower() or 'without a suffix'}"] += 1
         elif not _is_file(path):
             self.left_out["no files"] += 1

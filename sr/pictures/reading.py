@@ -42,7 +42,7 @@ def opened(
         InputError: Where it is missing, broken, too large or no picture, then or when a later frame is decoded.
     """
     path = Path(path)
-    with readable(path), _any_size():
+    with readable(path), any_size():
         image = Image.open(path)
         try:
             made = _picture(path, image, max_pixels or MOST_PIXELS, scale, srgb=srgb)
@@ -55,6 +55,36 @@ def opened(
         image.close()
 
 
+def first_frame(path: StrPath) -> Frame:
+    """Return the first frame or page of a picture, upright and at its own depth, whatever comes behind it.
+
+    Raises:
+        InputError: Where it is missing, broken, too large or no picture.
+    """
+    path = Path(path)
+    with readable(path), Image.open(path) as image:
+        _require_usual_size(image)
+        return _Reader(path, image, MOST_PIXELS, srgb=False, moving=False).frame(0)
+
+
+def size_of(path: StrPath) -> tuple[int, int]:
+    """Return (height, width) as the header has them, before EXIF orientation, without decoding.
+
+    Raises:
+        InputError: Where the picture is missing or too large, or its header is broken.
+    """
+    path = Path(path)
+    with readable(path), Image.open(path) as image:
+        _require_usual_size(image)
+        return image.height, image.width
+
+
+def _require_usual_size(image: Image.Image) -> None:
+    """Raise ValueError where a picture is larger than any that is trained on."""
+    if image.width * image.height > MOST_PIXELS:
+        raise ValueError(f"it is too large ({image.width}x{image.height} pixels); cut it into parts")
+
+
 def frames_of(path: StrPath) -> tuple[str, int]:
     """Return the format of a picture, by Pillow's name, and how many frames of it are kept, without decoding it.
 
@@ -62,14 +92,17 @@ def frames_of(path: StrPath) -> tuple[str, int]:
         InputError: Where it is missing or its header is broken.
     """
     path = Path(path)
-    with readable(path), _any_size(), Image.open(path) as image:
+    with readable(path), any_size(), Image.open(path) as image:
         kind = image.format or ""
         return kind, 1 if kind == _PHOTOGRAPH_FIRST else getattr(image, "n_frames", 1)
 
 
 @contextlib.contextmanager
-def _any_size() -> Iterator[None]:
-    """Have Pillow open pictures of any size, whose size is checked here, and say nothing of what it mends."""
+def any_size() -> Iterator[None]:
+    """Have Pillow open pictures of any size, whose size is checked here, and say nothing of what it mends.
+
+    It is of the whole process: threads read within one that is around all of them.
+    """
     limit = Image.MAX_IMAGE_PIXELS
     Image.MAX_IMAGE_PIXELS = None
     try:
@@ -131,7 +164,7 @@ class _Reader:
 
     def guarded_frame(self, index: int) -> Frame:
         """Decode a frame; raises InputError."""
-        with readable(self._path), _any_size():
+        with readable(self._path), any_size():
             return self.frame(index)
 
     def metadata_and_notes(self, scale: int) -> tuple[Metadata, tuple[str, ...]]:

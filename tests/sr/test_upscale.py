@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 from torch import nn
 
 from sr.command import BAD_INPUT, DONE, SOME_FAILED, run
@@ -33,7 +34,7 @@ def test_command_upscales_files_and_folders(onnx_path, tmp_path, capsys):
     one, two = random_picture(18, 30), random_picture(5, 7)
     (tmp_path / "folder").mkdir()
     write_picture(tmp_path / "one.png", one)
-    write_picture(tmp_path / "folder" / "two.bmp", two)
+    Image.fromarray(two.rgb).save(tmp_path / "folder" / "two.bmp")
     out, report = tmp_path / "out", tmp_path / "report.json"
     argv = [str(onnx_path), str(tmp_path / "one.png"), str(tmp_path / "folder"), "--out", str(out), "--device", "cpu"]
     assert run(main, [*argv, "--json", str(report)]) == DONE
@@ -66,7 +67,7 @@ def test_command_names_broken_pictures_and_goes_on(onnx_path, tmp_path, capsys):
 def test_command_takes_what_results_are_written_as(onnx_path, tmp_path, capsys):
     (tmp_path / "in" / "below").mkdir(parents=True)
     write_picture(tmp_path / "in" / "a.png", random_picture(16, 16))
-    write_picture(tmp_path / "in" / "below" / "a.bmp", random_picture(16, 16))
+    Image.fromarray(random_picture(16, 16).rgb).save(tmp_path / "in" / "below" / "a.bmp")
     argv = [str(onnx_path), str(tmp_path / "in"), "--out", str(tmp_path / "in"), "--device", "cpu", "--recursive"]
     argv += ["--format", "jpg", "--quality-level", "90", "--skip-existing", "--to-srgb", "--max-pixels", "256"]
     assert run(main, argv) == DONE

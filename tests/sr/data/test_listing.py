@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sr.data.images import SUFFIXES
-from sr.data.listing import DOUBLED_NAME, HIDDEN, NAMED_ONLY, NO_PICTURE, NOT_THERE, ONLY_NAMED, PICKED_UP, scan
+from sr.data.listing import DOUBLED_NAME, HIDDEN, NO_PICTURE, NOT_THERE, ONLY_NAMED, scan
 from sr.errors import InputError
 
 
@@ -58,8 +57,3 @@ def test_no_folder_is_an_input_error(tmp_path: Path) -> None:
     for path in (tmp_path / "absent", tmp_path / "a.png"):
         with pytest.raises(InputError, match="no folder at"):
             scan(path)
-
-
-def test_what_is_picked_up_is_what_can_be_written_too() -> None:
-    assert set(PICKED_UP) <= set(SUFFIXES)
-    assert set(PICKED_UP).isdisjoint(NAMED_ONLY)
