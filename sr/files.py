@@ -5,6 +5,7 @@ import functools
 import json
 import os
 import re
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator
@@ -21,6 +22,8 @@ _SHOWN = 120
 # By which what a kill left is known for ours, whatever it was to become.
 _MARK = "paretosr-"
 _OURS = re.compile(rf"\..*\.{_MARK}\w{{8}}(\..*)?", re.DOTALL)
+# Held in a folder of ours for as long as it is used.
+_LOCK = "lock"
 # What is younger may be another process's that has made it and not locked it yet.
 _FRESH_SECONDS = 10.0
 # Where an open file can be neither replaced nor removed, which does for a lock.
@@ -76,6 +79,31 @@ def replacing(path: StrPath) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def scratch_folder(where: StrPath) -> Iterator[Path]:
+    """Yield a new folder inside another for files that go with the block.
+
+    What killed processes left of such folders goes with the next one that is made there.
+
+    Raises:
+        InputError: Where the folder cannot be written or the disk is full.
+    """
+    where = Path(where)
+    try:
+        where.mkdir(parents=True, exist_ok=True)
+        _remove_left(where.absolute())
+        folder = Path(tempfile.mkdtemp(dir=where, prefix=f".scratch.{_MARK}"))
+        lock = (folder / _LOCK).open("wb")
+    except OSError as error:
+        raise InputError(_unwritable(where, error)) from error
+    try:
+        with lock:
+            _held(lock)
+            yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def _shown(stem: str) -> str:
     """Return as many whole characters of a name as a temporary name has room for."""
     return os.fsencode(stem)[:_SHOWN].decode("utf-8", "ignore")
@@ -103,14 +131,28 @@ def _remove_left(folder: Path) -> None:
     for path in left:
         # What is another user's, or gone by now, is nothing to this run.
         with contextlib.suppress(OSError):
-            if time.time() - path.stat().st_mtime < _FRESH_SECONDS:
-                continue
-            with path.open("r+b") as handle:
-                is_left = _held(handle)
-                if is_left and not _OPEN_IS_HELD:
-                    path.unlink()
-            if is_left and _OPEN_IS_HELD:
+            if time.time() - path.stat().st_mtime >= _FRESH_SECONDS:
+                _remove_if_left(path)
+
+
+def _remove_if_left(path: Path) -> None:
+    """Remove a file or a folder of ours where nobody holds it; raises OSError where that cannot be told."""
+    if not path.is_dir():
+        with path.open("r+b") as handle:
+            is_left = _held(handle)
+            if is_left and not _OPEN_IS_HELD:
                 path.unlink()
+        if is_left and _OPEN_IS_HELD:
+            path.unlink()
+        return
+    is_left = True
+    # Without a lock in it its process was killed as it made the folder.
+    with contextlib.suppress(FileNotFoundError), (path / _LOCK).open("r+b") as handle:
+        is_left = _held(handle)
+    if is_left:
+        # First: where an open file cannot be removed, all the rest stays too.
+        (path / _LOCK).unlink(missing_ok=True)
+        shutil.rmtree(path)
 
 
 def _unwritable(path: Path, error: OSError) -> str:

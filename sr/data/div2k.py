@@ -3,7 +3,6 @@
 import hashlib
 import http.client
 import shutil
-import tempfile
 import urllib.error
 import urllib.request
 import zipfile
@@ -13,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from sr.config import FetchConfig
 from sr.errors import InputError
-from sr.files import write_text
+from sr.files import scratch_folder, write_text
 from sr.progress import Message, Progress, Report, no_report
 from sr.scale import DEFAULT_SCALE
 
@@ -255,7 +254,7 @@ def unpack(path: Path, wanted: str, folder: Path) -> None:
         InputError: Where it is not in it, a member leads out of it, or the disk has no room.
     """
     target = folder / wanted
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".unpacking-") as temporary, zipfile.ZipFile(path) as archive:
+    with scratch_folder(folder) as temporary, zipfile.ZipFile(path) as archive:
         members = [info for info in archive.infolist() if not info.is_dir()]
         for info in members:
             _require_inside(path, info.filename)
@@ -265,7 +264,7 @@ def unpack(path: Path, wanted: str, folder: Path) -> None:
         require_room(folder, sum(info.file_size for info in chosen))
         archive.extractall(temporary, chosen)
         target.parent.mkdir(parents=True, exist_ok=True)
-        (Path(temporary) / wanted).rename(target)
+        (temporary / wanted).rename(target)
 
 
 def _require_inside(path: Path, member: str) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sr import files
 from sr.errors import InputError
-from sr.files import as_path, make_folder, replacing, write_bytes, write_json, write_text
+from sr.files import as_path, make_folder, replacing, scratch_folder, write_bytes, write_json, write_text
 
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -159,6 +159,40 @@ def test_what_is_young_or_none_of_ours_stays(tmp_path: Path) -> None:
     write_text(tmp_path / "other.txt", "text")
     assert young.exists()
     assert others.exists()
+
+
+def test_scratch_folder_goes_with_its_block_whatever_ends_it(tmp_path: Path) -> None:
+    def fail_half_way() -> None:
+        with scratch_folder(tmp_path / "in") as folder:
+            (folder / "below").mkdir()
+            (folder / "below" / "file").write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail_half_way()
+    assert list((tmp_path / "in").iterdir()) == []
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match=r"cannot write .*file: .*; name a folder"), scratch_folder(tmp_path / "file"):
+        pass
+
+
+def test_scratch_folder_of_a_killed_process_goes_and_that_of_a_living_one_stays(tmp_path: Path) -> None:
+    killed = KILLED.replace("replacing(", "scratch_folder(").replace("import replacing", "import scratch_folder")
+    killed = killed.replace("temporary.write_text", '(temporary / "file").write_text')
+    subprocess.run([sys.executable, "-c", killed, str(tmp_path)], check=False)
+    (left,) = tmp_path.iterdir()
+    assert (left / "file").read_text() == "half"
+    before_its_lock = tmp_path / ".scratch.paretosr-abcd1234"
+    before_its_lock.mkdir()
+    for path in (left, before_its_lock):
+        aged(path)
+    with scratch_folder(tmp_path) as living:
+        assert list(tmp_path.iterdir()) == [living]
+        aged(living)
+        files._remove_left.cache_clear()
+        write_text(tmp_path / "report.txt", "text")
+        assert living.is_dir()
+    assert [path.name for path in tmp_path.iterdir()] == ["report.txt"]
 
 
 @pytest.mark.parametrize("name", ["x" * 251 + ".txt", "写" * 83 + ".txt", "a\udcff.txt"])
