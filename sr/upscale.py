@@ -8,7 +8,8 @@ from sr.command import DONE, SOME_FAILED, Parser, run
 from sr.config import FLOAT_DTYPES, PICTURE_FORMATS, UpscaleConfig
 from sr.constraints import AUTO, ENGINE_NAMES
 from sr.files import write_json
-from sr.terminal import Terminal, say
+from sr.heartbeat import Heartbeat
+from sr.terminal import Terminal, is_redrawn, say
 
 if TYPE_CHECKING:
     from sr.upscaling import UpscaleResult
@@ -22,7 +23,8 @@ def main(argv: list[str] | None = None) -> int:
     config, json = parse(argv)
     from sr.upscaling import upscale_files
 
-    result = upscale_files(config, report=Terminal())
+    with Heartbeat(Terminal(), redrawn=is_redrawn()) as report:
+        result = upscale_files(config, report=report)
     if json:
         write_json(json, {"network": str(config.network), **_as_json(result)})
     if result.total > 1 or result.failed:

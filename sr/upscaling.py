@@ -23,13 +23,16 @@ from sr.memory import is_out_of_memory
 from sr.network_scale import scale_of
 from sr.pictures.enlarging import Enlarger, Tiles
 from sr.pictures.names import Found, Planned, describe, find, identity
-from sr.pictures.picture import FrameRows, Picture
+from sr.pictures.picture import FrameRows, Picture, Pixels
 from sr.pictures.reading import frames_of, opened
 from sr.pictures.writing import FORMATS, format_for, lost_in, opaque, require_room, write
 from sr.printable import printable
 from sr.progress import Message, Progress, Report, no_report
 from sr.scale import DEFAULT_SCALE
 from sr.tiling import MULTIPLES, OVERLAP, upscale_at_multiple, upscale_at_size
+
+# LR pixels from which on a picture takes a while.
+_LARGE = 10**6
 
 
 @dataclass(frozen=True)
@@ -170,7 +173,19 @@ class _Run:
             require_room(name, enlarged.layout, picture.count, moving=picture.moving)
             if index == 0:
                 self._say_what_is_lost(source, picture, name, enlarged)
-            yield enlarged
+            yield self._reported(source, enlarged) if kept.layout.height * kept.layout.width > _LARGE else enlarged
+
+    def _reported(self, source: Path, frame: FrameRows) -> FrameRows:
+        """Return a frame that tells how far it is while it is made."""
+
+        def bands() -> Iterator[Pixels]:
+            label = printable(f"upscaling {source.name}")
+            with Progress(label, frame.layout.height, "row", report=self._report) as progress:
+                for band in frame.bands:
+                    progress.step(len(band))
+                    yield band
+
+        return replace(frame, bands=bands())
 
     def _say_what_is_lost(self, source: Path, picture: Picture, name: str, frame: FrameRows) -> None:
         for note in picture.notes:

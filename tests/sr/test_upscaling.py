@@ -215,6 +215,22 @@ def test_files_that_are_upscaled_and_files_that_failed_are_told_apart(onnx_path:
     assert (result.engine, result.precision) == ("onnxruntime", "float32")
 
 
+def test_a_large_picture_tells_how_far_it_is(onnx_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    height, width = 640, 20
+    monkeypatch.setattr("sr.upscaling._LARGE", height * width - 1)
+    Image.new("RGB", (width, height)).save(tmp_path / "large.png")
+    Image.new("RGB", (width, height - 1)).save(tmp_path / "small.png")
+    events: list[Event] = []
+    upscale_files(config(onnx_path, tmp_path, "large.png", "small.png", tile=16), report=events.append)
+    steps = [event for event in events if isinstance(event, Step)]
+    within = [event for event in steps if event.label != "upscaling"]
+    assert {step.label for step in within} == {"upscaling large.png"}
+    assert [(step.done, step.total, step.unit) for step in within] == [
+        (4 * rows, 4 * height, "row") for rows in (*range(16, height + 1, 16), height)
+    ]
+    assert [step.ended for step in within] == [False] * (height // 16) + [True]
+
+
 def test_an_animation_is_upscaled_frame_by_frame_in_its_format(onnx_path: Path, tmp_path: Path) -> None:
     frames = [Image.new("RGB", (12, 10), colour) for colour in ("red", "lime", "blue")]
     frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:], duration=80, loop=0)
