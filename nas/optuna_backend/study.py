@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import optuna
@@ -10,21 +10,18 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
 from nas.interrupts import uninterrupted
-from nas.optuna_backend.owner import Silence, describe, has_ended, id_of, new_owner
-from nas.optuna_backend.patience import is_away, patient
-from nas.optuna_backend.pulse import Pulse
+from nas.optuna_backend.hearts import Hearts
+from nas.optuna_backend.owner import id_of
+from nas.optuna_backend.patience import patient
 from nas.optuna_backend.storage import SETTINGS, open_storage
 from nas.optuna_backend.stored import (
-    ALIVE,
     DROPPED,
-    LEFT,
     QUEUED,
     TRIAL,
     WORKER,
     advanced_key,
     begun,
     closed_for_nothing,
-    heart_of,
     is_live,
     opened,
     picks_of,
@@ -35,7 +32,6 @@ from nas.study import NoneLeftError, Propose
 from nas.trial import Trial
 from search_spaces.architecture import Architecture
 from search_spaces.space import SearchSpace
-from sr.errors import InputError
 from sr.waiting import waiting_for
 
 # So many proposals in a row that others are at work on already: there is hardly anything else.
@@ -67,10 +63,8 @@ class OptunaStudy:
         self._storage = open_storage(storage)
         self._study, self.is_new = opened(name, self._storage)
         self._study_id = self._storage.get_study_id_from_name(name)
-        self._owner, self._beats, self._silence = new_owner(), 0, Silence()
-        self._has_left, self._rank = True, 0
+        self._hearts = Hearts(self._study, self._storage, self._study_id)
         self._owners: dict[int, str] = {}
-        self._pulse = Pulse(self._beat)
         self._asked: dict[int, optuna.Trial] = {}
         self._told: dict[int, Trial] = {}
         self._latest: dict[int, Any] = {}
@@ -140,7 +134,7 @@ class OptunaStudy:
     @uninterrupted()
     def ask(self, propose: Propose, limit: int | None = None) -> tuple[int, Architecture]:
         """Return a waiting architecture (seeds, and those of lost trials), else a new proposal."""
-        self._join()
+        self._hearts.join()
         drops = 0
         while True:
             self._catch_up()
@@ -151,7 +145,7 @@ class OptunaStudy:
             if not any(trial.state == TrialState.WAITING for trial in everything):
                 self._study.enqueue_trial(propose(len(everything), self.trials))
             trial = self._study.ask()
-            trial.set_user_attr(WORKER, self._owner)
+            trial.set_user_attr(WORKER, self._hearts.owner)
             everything = self._everything()
             if self._is_ours(everything[trial.number], everything, limit, may_repeat=drops >= _MOST_DROPS):
                 for name, values in self._space.choices.items():
@@ -207,7 +201,7 @@ class OptunaStudy:
     @uninterrupted()
     def _begun_by_all(self) -> int:
         """Return how many trials were told or are worked on, what was lost put back into the queue."""
-        self._listen()
+        self._hearts.listen()
         self._catch_up()
         self._requeue_lost()
         return begun(self._everything())
@@ -215,22 +209,18 @@ class OptunaStudy:
     @patient
     def others(self) -> frozenset[int]:
         """Return what live processes told, and what others did where one that came earlier is there to inherit it."""
-        self._join()
-        live = {who: heart for who, heart in self._hearts().items() if self._lives(who, heart)}
-        # Who comes later never takes what an heir is at work on.
-        me = (self._rank, id_of(self._owner))
-        is_heir = all(me < (heart["rank"], who) for who, heart in live.items())
+        self._hearts.join()
+        live = self._hearts.others()
+        is_heir = self._hearts.is_heir(live)
         owners = {number: self._who(number) for number in self._told}
-        mine = id_of(self._owner)
         return frozenset(
-            number for number, who in owners.items() if who in live or (who != mine and not is_heir)
-        )  # fmt: skip
+            number for number, who in owners.items() if who in live or (who != self._hearts.id and not is_heir)
+        )
 
     @patient
     def holders(self) -> list[str]:
         """Return the other processes that beat, or did when they were last heard."""
-        live = {who: heart for who, heart in self._hearts().items() if self._lives(who, heart)}
-        return [describe(heart["owner"]) for _, heart in sorted(live.items(), key=lambda each: each[1]["rank"])]
+        return self._hearts.holders()
 
     def _who(self, number: int) -> str:
         """Return the id of the process that asked for a trial."""
@@ -238,37 +228,11 @@ class OptunaStudy:
             self._owners[number] = id_of(self._everything()[number].user_attrs.get(WORKER))
         return self._owners[number]
 
-    def _hearts(self) -> dict[str, Any]:
-        """Return by their ids the hearts of all processes that ever joined."""
-        names = self._attributes().items()
-        return {name.removeprefix(ALIVE): heart for name, heart in names if name.startswith(ALIVE)}
-
-    def _lives(self, who: str, heart: Mapping[str, Any]) -> bool:
-        """Return whether another process goes on, as far as is known."""
-        if who == id_of(self._owner) or heart["count"] == LEFT or has_ended(heart["owner"]):
-            return False
-        return not self._silence.is_lost(ALIVE + who)
-
-    def _join(self) -> None:
-        """Begin to beat, behind all who came before."""
-        if self._has_left:
-            self._rank = 1 + max((heart["rank"] for heart in self._hearts().values()), default=0)
-            self._beats += 1
-            self._say(self._beats)
-            self._has_left = False
-        self._pulse.start()
-
-    def _say(self, count: int) -> None:
-        """Write how far this process has counted."""
-        heart = {"count": count, "rank": self._rank, "owner": self._owner}
-        self._storage.set_study_user_attr(self._study_id, ALIVE + id_of(self._owner), heart)
-
     @patient
     @uninterrupted()
     def leave(self) -> None:
         """Have its heart stand still, which the others see at once; and take in what they told last."""
-        self._has_left = True
-        self._say(LEFT)
+        self._hearts.leave()
         self._catch_up()
 
     @patient
@@ -338,9 +302,8 @@ class OptunaStudy:
         for trial in self._everything():
             if trial.state != TrialState.RUNNING or trial.number in self._asked:
                 continue
-            owner = trial.user_attrs.get(WORKER)
-            # Its own where the connection broke while it was asked for.
-            if not (owner == self._owner or has_ended(owner) or self._silence.is_lost(heart_of(trial))):
+            # Its own is lost where the connection broke while it was asked for.
+            if not self._hearts.has_lost(trial):
                 continue
             if TRIAL in trial.user_attrs:
                 self._close(Trial.from_json(trial.user_attrs[TRIAL]))
@@ -362,23 +325,3 @@ class OptunaStudy:
         if trial.number not in self._keys and len(picks) == len(self._space.choices):
             self._keys[trial.number] = self._space.decode(picks).key
         return self._keys.get(trial.number, "")
-
-    def _beat(self) -> None:
-        """Count up, so that others leave its trials to this process; and listen to them."""
-        try:
-            if not self._has_left:
-                self._say(self._beats + 1)
-                self._beats += 1
-                self._listen()
-        except (InputError, OSError):
-            # A full disk: the main thread meets it where it matters. A heart that fails now may beat the next time.
-            return
-        except Exception as error:
-            if not is_away(error):
-                raise
-
-    def _listen(self) -> None:
-        """Take in how far others have counted, also those that never did."""
-        beats: dict[str, int | None] = {ALIVE + who: heart["count"] for who, heart in self._hearts().items()}
-        hearts = {heart_of(trial) for trial in self._everything() if trial.state == TrialState.RUNNING}
-        self._silence.look(dict.fromkeys(hearts) | beats)
