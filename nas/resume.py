@@ -10,7 +10,7 @@ from torch import nn
 
 from nas.config.search import SearchConfig
 from nas.evaluate import Setup
-from nas.optuna_backend.storage import has_study
+from nas.optuna_backend.storage import has_study, shown
 from nas.optuna_backend.stored import check_settings
 from nas.optuna_backend.study import OptunaStudy
 from nas.settings import setting
@@ -33,14 +33,13 @@ _MAKING_SECONDS, _LOOK_SECONDS = 5.0, 0.1
 
 def is_begun(config: SearchConfig) -> bool:
     """Return whether the study is there already; raises InputError where that does not go with `config.resume`."""
-    storage = _storage(config)
-    exists = has_study(storage, config.study)
+    exists, where = has_study(_storage(config), config.study), shown(_storage(config))
     if exists and not config.resume:
         raise InputError(
-            f"the study {config.study!r} is already in {storage}; go on with --resume, or name another --out"
+            f"the study {config.study!r} is already in {where}; go on with --resume, or name another --out"
         )
     if config.resume and not exists:
-        raise InputError(f"there is no study {config.study!r} in {storage} to resume; leave --resume out to start one")
+        raise InputError(f"there is no study {config.study!r} in {where} to resume; leave --resume out to start one")
     return exists
 
 
@@ -115,8 +114,8 @@ def _check_kept(config: SearchConfig, study: Study) -> None:
         _ = Recipe(**study.settings["recipe"]), study.settings["phase"], engine
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(
-            f"{_storage(config)} holds a study that does not say what it was begun with: {error}; take its copy, or "
-            f"name another --out"
+            f"{shown(_storage(config))} holds a study that does not say what it was begun with: {error}; take its "
+            f"copy, or name another --out"
         ) from error
 
 

@@ -15,6 +15,8 @@ from nas.optuna_backend.journal import Journal
 from nas.optuna_backend.patience import database_said, patient
 from sr.errors import InputError
 
+# What SQLAlchemy makes of what is none: a port that is no number is left to Python.
+_NO_URL = (ArgumentError, ValueError)
 # What a study remembers about itself is kept under this key with it.
 SETTINGS = "settings"
 # Processes that make the tables of one database at once get into each other's way, each time another one.
@@ -38,7 +40,17 @@ def open_storage(storage: str) -> BaseStorage:
         raise
     except Exception as error:
         detail = database_said(error)
-        raise InputError(f"cannot open the storage {storage}: {detail}; give the path of a journal or a URL") from error
+        raise InputError(
+            f"cannot open the storage {shown(storage)}: {detail}; give the path of a journal or a URL"
+        ) from error
+
+
+def shown(storage: str) -> str:
+    """Return where a study is kept as it may be said, and land in logs: without a password."""
+    try:
+        return make_url(storage).render_as_string() if "://" in storage else storage
+    except _NO_URL:
+        return f"{storage.partition('://')[0]}://..."
 
 
 @patient
@@ -61,7 +73,7 @@ def is_there(storage: str) -> bool:
         return Path(storage).exists()
     try:
         url = make_url(storage)
-    except ArgumentError:
+    except _NO_URL:
         # Opening it says what is wrong.
         return True
     return url.get_backend_name() != "sqlite" or url.database is None or Path(url.database).exists()
