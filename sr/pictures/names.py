@@ -16,7 +16,7 @@ from sr.scale import DEFAULT_SCALE, SCALES
 _SUFFIXES = (*USUAL, *UNUSUAL)
 # By scale.
 _ENDINGS = {scale: f"_x{scale}" for scale in SCALES}
-_HIDDEN = "hidden"
+_HIDDEN, _RESULTS = "hidden", "in the folder for results"
 
 
 @dataclass(frozen=True)
@@ -47,14 +47,15 @@ def find(given: Sequence[Path], out: Path, *, scale: int = DEFAULT_SCALE, recurs
 
     Args:
         given: Pictures, and folders of pictures. What is there or not is told when it is read.
-        out: The folder for the results; those of pictures in subfolders go into such of it.
+        out: The folder for the results; those of pictures in subfolders go into such of it. Where it lies in one that
+            is given, what is in it already is left out.
         scale: How many times larger they are, which their names say.
         recursive: Whether the folders in a folder are gone through too.
 
     Raises:
         InputError: Where two results would take the same name, their extensions kept.
     """
-    walked = _Walk(recursive=recursive)
+    walked = _Walk(out, recursive=recursive)
     found: list[tuple[Path, Path]] = []
     for path in given:
         found += walked.required(path) if _is_folder(path) else [(path, Path())]
@@ -77,8 +78,8 @@ def describe(left_out: dict[str, int]) -> str:
 class _Walk:
     """Goes through folders and counts what it leaves out."""
 
-    def __init__(self, *, recursive: bool) -> None:
-        self._recursive = recursive
+    def __init__(self, out: Path, *, recursive: bool) -> None:
+        self._out, self._recursive = identity(out), recursive
         self.left_out: Counter[str] = Counter()
         self.unreadable: list[tuple[Path, str]] = []
 
@@ -96,11 +97,20 @@ class _Walk:
         except OSError as error:
             self.unreadable.append((folder, error.strerror or str(error)))
             return
+        # Who gives the folder for results, or one in it, means what is there.
+        has_results_below = not self._holds_results(folder)
         for each in listed:
+            if has_results_below and self._holds_results(each.path):
+                self.left_out[_RESULTS] += len(each.files)
+                continue
             if each.hidden:
                 self.left_out[_HIDDEN] += len(each.hidden)
             self.unreadable += each.closed
             yield from self._of_one(each.path, Path(each.relative), [path.name for path in each.files])
+
+    def _holds_results(self, folder: Path) -> bool:
+        """Return whether a folder is the one for results, or lies in it."""
+        return f"{identity(folder)}{os.sep}".startswith(f"{self._out}{os.sep}")
 
     def _of_one(self, folder: Path, below: Path, names: list[str]) -> Iterator[tuple[Path, Path]]:
         pictures = [name for name in names if self._is_picture(folder / name)]

@@ -66,6 +66,16 @@ def test_results_of_an_earlier_run_are_left_alone_in_a_folder_and_taken_where_th
     assert set(results(find([tmp_path / "a_x4.png"], OUT))) == {"a_x4.png"}
 
 
+def test_folder_for_results_inside_the_one_that_is_given_is_left_alone(tmp_path: Path) -> None:
+    touch(tmp_path, "a.png", "below/b.png", "upscaled/a_x4.png", "upscaled/below/b_x4.png", "upscaled too/c.png")
+    found = find([tmp_path], tmp_path / "upscaled", recursive=True)
+    assert set(results(found)) == {"a.png", "b.png", "c.png"}
+    assert found.left_out == {"in the folder for results": 2}
+    # Who names it means what is in it.
+    for given in (tmp_path / "upscaled", tmp_path / "upscaled" / "below"):
+        assert find([given], tmp_path / "upscaled", recursive=True).left_out == {}
+
+
 @pytest.mark.parametrize("scale", SCALES)
 def test_names_say_the_scale_and_results_of_every_scale_are_left_alone(tmp_path: Path, scale: int) -> None:
     touch(tmp_path, "a.png", "a_x2.png", "a_x3.png", "a_x4.png", "b_x2.png")
