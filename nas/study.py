@@ -47,8 +47,9 @@ class Study(Protocol):
         ...
 
     def await_others(self, limit: int, goes_on: Callable[[], bool]) -> bool:
-        """Wait while the last trials are those of other processes; return whether one of them is lost, and so left.
+        """Wait while the last trials are those of other processes; return whether there is something to do before.
 
+        That is a trial of a process that is lost, or one that was put off and is this process's to measure again.
         goes_on: whether there is time to wait.
         """
         ...

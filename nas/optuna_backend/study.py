@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import optuna
@@ -135,7 +135,8 @@ class OptunaStudy:
     def ask(self, propose: Propose, limit: int | None = None) -> tuple[int, Architecture]:
         """Return a waiting architecture (seeds, and those of lost trials), else a new proposal."""
         self._hearts.join()
-        drops = 0
+        # What the caller knew as it asked.
+        known, drops = frozenset(self._told), 0
         while True:
             self._catch_up()
             self._requeue_lost()
@@ -147,7 +148,7 @@ class OptunaStudy:
             trial = self._study.ask()
             trial.set_user_attr(WORKER, self._hearts.owner)
             everything = self._everything()
-            if self._is_ours(everything[trial.number], everything, limit, may_repeat=drops >= _MOST_DROPS):
+            if self._is_ours(everything[trial.number], everything, limit, known, may_repeat=drops >= _MOST_DROPS):
                 for name, values in self._space.choices.items():
                     trial.suggest_categorical(name, values)
                 self._asked[trial.number] = trial
@@ -156,12 +157,19 @@ class OptunaStudy:
             drops += 1
 
     def _is_ours(
-        self, trial: FrozenTrial, everything: list[FrozenTrial], limit: int | None, *, may_repeat: bool
+        self,
+        trial: FrozenTrial,
+        everything: list[FrozenTrial],
+        limit: int | None,
+        known: Collection[int],
+        *,
+        may_repeat: bool,
     ) -> bool:
         """Return whether a trial that was taken is to be worked on: by its number, which all processes see alike.
 
-        Those of one network are the first one's; and so many are worked on as are to be. may_repeat: whether one that
-        another process works on is all the same.
+        Those of one network are the first one's; and so many are worked on as are to be. known: the told trials of
+        which the caller knows that their networks need no more work. may_repeat: whether one that another process works
+        on is all the same.
         """
         if not was_queued(trial):
             # Another process took the proposal in between, and Optuna drew something itself.
@@ -173,7 +181,7 @@ class OptunaStudy:
             if QUEUED in trial.user_attrs and picks_of(each) == picks_of(trial):
                 # Two processes queued it at once.
                 return False
-            is_others = TRIAL not in each.user_attrs and each.number not in self._asked
+            is_others = each.number not in known and each.number not in self._asked
             if is_others and not may_repeat and self._key(each) == self._key(trial):
                 return False
         return True
@@ -186,11 +194,10 @@ class OptunaStudy:
             self._storage.set_trial_state_values(trial_id, TrialState.FAIL)
 
     def await_others(self, limit: int, goes_on: Callable[[], bool]) -> bool:
-        """Look every second whether other processes told their trials, or were lost."""
+        """Look every second whether other processes told their trials, or were lost; at once where one was put off."""
         with waiting_for("the last trials of other processes"):
             while goes_on():
-                begun = self._begun_by_all()
-                if begun < limit:
+                if self._begun_by_all() < limit or self._is_one_put_off():
                     return True
                 if len(self._told) >= limit:
                     return False
@@ -205,6 +212,16 @@ class OptunaStudy:
         self._catch_up()
         self._requeue_lost()
         return begun(self._everything())
+
+    def _is_one_put_off(self) -> bool:
+        """Return whether a told trial is this process's to measure again."""
+        if not any(each.state == "put off" for each in self._told.values()):
+            return False
+        others = self.others()
+        # Of one network that two processes have nobody knows who measures it: no reason to go on.
+        theirs = {self._told[number].architecture.key for number in others}
+        latest = {each.architecture.key: each for each in self.trials if each.duplicate_of is None}
+        return any(each.state == "put off" and key not in theirs for key, each in latest.items())
 
     @patient
     def others(self) -> frozenset[int]:

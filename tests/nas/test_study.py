@@ -215,6 +215,25 @@ def test_last_trial_of_a_lost_process_is_left_to_those_who_wait(
     assert other.ask(never, 2)[1] == architecture
 
 
+def test_trial_that_was_put_off_is_not_left_by_who_is_to_measure_it_again(
+    study: Study, reopen: Open, outcome: Outcome
+) -> None:
+    other = reopen()
+    put_off = replace(outcome(*study.ask(PROPOSE, 2)), state="put off")
+    study.tell(put_off)
+    # All others are in hand: instead of waiting for them it is measured.
+    number, architecture = other.ask(PROPOSE, 2)
+    assert study.await_others(2, lambda: True)
+    other.tell(outcome(number, architecture))
+    assert study.await_others(2, lambda: True)
+    assert not other.await_others(2, lambda: True)
+    # Who goes on inherits it.
+    study.leave()
+    assert other.await_others(2, lambda: True)
+    other.advance(outcome(put_off.number, put_off.architecture))
+    assert not other.await_others(2, lambda: True)
+
+
 def test_network_that_another_process_works_on_is_not_handed_out(study: Study, reopen: Open) -> None:
     draws = iter([SEEDS[0], SEEDS[0], SEEDS[0], SEEDS[1]])
 

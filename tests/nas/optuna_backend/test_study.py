@@ -7,7 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from nas.optuna_backend.owner import new_owner
 from nas.optuna_backend.storage import open_storage
 from nas.optuna_backend.study import OptunaStudy
 from nas.optuna_backend.trials import STATES
-from nas.samplers.protocol import SearchProblem
+from nas.samplers.protocol import Picks, SearchProblem
 from nas.samplers.random_search import RandomSearch
 from nas.trial import Trial
 from search_spaces import SPACES
@@ -105,6 +105,24 @@ def test_trial_told_to_the_record_but_not_to_optuna_is_not_repeated(journal: str
     again = opened(journal)
     assert again.trials == [trial]
     assert again.ask(PROPOSE)[1].key != architecture.key
+
+
+def test_network_that_another_process_told_meanwhile_is_not_handed_out(journal: str, outcome: Outcome) -> None:
+    ours, theirs = (OptunaStudy(SPACE, "s", journal, 100.0) for _ in range(2))
+    first, second = SPACE.seeds[:2]
+
+    def propose(_number: int, trials: Sequence[Trial]) -> Picks:
+        if trials:
+            return SPACE.encode(second)
+        theirs.tell(outcome(*theirs.ask(lambda *_: SPACE.encode(first))))
+        return SPACE.encode(first)
+
+    assert ours.trials == []
+    _, architecture = ours.ask(propose)
+    assert architecture.key == second.key
+    # Once it is known the caller sees for itself that it is a repeat.
+    _, again = ours.ask(lambda *_: SPACE.encode(first))
+    assert again.key == first.key
 
 
 def test_study_names_the_other_processes_that_hold_it(journal: str) -> None:
