@@ -2,10 +2,11 @@
 
     python benchmarks/upscaling.py runs/forty/chosen/network.pth --data photos --json upscaling.json
 
-The photographs are made from those in --data, cropped to the shape and enlarged or shrunk to the size: it is the number
-of pixels that counts here. Each engine is the command in a process of its own, from reading to writing PNG, start-up
-left out of the seconds. With --large one picture of that size, such as 14000x13600 for 190 megapixels, goes through the
-first engine as well: its peak is to stay under 4 GiB.
+The photographs are those in --data, cropped to the shape and, where they are of another size, enlarged or shrunk to it:
+it is the number of pixels that counts here. Each engine is the command in a process of its own, from reading to writing
+PNG, start-up left out of the seconds. With --large one picture of that size, such as 14000x13600 for 190 megapixels,
+goes through the first engine as well: its peak is to stay under 4 GiB. Results take some 20 bytes of --scratch for each
+LR pixel, and go once they are measured.
 
 It exits with 0 whatever comes of it: these are measurements, not tests.
 """
@@ -13,43 +14,54 @@ It exits with 0 whatever comes of it: these are measurements, not tests.
 import json
 import os
 import shlex
+import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
 from PIL import Image, ImageOps
 
+from sr.checkpoint import provenance
 from sr.command import DONE, Parser, run
 from sr.data.images import picture_paths
 from sr.files import write_json
 from sr.lr_size import LrSize, parse_size, size_text
+from sr.measure.target import Target
 from sr.terminal import say
 
 ENGINES = ("torch", "onnxruntime", "openvino")
 SIZE = (2160, 3840)
 PICTURES = 8
+# What one picture of 190 megapixels may take.
+MOST_BYTES = 4 * 2**30
 
 
 def main(argv: list[str] | None = None) -> int:
     """Measure each engine, print it, and write it as JSON."""
     args = parse(argv)
     found = []
-    with tempfile.TemporaryDirectory(dir=args.scratch) as scratch:
+    with tempfile.TemporaryDirectory(dir=args.scratch, prefix="paretosr-upscaling-") as scratch:
         folder = Path(scratch)
-        make_pictures(args.data, folder / "in", args.size, args.pictures)
+        made_from = make_pictures(args.data, folder / "in", args.size, args.pictures)
         found = [measured(args, engine, folder / "in", folder / "out", args.size) for engine in args.engines]
         if args.large:
             make_pictures(args.data, folder / "large", args.large, 1)
-            found.append(measured(args, args.engines[0], folder / "large", folder / "out", args.large))
+            large = measured(args, args.engines[0], folder / "large", folder / "out", args.large)
+            found.append(large | {"under_4_gib": large["peak_bytes"] < MOST_BYTES})
     if args.json:
         made_by = shlex.join(["python", "benchmarks/upscaling.py", *(sys.argv[1:] if argv is None else argv)])
-        write_json(
-            args.json, {"command": made_by, "network": str(args.network), "cores": os.cpu_count(), "runs": found}
-        )
+        conditions = {engine: Target.of(args.device, engine=engine).conditions for engine in args.engines}
+        first = conditions[args.engines[0]]
+        write_json(args.json, {
+            "command": made_by, "date": provenance()["date"], "network": str(args.network), "device": first.device,
+            "threads": first.threads, "versions": {engine: each.versions for engine, each in conditions.items()},
+            "made_from": made_from, "runs": found,
+        })  # fmt: skip
     return DONE
 
 
@@ -73,14 +85,22 @@ def parse(argv: list[str] | None) -> Namespace:
     return parser.parse_args(argv)
 
 
-def make_pictures(data: Path, folder: Path, size: LrSize, count: int) -> None:
-    """Write so many pictures of a size, the ones of `data` again and again where they are fewer."""
+def make_pictures(data: Path, folder: Path, size: LrSize, count: int) -> list[str]:
+    """Write so many pictures of a size, the ones of `data` again and again where they are fewer.
+
+    Returns:
+        What each is made from: the name and the size of a file.
+    """
     folder.mkdir(parents=True)
     sources = picture_paths(data)
+    made_from = []
     for index in range(count):
-        with Image.open(sources[index % len(sources)]) as image:
+        source = sources[index % len(sources)]
+        with Image.open(source) as image:
+            made_from.append(f"{source.name}, {image.width}x{image.height}")
             fitted = ImageOps.fit(image.convert("RGB"), (size[1], size[0]), Image.Resampling.BICUBIC)
         fitted.save(folder / f"{index}.png", compress_level=1)
+    return made_from
 
 
 def measured(args: Namespace, engine: str, pictures: Path, out: Path, size: LrSize) -> dict[str, Any]:
@@ -91,31 +111,44 @@ def measured(args: Namespace, engine: str, pictures: Path, out: Path, size: LrSi
         "--device", args.device, "--json", str(report), "--max-pixels", str(size[0] * size[1]),
     ]  # fmt: skip
     command += [] if args.tile is None else ["--tile", str(args.tile)]
-    log = out.with_suffix(".log")
-    with log.open("w") as said:
-        process = subprocess.Popen(command, stdout=said, stderr=said)  # noqa: S603 - the command of this package
-        _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    entry: dict[str, Any] = {"engine": engine, "size": size_text(size), "exit_code": process.returncode}
-    if process.returncode != DONE:
-        entry["said"] = log.read_text(errors="replace").splitlines()[-3:]
+    say(f"{engine}, {size_text(size)}:")
+    began = time.monotonic()
+    said, code, peak = _watched(command)
+    shutil.rmtree(out, ignore_errors=True)
+    entry: dict[str, Any] = {
+        "engine": engine, "size": size_text(size), "exit_code": code, "wall_seconds": time.monotonic() - began,
+        "peak_bytes": peak,
+    }  # fmt: skip
+    if code != DONE:
+        entry["said"] = said[-3:]
         say(f"{engine:12} {size_text(size)}: failed, {' / '.join(entry['said'])}")
         return entry
     seconds = [each["seconds"] for each in json.loads(report.read_text())["upscaled"]]
     per_megapixel = statistics.median(seconds) / (size[0] * size[1] / 1e6)
-    # In KiB, but for macOS.
-    peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    entry |= {
-        "pictures": len(seconds),
-        "seconds": seconds,
-        "seconds_per_lr_megapixel": per_megapixel,
-        "peak_bytes": peak,
-    }
+    entry |= {"pictures": len(seconds), "seconds": seconds, "seconds_per_lr_megapixel": per_megapixel}
     say(
         f"{engine:12} {size_text(size)}, {len(seconds)} pictures: {per_megapixel:.3f} s per LR megapixel (median), "
         f"peak {peak / 2**30:.2f} GiB"
     )
     return entry
+
+
+def _watched(command: list[str]) -> tuple[list[str], int, int]:
+    """Run a command and show what it says as it says it; return that, its exit code and the most memory it held."""
+    environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+    process = subprocess.Popen(  # noqa: S603 - the command of this package
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+    )  # fmt: skip
+    assert process.stdout is not None
+    said = []
+    with process.stdout as lines:
+        for line in lines:
+            said.append(line.rstrip())
+            say(f"  {said[-1]}")
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    # In KiB, but for macOS.
+    return said, process.returncode, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 if __name__ == "__main__":
