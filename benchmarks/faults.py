@@ -6,45 +6,50 @@ So many processes search together, each candidate measured and trained, on one P
 an ordinary user on loopback) and then on one journal file. At moments drawn by the seed one of them is killed and
 started again, as a user would with --resume; once the database is restarted, once it is away for 20 seconds, once the
 disk is full. Then the record is read: a trial is lost where a process knew that it was told and it is not there, and
-twice where a network was trained two times or a trial told by two. It exits with 1 where anything was.
+twice where a network was trained two times or a trial told by two. It exits with 1 where anything was. A process that
+says a traceback is a fault of ours: what it said stands in the JSON.
 """
 
 import argparse
 import json
+import math
 import os
 import random
-import resource
-import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from faults_database import Database, why_no_database
+from faults_database import Database, server_version, why_no_database
+from faults_disk import fill, small_disk
+from faults_verdict import describe, verdict
 
-from nas.optuna_backend.stored import recorded
-from nas.optuna_backend.times import trial_times
-from nas.trial import Trial, trained_once
 from sr.checkpoint import provenance
 from sr.command import DONE, Parser, run
 from sr.errors import InputError
 from sr.files import write_json
-from sr.pareto import dominates
+from sr.measure.target import Target
+from sr.progress import duration
 from sr.terminal import say
 
 FAILED = 1
-CUT_SECONDS, FULL_SECONDS = 20.0, 5.0
+CUT_SECONDS = 20.0
 _POLL_SECONDS = 0.1
+_SAID_EVERY_SECONDS = 20.0
+_SHOWN_CHARACTERS = 6000
 # Without a trial for so long something hangs.
 _HANGS_SECONDS = 600.0
-_DISK_MB = 64
+# The disk for what the processes write: of each trained network some megabytes stay.
+_DISK_MB, _DISK_MB_PER_TRIAL = 64, 4
 
 
 @dataclass
@@ -58,6 +63,7 @@ class Worker:
     starts: int = 0
     redone: float = 0.0
     said: list[str] = field(default_factory=list)
+    tracebacks: list[str] = field(default_factory=list)
 
     @property
     def output(self) -> Path:
@@ -90,11 +96,17 @@ class Worker:
 
     def note_end(self) -> None:
         """Take in what it said last, and what it did not finish."""
+        self.said.append(self.last_words())
         text = self.output.read_text("utf-8", errors="replace").strip()
-        self.said.append("a traceback" if "Traceback" in text else (text.splitlines() or [""])[-1])
+        if "Traceback" in text:
+            self.tracebacks.append(text[-_SHOWN_CHARACTERS:])
         lines = self.log()
         if lines and "begun" in lines[-1]:
             self.redone += time.monotonic() - lines[-1]["at"]
+
+    def last_words(self) -> str:
+        """Return the last line of what it says."""
+        return (self.output.read_text("utf-8", errors="replace").strip().splitlines() or [""])[-1]
 
     def log(self) -> list[dict[str, Any]]:
         """Return the whole lines of what it began and told."""
@@ -108,6 +120,8 @@ class Worker:
 def main(argv: list[str] | None = None) -> int:
     """Search under faults on each kind of storage and print what became of the record."""
     args = parse(argv)
+    # What it started ends with it, also where `timeout` ends it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(FAILED))
     results: dict[str, Any] = {}
     for kind in ("postgresql", "journal"):
         why = why_no_database() if kind == "postgresql" else ""
@@ -118,10 +132,17 @@ def main(argv: list[str] | None = None) -> int:
         with tempfile.TemporaryDirectory(prefix="paretosr-faults-") as folder:
             results[kind] = under_faults(kind, Path(folder), args)
         say(f"{kind}: {describe(results[kind])}")
-    if args.json:
-        shown = " ".join(["python", "benchmarks/faults.py", *(sys.argv[1:] if argv is None else argv)])
-        write_json(args.json, {**results, "command": shown, "cpus": os.cpu_count(), **provenance()})
+        if args.json:
+            shown = " ".join(["python", "benchmarks/faults.py", *(sys.argv[1:] if argv is None else argv)])
+            write_json(args.json, {**results, "command": shown, **_place(), **provenance()})
     return DONE if all(each is None or each["is_whole"] for each in results.values()) else FAILED
+
+
+def _place() -> dict[str, Any]:
+    """Return what it ran on and with."""
+    packages = ("optuna", "sqlalchemy", "psycopg")
+    versions = {name: version(name) for name in packages if find_spec(name) is not None}
+    return {"device": Target.of("cpu").conditions.device, "versions": versions, "server": server_version()}
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
@@ -148,7 +169,7 @@ def under_faults(kind: str, folder: Path, args: argparse.Namespace) -> dict[str,
     """Search on one kind of storage while the faults happen, and return what the record holds."""
     folder.chmod(0o755)
     database = Database.of(folder / "database") if kind == "postgresql" else None
-    with small_disk(folder / "disk") as disk:
+    with small_disk(folder / "disk", _DISK_MB + _DISK_MB_PER_TRIAL * args.trials) as disk:
         storage = str(disk / "study.journal") if database is None else database.url
         values = [storage, str(args.trials), str(args.steps), str(args.seed)]
         logs = folder / "logs"
@@ -164,9 +185,13 @@ def under_faults(kind: str, folder: Path, args: argparse.Namespace) -> dict[str,
             database.start()
         began = time.monotonic()
         try:
-            happened = _search(workers, faults_of(args, database, disk, workers), args)
+            faults = faults_of(args, database, disk, workers)
+            happened = _search(workers, faults, args)
             seconds = time.monotonic() - began
-            return verdict(storage, workers, args) | {"seconds": seconds, "faults": happened}
+            told = [line for worker in workers for line in worker.log() if "told" in line]
+            found = verdict(storage, told, [worker.folder / "front.csv" for worker in workers])
+            found |= _of_workers(workers) | {"seconds": seconds, "faults": happened}
+            return found | {"is_whole": _is_whole(found, args.trials) and len(happened) == len(faults)}
         finally:
             for worker in workers:
                 if worker.process is not None and worker.ended() is None:
@@ -175,22 +200,22 @@ def under_faults(kind: str, folder: Path, args: argparse.Namespace) -> dict[str,
                 database.stop(gently=False)
 
 
-@contextmanager
-def small_disk(folder: Path) -> Iterator[Path]:
-    """Yield a folder on a disk of its own, of 64 MB; an ordinary one for who may not mount."""
-    folder.mkdir()
-    is_mounted = os.geteuid() == 0 and _call("mount", "-t", "tmpfs", "-o", f"size={_DISK_MB}m", "tmpfs", str(folder))
-    try:
-        yield folder
-    finally:
-        if is_mounted:
-            _call("umount", "-l", str(folder))
+def _of_workers(workers: list[Worker]) -> dict[str, Any]:
+    """Return how the workers fared."""
+    tracebacks = [text for worker in workers for text in worker.tracebacks]
+    return {
+        "tracebacks": len(tracebacks),
+        "said": tracebacks,
+        "starts": sum(worker.starts for worker in workers),
+        "redone_seconds": sum(worker.redone for worker in workers),
+        "ends": dict(Counter(said for worker in workers for said in worker.said if said.startswith("error: "))),
+    }
 
 
-def _call(program: str, *arguments: str) -> bool:
-    """Call a program of the system; return whether it is there and did what it was to do."""
-    path = shutil.which(program)
-    return path is not None and subprocess.run([path, *arguments], check=False, capture_output=True).returncode == 0  # noqa: S603
+def _is_whole(found: Mapping[str, Any], trials: int) -> bool:
+    """Return whether nothing was lost, done twice, left open or ended in a traceback."""
+    wrong = any(found[name] for name in ("lost", "twice", "unexplained", "tracebacks"))
+    return not wrong and found["front_is_the_same"] and found["trials"] == trials
 
 
 Fault = tuple[int, str, Callable[[], str]]
@@ -201,11 +226,12 @@ def faults_of(args: argparse.Namespace, database: Database | None, disk: Path, w
     rng = random.Random(args.seed)  # noqa: S311 - no secret
 
     def kill() -> str:
-        worker = rng.choice(workers)
-        if worker.ended() is None:
-            # At any moment of what it does then, not as it tells.
-            time.sleep(rng.random() * 2)
-            worker.kill()
+        # At any moment of what it does then, not as it tells.
+        time.sleep(rng.random() * 2)
+        worker = rng.choice([each for each in workers if each.ended() is None] or workers)
+        if worker.ended() is not None:
+            return f"{worker.name} had ended"
+        worker.kill()
         return worker.name
 
     def restart() -> str:
@@ -220,39 +246,26 @@ def faults_of(args: argparse.Namespace, database: Database | None, disk: Path, w
         database.start()
         return f"{CUT_SECONDS:g} s"
 
-    moments = sorted(rng.sample(range(1, args.trials - 1), args.kills))
+    # Later there may be nobody left to kill.
+    moments = sorted(rng.sample(range(1, max(args.kills + 1, args.trials * 9 // 10)), args.kills))
     faults: list[Fault] = [(moment, "kill", kill) for moment in moments]
-    faults.append((args.trials * 2 // 3, "full disk", lambda: fill(disk, workers)))
+    faults.append((args.trials * 2 // 3, "full disk", lambda: fill(disk, _live(workers))))
     if database is not None:
         faults.append((args.trials // 3, "restart", restart))
         faults.append((args.trials // 2, "cut", cut))
     return sorted(faults, key=lambda fault: fault[0])
 
 
-def fill(disk: Path, workers: list[Worker]) -> str:
-    """Fill the small disk for a few seconds; where it is none, refuse the workers longer files as a full one does."""
-    if os.path.ismount(disk):
-        ballast = disk / "ballast"
-        with suppress(OSError), ballast.open("wb", buffering=0) as file:
-            while True:
-                file.write(bytes(1 << 16))
-        time.sleep(FULL_SECONDS)
-        ballast.unlink()
-        return f"a disk of {_DISK_MB} MB filled for {FULL_SECONDS:g} s"
-    live = [worker.process.pid for worker in workers if worker.process is not None and worker.ended() is None]
-    unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
-    for limits in ((1, unlimited[1]), unlimited):
-        for pid in live:
-            with suppress(ProcessLookupError):
-                resource.prlimit(pid, resource.RLIMIT_FSIZE, limits)
-        time.sleep(FULL_SECONDS)
-    return f"files limited to 1 byte for {FULL_SECONDS:g} s"
+def _live(workers: list[Worker]) -> list[int]:
+    """Return the numbers of the processes that run."""
+    return [worker.process.pid for worker in workers if worker.process is not None and worker.ended() is None]
 
 
 def _search(workers: list[Worker], faults: list[Fault], args: argparse.Namespace) -> list[dict[str, Any]]:
     """Run the workers until all have ended by themselves; return what happened to them."""
     happened: list[dict[str, Any]] = []
-    told, told_at, waiting = -1, time.monotonic(), list(faults)
+    began = said_at = told_at = time.monotonic()
+    told, waiting = -1, list(faults)
     for worker in workers:
         worker.start()
     left = list(workers)
@@ -261,6 +274,7 @@ def _search(workers: list[Worker], faults: list[Fault], args: argparse.Namespace
         count = len({line["told"] for worker in workers for line in worker.log() if "told" in line})
         if count != told:
             told, told_at = count, time.monotonic()
+            said_at = _say_progress(told, said_at, began, args)
         if waiting and told >= waiting[0][0]:
             _, name, strike = waiting.pop(0)
             happened.append({"fault": name, "after": told, "how": strike()})
@@ -268,8 +282,20 @@ def _search(workers: list[Worker], faults: list[Fault], args: argparse.Namespace
             told_at = time.monotonic()
         left = [worker for worker in left if _goes_on(worker, args.kills + 20)]
         if time.monotonic() - told_at > _HANGS_SECONDS:
-            raise InputError(f"no trial was told for {_HANGS_SECONDS:g} s after {told}")
+            last = "; ".join(f"{worker.name}: {worker.last_words() or 'nothing'}" for worker in workers)
+            raise InputError(f"no trial was told for {_HANGS_SECONDS:g} s after {told}; said last: {last}")
     return happened
+
+
+def _say_progress(told: int, said_at: float, began: float, args: argparse.Namespace) -> float:
+    """Say now and then how far it is; return when that was last."""
+    now = time.monotonic()
+    if now - said_at < _SAID_EVERY_SECONDS:
+        return said_at
+    left = (now - began) / told * (args.trials - told) if told else math.inf
+    say(f"{told} of {args.trials} trials told in {duration(now - began)}"
+        f"{f', about {duration(left)} left' if told else ''}")  # fmt: skip
+    return now
 
 
 def _goes_on(worker: Worker, most_starts: int) -> bool:
@@ -284,70 +310,6 @@ def _goes_on(worker: Worker, most_starts: int) -> bool:
         raise InputError(f"{worker.name} ends again and again: {worker.said[-1]}")
     worker.start()
     return True
-
-
-def verdict(storage: str, workers: list[Worker], args: argparse.Namespace) -> dict[str, Any]:
-    """Return what the record holds against what the workers know of."""
-    _, trials = recorded(storage)
-    by_number = {trial.number: trial for trial in trials}
-    known = [line for worker in workers for line in worker.log() if "told" in line]
-    lost = [
-        line for line in known
-        if line["told"] not in by_number or by_number[line["told"]].architecture.key != line["key"]
-    ]  # fmt: skip
-    keys = Counter(trial.architecture.key for trial in trials if trial.duplicate_of is None)
-    twice = sum(count - 1 for count in keys.values())
-    # One that was put off as the device was busy is told again, and trained once.
-    trained = Counter(line["told"] for line in known if line["state"] == "trained")
-    told_twice = sum(count - 1 for count in trained.values())
-    unexplained = [
-        trial.number for trial in trials if trial.state not in ("trained", "infeasible") and not trial.reason
-    ]
-    # Who ends last knows of all; who ended before may lack what was put off until the device was calm.
-    last = max((worker.folder / "front.csv" for worker in workers), key=lambda path: path.stat().st_mtime_ns)
-    anew = sorted(front_anew(trials))
-    tracebacks = sum(said == "a traceback" for worker in workers for said in worker.said)
-    found = {
-        "trials": len(trials),
-        "states": dict(Counter(trial.state for trial in trials)),
-        "lost": len(lost),
-        "twice": twice + told_twice,
-        "unexplained": len(unexplained) + trial_times(storage).in_hand,
-        "front": len(anew),
-        "front_is_the_same": front_in(last) == anew,
-        "tracebacks": tracebacks,
-        "starts": sum(worker.starts for worker in workers),
-        "redone_seconds": sum(worker.redone for worker in workers),
-        "ends": dict(Counter(said for worker in workers for said in worker.said if said.startswith("error: "))),
-    }
-    wrong = (found["lost"], found["twice"], found["unexplained"], tracebacks)
-    return found | {"is_whole": not any(wrong) and found["front_is_the_same"] and len(trials) == args.trials}
-
-
-def front_anew(trials: list[Trial]) -> list[int]:
-    """Return the numbers of the trials that no other dominates, each compared with each."""
-    trained = trained_once(trials)
-    return [
-        trial.number for trial in trained
-        if not any(dominates(other.objectives, trial.objectives) for other in trained if other is not trial)
-    ]  # fmt: skip
-
-
-def front_in(path: Path) -> list[int]:
-    """Return the numbers in a table of a front."""
-    _, *rows = path.read_text("utf-8").splitlines()
-    return sorted(int(row.partition(",")[0]) for row in rows)
-
-
-def describe(found: dict[str, Any]) -> str:
-    """Say what became of the record."""
-    states = ", ".join(f"{count} {state}" for state, count in found["states"].items())
-    same = "equal to" if found["front_is_the_same"] else "NOT equal to"
-    return (
-        f"{found['trials']} trials ({states}); lost {found['lost']}, twice {found['twice']}, without an end or "
-        f"a reason {found['unexplained']}, tracebacks {found['tracebacks']}; front of {found['front']} {same} the one "
-        f"computed anew; {found['redone_seconds']:.0f} s redone of {found['seconds']:.0f} s; {found['starts']} starts"
-    )
 
 
 if __name__ == "__main__":

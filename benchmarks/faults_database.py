@@ -29,6 +29,16 @@ def why_no_database() -> str:
     return ""
 
 
+def server_version() -> str:
+    """Return which PostgreSQL is installed; empty for none."""
+    programs = _programs()
+    if programs is None:
+        return ""
+    return subprocess.run(  # noqa: S603 - one of the server's own
+        [programs / "initdb", "--version"], capture_output=True, text=True, check=False
+    ).stdout.strip()
+
+
 def _programs() -> Path | None:
     """Return the folder of the server's programs, of the latest version; None for none."""
     found = sorted(_INSTALLED.glob("*/bin/initdb"), key=lambda path: float(path.parts[-3]))
