@@ -229,7 +229,8 @@ class OptunaStudy:
         self._hearts.join()
         live = self._hearts.others()
         is_heir = self._hearts.is_heir(live)
-        owners = {number: self._who(number) for number in self._told}
+        # A repeat is nobody's: what it repeats is.
+        owners = {number: self._who(number) for number, each in self._told.items() if each.duplicate_of is None}
         return frozenset(
             number for number, who in owners.items() if who in live or (who != self._hearts.id and not is_heir)
         )

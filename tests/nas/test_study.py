@@ -234,6 +234,17 @@ def test_trial_that_was_put_off_is_not_left_by_who_is_to_measure_it_again(
     assert not other.await_others(2, lambda: True)
 
 
+def test_repeat_of_a_network_is_nobody_s_to_measure_again(study: Study, reopen: Open, outcome: Outcome) -> None:
+    other = reopen()
+    put_off = replace(outcome(*study.ask(PROPOSE)), state="put off")
+    study.tell(put_off)
+    number, _ = other.ask(PROPOSE)
+    other.tell(replace(put_off, number=number, duplicate_of=put_off.number))
+    assert study.await_others(2, lambda: True)
+    assert len(study.trials) == 2
+    assert study.others() == frozenset()
+
+
 def test_network_that_another_process_works_on_is_not_handed_out(study: Study, reopen: Open) -> None:
     draws = iter([SEEDS[0], SEEDS[0], SEEDS[0], SEEDS[1]])
 
