@@ -94,12 +94,14 @@ def scratch_folder(where: StrPath) -> Iterator[Path]:
         _remove_left(where.absolute())
         folder = Path(tempfile.mkdtemp(dir=where, prefix=f".scratch.{_MARK}"))
         lock = (folder / _LOCK).open("wb")
+        # Apart from the lock, so that nothing but the user's own is found there.
+        (folder / "files").mkdir()
     except OSError as error:
         raise InputError(_unwritable(where, error)) from error
     try:
         with lock:
             _held(lock)
-            yield folder
+            yield folder / "files"
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

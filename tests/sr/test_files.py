@@ -181,14 +181,15 @@ def test_scratch_folder_of_a_killed_process_goes_and_that_of_a_living_one_stays(
     killed = killed.replace("temporary.write_text", '(temporary / "file").write_text')
     subprocess.run([sys.executable, "-c", killed, str(tmp_path)], check=False)
     (left,) = tmp_path.iterdir()
-    assert (left / "file").read_text() == "half"
+    assert (left / "files" / "file").read_text() == "half"
     before_its_lock = tmp_path / ".scratch.paretosr-abcd1234"
     before_its_lock.mkdir()
     for path in (left, before_its_lock):
         aged(path)
     with scratch_folder(tmp_path) as living:
-        assert list(tmp_path.iterdir()) == [living]
-        aged(living)
+        assert list(tmp_path.iterdir()) == [living.parent]
+        assert list(living.iterdir()) == []
+        aged(living.parent)
         files._remove_left.cache_clear()
         write_text(tmp_path / "report.txt", "text")
         assert living.is_dir()
