@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 
 from sr.data.degradation import degrade
+from sr.data.images import read_picture
 from sr.data.manifest import write_manifests
 from sr.data.pairs import same_pictures
 from sr.data.sources import EMBEDDED, holds_validation, load_pairs, load_set, sources
@@ -117,6 +118,15 @@ def test_div2k_is_known_by_its_layout(tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "DIV2K_valid_HR")
     with pytest.raises(InputError, match="DIV2K_valid_HR"):
         load_pairs(tmp_path, "val", report=silent)
+
+
+def test_what_pillow_mends_in_a_picture_is_not_warned_of(tmp_path: Path) -> None:
+    # The first of five tags is missing, which Pillow warns of where the orientation is looked for.
+    Image.new("RGB", (64, 64)).save(tmp_path / "a.jpg", exif=b"Exif\0\0II*\0\x08\0\0\0\x05\0")
+    with pytest.raises(InputError, match="Corrupt EXIF"):
+        # As the suite takes warnings for errors.
+        read_picture(tmp_path / "a.jpg")
+    assert load_pairs(tmp_path, "train").names == ("a",)
 
 
 def test_everything_left_out_is_counted_and_named_in_one_line(tmp_path: Path) -> None:
