@@ -14,16 +14,20 @@ import faulthandler
 import json
 import logging
 import multiprocessing
-import os
 import shutil
 import sys
 import tempfile
 import time
 import traceback
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import version
+from importlib.util import find_spec
+from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fuzz_case import CRASH, HANG, Case, Outcome
 from fuzz_inputs import KINDS, Whole
@@ -36,10 +40,17 @@ from sr.checkpoint import provenance
 from sr.command import DONE, Parser, run
 from sr.errors import InputError
 from sr.files import make_folder, write_json
+from sr.measure.target import Target
 from sr.terminal import say
+
+if TYPE_CHECKING:
+    from ctypes import Array, c_longlong
 
 FAILED = 1
 _SHRINKING_SECONDS = 20.0
+_SAID_EVERY_SECONDS = 10.0
+# Where a package and its module have two names.
+_MODULES = {"pillow": "PIL"}
 # Rounds without a case after which there is none left.
 _MOST_FRUITLESS = 20
 
@@ -85,11 +96,14 @@ class Explorer:
         worker: Runs them.
         out: Where cases with a problem are kept.
         deadline: When it has to end, by the monotonic clock.
+        counted: Is told of each case whether it is the first of its problem.
     """
 
-    def __init__(self, kind: str, whole: Whole, worker: Worker, out: Path, deadline: float) -> None:
+    def __init__(
+        self, kind: str, whole: Whole, worker: Worker, out: Path, deadline: float, counted: Callable[[bool], None]
+    ) -> None:
         self._strategy, self._worker, self._out, self._kind = KINDS[kind][0](whole), worker, out, kind
-        self._deadline = deadline
+        self._deadline, self._counted = deadline, counted
         self._current, self._shrinking_ends = "", 0.0
         self.found = Found()
 
@@ -136,10 +150,11 @@ class Explorer:
         self.found.cases += 1
         self.found.codes["none" if outcome.code is None else str(outcome.code)] += 1
         self.found.slowest = max(self.found.slowest, outcome.seconds)
-        if not problem:
-            return
-        self.found.problems[problem] += 1
-        if self.found.problems[problem] > 1:
+        if problem:
+            self.found.problems[problem] += 1
+        is_new = self.found.problems[problem] == 1
+        self._counted(is_new)
+        if not is_new:
             return
         self._keep(case, outcome)
         # Each try of a smaller one that hangs or dies would take as long.
@@ -162,11 +177,12 @@ def main(argv: list[str] | None = None) -> int:
     out = args.out.resolve()
     context = multiprocessing.get_context("spawn")
     began = time.monotonic()
-    lanes = [context.Process(target=_lane, args=(number, args, out)) for number in range(args.processes)]
+    # Of each process its cases, and the problems among them that were not met before.
+    counts = context.RawArray("q", 2 * args.processes)
+    lanes = [context.Process(target=_lane, args=(number, args, out, counts)) for number in range(args.processes)]
     for lane in lanes:
         lane.start()
-    for lane in lanes:
-        lane.join()
+    _say_progress(lanes, counts, args.inputs, began)
     results = {kind: _joined(out, kind, args.processes) for kind in KINDS}
     for line in table(results):
         say(line)
@@ -175,12 +191,33 @@ def main(argv: list[str] | None = None) -> int:
     if args.json:
         shown = " ".join(["python", "benchmarks/fuzz.py", *(sys.argv[1:] if argv is None else argv)])
         kinds = {kind: each.to_json() for kind, each in results.items()}
-        write_json(args.json, {"kinds": kinds, "command": shown, "cpus": os.cpu_count(), **provenance()})
+        cases = sum(each.cases for each in results.values())
+        write_json(args.json, {"cases": cases, "kinds": kinds, "command": shown, **_place(), **provenance()})
     for number, lane in enumerate(lanes):
         if lane.exitcode:
             say(f"process {number} ended with {lane.exitcode}, and its cases are not whole", to_stderr=True)
     ended_well = all(lane.exitcode == 0 for lane in lanes)
     return DONE if ended_well and not any(each.problems for each in results.values()) else FAILED
+
+
+def _say_progress(lanes: Sequence[BaseProcess], counts: "Array[c_longlong]", inputs: int, began: float) -> None:
+    """Say now and then how far the processes are, until all have ended."""
+    said_at = began
+    while any(lane.is_alive() for lane in lanes):
+        wait([lane.sentinel for lane in lanes if lane.is_alive()], timeout=1.0)
+        now = time.monotonic()
+        if now - said_at >= _SAID_EVERY_SECONDS:
+            said_at = now
+            say(f"{sum(counts[::2]):,} of {inputs:,} cases in {now - began:.0f} s, problems {sum(counts[1::2])}")
+    for lane in lanes:
+        lane.join()
+
+
+def _place() -> dict[str, Any]:
+    """Return what it ran on and with."""
+    packages = ("hypothesis", "pillow", "onnxruntime", "openvino")
+    versions = {name: version(name) for name in packages if find_spec(_MODULES.get(name, name)) is not None}
+    return {"device": Target.of("cpu").conditions.device, "versions": versions}
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
@@ -207,8 +244,13 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     return args
 
 
-def _lane(number: int, args: argparse.Namespace, out: Path) -> None:
+def _lane(number: int, args: argparse.Namespace, out: Path, counts: "Array[c_longlong]") -> None:
     """Run a share of the cases of every kind, one after another."""
+
+    def counted(is_new: bool) -> None:  # noqa: FBT001 - a callback
+        counts[2 * number] += 1
+        counts[2 * number + 1] += is_new
+
     # Where a library that draws pictures dies, it says where.
     faulthandler.enable()
     began = time.monotonic()
@@ -226,7 +268,7 @@ def _lane(number: int, args: argparse.Namespace, out: Path) -> None:
                 now = time.monotonic()
                 ends = now + (began + args.seconds - now) * share / left if args.seconds else float("inf")
                 count = -(-round(args.inputs * share / sum(shares.values())) // args.processes)
-                explorer = Explorer(kind, whole, worker, out / f"process{number}", ends)
+                explorer = Explorer(kind, whole, worker, out / f"process{number}", ends, counted)
                 try:
                     explorer.explore(count, 1_000_000 * args.seed + 100_000 * number + 10_000 * index)
                 except Exception:  # noqa: BLE001 - what is wrong with the drawing of one kind takes nothing of the others

@@ -30,6 +30,10 @@ class Case:
     argv: tuple[str, ...]
     files: Mapping[str, bytes]
 
+    def __repr__(self) -> str:
+        """Return it in short: hypothesis shows what fails, and contents of files are long."""
+        return f"Case({self.kind!r}, {self.command!r}, {self.argv!r})"
+
     def write(self, folder: Path) -> None:
         """Write the files into a folder."""
         for name, content in self.files.items():

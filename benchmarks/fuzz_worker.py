@@ -26,9 +26,13 @@ _LOADED = ("torch", "sr.upscaling", "sr.measure.evaluation", "sr.exporting", "na
            "sr.quantization.run", "onnxruntime")  # fmt: skip
 _MEMORY_BYTES = 6 * 2**30
 _STARTS_SECONDS = 120.0
+_SETTLES_SECONDS = 1.0
 # Which all processes of a user share, and so stay.
 _LOCKS = f"tmp/paretosr-{os.getuid()}"
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+# Events of Python that change what lies at a path, and which of their arguments are the path.
+_CHANGES = {"os.remove": (0,), "os.rmdir": (0,), "os.mkdir": (0,), "os.rename": (0, 1), "os.link": (1,),
+            "os.symlink": (1,), "os.truncate": (0,)}  # fmt: skip
 _ROOT = str(Path(__file__).resolve().parents[1])
 
 
@@ -94,7 +98,10 @@ class Worker:
 
 
 class _Watch:
-    """Notes which files Python opens to write outside some folders; a hook of the interpreter cannot be taken away."""
+    """Notes what Python writes, makes and removes outside some folders; a hook of the interpreter cannot be taken away.
+
+    What is named from an open folder, as by who removes a whole tree, is not seen: the folder itself is.
+    """
 
     def __init__(self) -> None:
         self._allowed: tuple[str, ...] = ("/",)
@@ -106,15 +113,24 @@ class _Watch:
         self._allowed, self._found = ("/dev/", "/proc/", *(f"{path}/" for path in allowed)), set()
 
     def end(self) -> frozenset[str]:
-        """Return what was written elsewhere."""
+        """Return what was changed elsewhere."""
         self._allowed = ("/",)
         return frozenset(self._found)
 
     def _note(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if event != "open" or not isinstance(arguments[0], str | bytes) or not arguments[2] & _WRITES:
+        if event == "open":
+            if arguments[2] & _WRITES:
+                self._note_path(arguments[0])
+        elif event in _CHANGES:
+            for index in _CHANGES[event]:
+                self._note_path(arguments[index], is_new=event == "os.mkdir")
+
+    def _note_path(self, given: object, *, is_new: bool = False) -> None:
+        if not isinstance(given, str | bytes | os.PathLike):
             return
-        path = os.path.abspath(os.fsdecode(arguments[0]))  # noqa: PTH100 - a hook that makes no objects
-        if not path.startswith(self._allowed):
+        path = os.path.abspath(os.fsdecode(given))  # noqa: PTH100 - a hook that makes no objects
+        # A folder that is there is asked for again and again, and stays as it is.
+        if not path.startswith(self._allowed) and not (is_new and os.path.lexists(path)):
             self._found.add(path)
 
 
@@ -163,7 +179,12 @@ def _outcome(case: Case, folder: Path, watch: _Watch) -> Outcome:
     seconds = time.perf_counter() - began
     os.chdir(folder)
     said = (folder / "stderr").read_text("utf-8", "backslashreplace")
-    problem = raised or problem_of(code, said, before, _snapshot(place), elsewhere)
+    after = _snapshot(place)
+    if set(after) - set(before):
+        # A process that the case started may be about to remove it.
+        time.sleep(_SETTLES_SECONDS)
+        after = _snapshot(place)
+    problem = raised or problem_of(code, said, before, after, elsewhere)
     return Outcome(None if raised else code, problem, f"exit code {code}; it said\n{said[-6000:]}", seconds)
 
 
@@ -205,7 +226,9 @@ def _snapshot(folder: Path) -> dict[str, str]:
         below = os.path.relpath(here, folder)
         for name in names:
             path = Path(here, name)
-            content = os.fsencode(path.readlink()) if path.is_symlink() else path.read_bytes()
-            found[os.path.normpath(os.path.join(below, name))] = hashlib.sha256(content).hexdigest()  # noqa: PTH118
+            # What a process that the case started removes at this moment is not there.
+            with contextlib.suppress(FileNotFoundError):
+                content = os.fsencode(path.readlink()) if path.is_symlink() else path.read_bytes()
+                found[os.path.normpath(os.path.join(below, name))] = hashlib.sha256(content).hexdigest()  # noqa: PTH118
         found[os.path.normpath(below)] = "a folder"
     return found
