@@ -10,7 +10,7 @@ from torch import nn
 
 from nas.config.search import SearchConfig
 from nas.evaluate import Setup
-from nas.optuna_backend.storage import has_study, shown
+from nas.optuna_backend.storage import has_study
 from nas.optuna_backend.stored import check_settings
 from nas.optuna_backend.study import OptunaStudy
 from nas.settings import setting
@@ -18,6 +18,7 @@ from nas.study import Study
 from nas.warm_start import check_same, earlier_recipe, take_trials
 from search_spaces.network import build
 from search_spaces.space import SearchSpace
+from sr.addresses import without_password
 from sr.checkpoint import load, load_network
 from sr.constraints import AUTO
 from sr.errors import InputError
@@ -33,7 +34,7 @@ _MAKING_SECONDS, _LOOK_SECONDS = 5.0, 0.1
 
 def is_begun(config: SearchConfig) -> bool:
     """Return whether the study is there already; raises InputError where that does not go with `config.resume`."""
-    exists, where = has_study(_storage(config), config.study), shown(_storage(config))
+    exists, where = has_study(_storage(config), config.study), without_password(_storage(config))
     if exists and not config.resume:
         raise InputError(
             f"the study {config.study!r} is already in {where}; go on with --resume, or name another --out"
@@ -113,9 +114,9 @@ def _check_kept(config: SearchConfig, study: Study) -> None:
         engine = study.settings["conditions"]["engine"]
         _ = Recipe(**study.settings["recipe"]), study.settings["phase"], engine
     except (KeyError, TypeError, ValueError) as error:
+        where = without_password(_storage(config))
         raise InputError(
-            f"{shown(_storage(config))} holds a study that does not say what it was begun with: {error}; take its "
-            f"copy, or name another --out"
+            f"{where} holds a study that does not say what it was begun with: {error}; take its copy, or another --out"
         ) from error
 
 

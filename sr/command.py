@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from sr.addresses import without_password
 from sr.constraints import AUTO, EXECUTIONS
 from sr.data.flags import NOTED, add_pictures, add_recursive
 from sr.errors import InputError
@@ -214,8 +215,12 @@ def parse_duration(text: str) -> float:
 
 
 def command_line(module: str, argv: Sequence[str] | None) -> str:
-    """Return the command as a user types it; argv: what follows it, None for that of this process."""
-    return shlex.join(["python", "-m", module, *(sys.argv[1:] if argv is None else argv)])
+    """Return the command as a user types it, for others to read.
+
+    argv: what follows it, None for that of this process.
+    """
+    typed = sys.argv[1:] if argv is None else argv
+    return shlex.join(["python", "-m", module, *map(without_password, typed)])
 
 
 def run(main: Callable[[list[str] | None], int], argv: list[str] | None = None) -> int:

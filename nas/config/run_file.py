@@ -3,6 +3,7 @@
 import math
 
 from nas.config.search import SearchConfig
+from sr.addresses import without_password
 from sr.files import StrPath
 from sr.lr_size import size_text
 from sr.run_file import Value, flags_of, seconds_text, write_run
@@ -25,4 +26,5 @@ def search_flags(config: SearchConfig) -> dict[str, Value]:
         "time_limit": ("time-limit", text),
         "use_seeds": ("no-seeds", not config.use_seeds),
         "use_predictions": ("no-predictions", not config.use_predictions),
+        "storage": ("storage", None if config.storage is None else without_password(str(config.storage))),
     })  # fmt: skip

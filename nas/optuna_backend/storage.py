@@ -13,6 +13,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from nas.optuna_backend.journal import Journal
 from nas.optuna_backend.patience import database_said, patient
+from sr.addresses import without_password
 from sr.errors import InputError
 
 # What SQLAlchemy makes of what is none: a port that is no number is left to Python.
@@ -41,16 +42,8 @@ def open_storage(storage: str) -> BaseStorage:
     except Exception as error:
         detail = database_said(error)
         raise InputError(
-            f"cannot open the storage {shown(storage)}: {detail}; give the path of a journal or a URL"
+            f"cannot open the storage {without_password(storage)}: {detail}; give the path of a journal or a URL"
         ) from error
-
-
-def shown(storage: str) -> str:
-    """Return where a study is kept as it may be said, and land in logs: without a password."""
-    try:
-        return make_url(storage).render_as_string() if "://" in storage else storage
-    except _NO_URL:
-        return f"{storage.partition('://')[0]}://..."
 
 
 @patient

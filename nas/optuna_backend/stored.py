@@ -13,8 +13,9 @@ from optuna.trial import FrozenTrial, TrialState
 
 from nas.optuna_backend.owner import id_of
 from nas.optuna_backend.patience import patient
-from nas.optuna_backend.storage import SETTINGS, is_there, open_storage, shown
+from nas.optuna_backend.storage import SETTINGS, is_there, open_storage
 from nas.trial import Trial
+from sr.addresses import without_password
 from sr.errors import InputError
 
 # The keys of what is kept with a trial: its outcome, whose it is, that it stood in the queue and no sampler proposed
@@ -86,24 +87,21 @@ def recorded(storage: str) -> tuple[dict[str, Any], list[Trial]]:
     Raises:
         InputError: Where there is none that was begun, or more than one.
     """
+    where = without_password(storage)
     names = optuna.get_all_study_names(open_storage(storage)) if is_there(storage) else []
     if len(names) != 1:
-        raise InputError(f"{shown(storage)} holds {len(names)} studies, and one is wanted; name the folder of a search")
+        raise InputError(f"{where} holds {len(names)} studies, and one is wanted; name the folder of a search")
     study = optuna.load_study(study_name=names[0], storage=open_storage(storage))
     advanced = study.user_attrs
     if SETTINGS not in advanced:
-        raise InputError(
-            f"{shown(storage)} holds a study that was killed while it was made; name the folder of another search"
-        )
+        raise InputError(f"{where} holds a study that was killed while it was made; name the folder of another search")
     told = [each for each in study.get_trials(deepcopy=False) if TRIAL in each.user_attrs]
     try:
         check_settings(advanced[SETTINGS])
         trials = [Trial.from_json(advanced.get(advanced_key(each.number), each.user_attrs[TRIAL])) for each in told]
         return dict(advanced[SETTINGS]), trials
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InputError(
-            f"{shown(storage)} holds what no search of this version leaves: {error}; take its copy"
-        ) from error
+        raise InputError(f"{where} holds what no search of this version leaves: {error}; take its copy") from error
 
 
 def check_settings(settings: Mapping[str, Any]) -> None:

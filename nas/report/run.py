@@ -12,6 +12,7 @@ from nas.optuna_backend.times import TrialTimes, trial_times
 from nas.report.ending import Ending, read_ending
 from nas.settings import setting
 from nas.trial import Trial, front_of, trained_once
+from sr.addresses import without_password
 from sr.errors import InputError
 from sr.measure.target import Conditions
 from sr.report.samples import FOLDER, LISTED, Sample, read_samples
@@ -102,7 +103,9 @@ def run_of(
     try:
         _ = found.conditions, found.budget_ms, found.scale
     except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{storage} holds settings that are none of a search: {error}; take its copy") from error
+        raise InputError(
+            f"{without_password(storage)} holds settings that are none of a search: {error}; take its copy"
+        ) from error
     return found
 
 

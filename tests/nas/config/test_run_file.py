@@ -26,6 +26,13 @@ def test_file_gives_back_the_config_that_it_was_written_for(typed: list[str], tm
     assert parse(["--config", str(tmp_path / "run.toml")]) == (config, False, None)
 
 
+def test_password_of_a_database_is_not_written_down(tmp_path: Path) -> None:
+    config = SearchConfig(budget_ms=40, storage="postgresql+psycopg://me:secret@host/studies")
+    write_search(tmp_path / "run.toml", config)
+    assert "secret" not in (tmp_path / "run.toml").read_text(encoding="utf-8")
+    assert parse(["--config", str(tmp_path / "run.toml")])[0].storage == "postgresql+psycopg://me@host/studies"
+
+
 def test_going_on_is_asked_for_anew(tmp_path: Path) -> None:
     write_search(tmp_path / "run.toml", SearchConfig(budget_ms=40, time_limit=90, resume=True))
     config, _, _ = parse(["--config", str(tmp_path / "run.toml")])

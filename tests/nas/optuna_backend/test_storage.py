@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from nas.optuna_backend.storage import has_study, open_storage, shown
+from nas.optuna_backend.storage import has_study, open_storage
 from nas.optuna_backend.study import OptunaStudy
 from search_spaces.msrresnet import MSRRESNET_SPACE
 from sr.errors import InputError
@@ -54,13 +54,13 @@ def test_storage_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
 
 def test_password_of_a_database_is_not_said() -> None:
     # There is no such driver, so that nothing is connected to.
-    with pytest.raises(InputError, match=r"cannot open the storage nosuch://me:\*\*\*@host/studies: ") as raised:
+    with pytest.raises(InputError, match=r"cannot open the storage nosuch://me@host/studies: ") as raised:
         open_storage("nosuch://me:secret@host/studies")
     assert "secret" not in str(raised.value)
-    assert shown("folder/study.journal") == "folder/study.journal"
-    assert shown("postgresql://me:secret@host:port/studies") == "postgresql://..."
 
 
 def test_address_that_is_none_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"cannot open the storage sqlite://\.\.\.: .*give the path of a journal"):
+    with pytest.raises(
+        InputError, match=r"cannot open the storage sqlite://host:port/.*: .*give the path of a journal"
+    ):
         has_study(f"sqlite://host:port/{tmp_path}", "s")
