@@ -33,7 +33,6 @@ def reference(shared, file):
     return torch.load(shared / "reference" / f"{file}.pt", weights_only=True)
 
 
-@pytest.mark.numeric
 @pytest.mark.parametrize(("name", "file"), REFERENCES)
 def test_the_function_is_the_official_one(shared, name, file, tmp_path):
     official = reference(shared, file)

@@ -52,7 +52,6 @@ def picture(path):
         return torch.from_numpy(np.array(opened.convert("RGB"))).permute(2, 0, 1)[None]
 
 
-@pytest.mark.numeric
 @pytest.mark.parametrize("file", SET5)
 def test_set5_with_official_weights(shared, pairs, file):
     name, rgb, luma = SET5[file]
@@ -64,7 +63,6 @@ def test_set5_with_official_weights(shared, pairs, file):
     assert np.mean([psnr(sr, hr, luma=True) for sr, hr in results]) == pytest.approx(luma, abs=0.005)
 
 
-@pytest.mark.numeric
 @pytest.mark.parametrize("file", SET5_LUMA)
 def test_set5_with_the_weights_of_real_time_networks(shared, pairs, file):
     name, luma = SET5_LUMA[file]

@@ -147,7 +147,6 @@ def test_final_recipe_fills_the_time(plain: FidelitySchedule, outcome: Outcome) 
     assert replace(recipe, steps=plain.setup.recipe.steps) == plain.setup.recipe
 
 
-@pytest.mark.numeric
 def test_chosen_network_is_trained_judged_and_shipped(
     setup: Setup, plan: MeasurementPlan, finalist: Finalist, tmp_path: Path
 ) -> None:
@@ -191,7 +190,6 @@ def test_training_that_diverges_starts_again_at_a_third_of_the_rate_and_then_say
     assert not (tmp_path / "training.state").exists()
 
 
-@pytest.mark.numeric
 def test_training_from_a_supernet_starts_from_its_weights(
     setup: Setup, plan: MeasurementPlan, finalist: Finalist, tmp_path: Path
 ) -> None:

@@ -19,8 +19,6 @@ from search_spaces.msrresnet import MSRRESNET, repeated
 from sr.checkpoint import load
 from sr.progress import Event, Message
 
-pytestmark = pytest.mark.numeric
-
 Outcome = Callable[..., Trial]
 
 

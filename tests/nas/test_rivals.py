@@ -23,8 +23,6 @@ from sr.executors.in_process import InThisProcess
 from sr.measure.latency_model import USUAL
 from sr.progress import Event, Message
 
-pytestmark = pytest.mark.numeric
-
 SMALL = {"num_feat": 8, "num_block": 1}
 
 

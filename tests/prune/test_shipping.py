@@ -20,8 +20,6 @@ from sr.data.pairs import Pairs, pack
 from sr.measure.latency import Protocol
 from sr.measure.target import Target
 
-pytestmark = pytest.mark.numeric
-
 CPU = torch.device("cpu")
 BRIEF = Protocol(seconds=0.0, minimum_runs=3, idle_seconds=0.0)
 

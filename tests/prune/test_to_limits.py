@@ -31,8 +31,6 @@ from sr.measure.target import Target
 from sr.progress import Event, Message, Step
 from tests.prune.by_multi_adds import by_multi_adds
 
-pytestmark = pytest.mark.numeric
-
 CPU = torch.device("cpu")
 TARGET = Target(CPU, (24, 24))
 SHARED, BLENDED, INDEPENDENT = (Variant("per-layer", order) for order in ("shared", "blended", "independent"))
@@ -79,6 +77,7 @@ def kept_params(plan: Plan) -> float:
     return costs.of(channel_liveness(graph(), plan.kept), "params")
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("variant", ALL, ids=lambda variant: variant.folder)
 def test_every_method_meets_a_limit_and_slims_exactly(variant: Variant, tmp_path: Path) -> None:
     begun = setup()
@@ -95,6 +94,7 @@ def test_every_method_meets_a_limit_and_slims_exactly(variant: Variant, tmp_path
     assert sorted(path.name for path in tmp_path.iterdir()) == ["execution.json", "gates.state", "plan.json"]
 
 
+@pytest.mark.numeric
 def test_all_methods_begin_with_the_same_weights(tmp_path: Path) -> None:
     begun = setup(schedule=replace(SHORT, rounds=1))
     first = prune_to_limits(INDEPENDENT, begun, tmp_path / "first", None)
@@ -156,6 +156,7 @@ def timed(monkeypatch: pytest.MonkeyPatch, error: float = 1.0) -> Setup:
     return setup(costs=costs, limits={"runtime": 0.6}, autotuned=autotuned)
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("error", [0.9, 1.2])
 @pytest.mark.parametrize("variant", [SHARED, GROUP], ids=lambda variant: variant.folder)
 def test_a_runtime_is_met_by_measuring(

@@ -15,8 +15,6 @@ from sr.checkpoint import FORMAT, Checkpoint, Description, load, load_network, o
 from sr.deployment import deploy
 from sr.errors import InputError
 
-pytestmark = pytest.mark.numeric
-
 BRANCHED = Architecture(8, (Block("branched_conv"), Block("residual_relu")), image_skip="bicubic")
 DESCRIPTIONS = {
     "searched": Description("searched", BRANCHED.to_json()),

@@ -14,9 +14,6 @@ from sr.evaluate import as_json, main
 from sr.exporting import export_onnx
 from sr.measure.quality import Quality, evaluate
 
-pytestmark = pytest.mark.numeric
-
-
 # Repeats every pixel 4 x 4 times.
 ENLARGE = nn.Upsample(scale_factor=4)
 

@@ -14,8 +14,6 @@ from sr.exporting import export_for, export_onnx, load_onnx, write_safetensors
 from sr.measure.target import Target
 from sr.parity import TOLERANCE, ExportError
 
-pytestmark = pytest.mark.numeric
-
 
 class Small(nn.Module):
     """A convolutional x4 network with the parts that exporters get wrong: attention, pooling, resizing."""
@@ -63,6 +61,7 @@ KINDS = {
 }
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("kind", KINDS)
 def test_onnx_is_one_file_of_free_size_that_computes_the_same(kind, tmp_path, capfd):
     network = Small(**KINDS[kind]).train()

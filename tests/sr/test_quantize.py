@@ -16,8 +16,6 @@ from sr.command import BAD_INPUT, DONE, NOTHING_MEETS_BUDGET, run
 from sr.data.images import Picture, write_picture
 from sr.quantize import main
 
-pytestmark = pytest.mark.numeric
-
 
 @pytest.fixture
 def given(tmp_path: Path) -> list[str]:

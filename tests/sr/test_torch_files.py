@@ -13,8 +13,6 @@ from sr.errors import InputError
 from sr.parity import TOLERANCE, ExportError
 from sr.torch_files import write_program, write_script, write_source
 
-pytestmark = pytest.mark.numeric
-
 
 class Small(nn.Module):
     """A x4 network with what is hard to write down: sizes, shared layers, tensors of its own, in-place operations."""
@@ -68,6 +66,7 @@ def read(path):
 WRITERS = {".pt2": write_program, ".torchscript": write_script, ".py": write_source}
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("ending", [".pt2", ".torchscript"])
 def test_a_file_is_of_free_size_and_computes_the_same(ending, tmp_path):
     network = Small().eval()
@@ -79,6 +78,7 @@ def test_a_file_is_of_free_size_and_computes_the_same(ending, tmp_path):
         torch.testing.assert_close(read(path)(lr), network(lr), atol=TOLERANCE, rtol=0)
 
 
+@pytest.mark.numeric
 def test_the_source_runs_where_pytorch_alone_is_installed(tmp_path):
     network = Small().train()
     assert write_source(network, tmp_path / "net.v2.py") <= TOLERANCE

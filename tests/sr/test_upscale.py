@@ -12,9 +12,6 @@ from sr.data.images import Picture, read_picture, write_picture
 from sr.exporting import export_onnx
 from sr.upscale import main
 
-pytestmark = pytest.mark.numeric
-
-
 # Repeats every pixel 4 x 4 times.
 ENLARGE = nn.Upsample(scale_factor=4)
 

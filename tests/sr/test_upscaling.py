@@ -21,13 +21,11 @@ from sr.progress import Event, Message, Step
 from sr.tiling import upscale
 from sr.upscaling import Upscaler, load_upscaler, place_line, target_of_file, tiles_of, upscale_files
 
-pytestmark = pytest.mark.numeric
-
-
 # Repeats every pixel 4 x 4 times.
 ENLARGE = nn.Upsample(scale_factor=4)
 
 
+@pytest.mark.numeric
 def test_a_checkpoint_is_deployed_and_upscales(tmp_path):
     description = Description("baseline", {"name": "rlfn"})
     network = description.build().eval()

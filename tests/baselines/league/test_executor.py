@@ -13,8 +13,6 @@ from sr.errors import InputError
 from sr.executors.in_process import InThisProcess
 from sr.progress import Event, Step
 
-pytestmark = pytest.mark.numeric
-
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_work_is_done_for_every_task_in_order(workers: int, by_hand: Entry, searched: Entry, setup: Setup) -> None:

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import pytest
 import torch
 
 from baselines.league.entries import Entry, of_size
@@ -12,8 +11,6 @@ from baselines.league.standings import Standings
 from sr.checkpoint import load_network
 from sr.measure.latency import Protocol
 from sr.progress import Event, Message, Step
-
-pytestmark = pytest.mark.numeric
 
 
 def test_every_entry_is_measured_and_trained_by_every_seed_once(

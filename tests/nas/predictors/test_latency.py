@@ -22,8 +22,6 @@ from search_spaces.msrresnet import MSRRESNET_SPACE, repeated
 from sr.errors import InputError
 from sr.measure.latency_model import USUAL, LatencyModel
 
-pytestmark = pytest.mark.numeric
-
 SIZE = (16, 24)
 FRESH = LatencyPredictor(SIZE)
 # Of other costs than what is usual.

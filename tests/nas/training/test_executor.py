@@ -25,8 +25,6 @@ from sr.executors.executor import Executor
 from sr.executors.in_process import InThisProcess
 from sr.measure.device_lock import measuring_on
 
-pytestmark = pytest.mark.numeric
-
 TINY = repeated(8, "branched_conv", 1)
 STEPS = Ladder((3, 6, 12), 2)
 # No test waits so long: it is there for a machine that does much else.
@@ -45,6 +43,7 @@ def direct(setup: Setup, task: TrainingTask) -> TrainingResult:
     return WorkerState(setup).train(task)
 
 
+@pytest.mark.numeric
 def test_tasks_give_what_they_give_without_an_executor_bit_for_bit(
     workers: Executor[WorkerState], tiny: Setup, tmp_path: Path
 ) -> None:

@@ -26,8 +26,6 @@ from search_spaces.msrresnet import repeated
 from sr.checkpoint import load
 from sr.errors import InputError
 
-pytestmark = pytest.mark.numeric
-
 TINY = repeated(8, "branched_conv", 1)
 STEPS = Ladder((3, 6), 2)
 # No test waits so long: it is there for a machine that does much else.

@@ -18,8 +18,6 @@ from search_spaces.supernet import Supernet
 from sr.errors import InputError
 from sr.progress import Event, Message, Step
 
-pytestmark = pytest.mark.numeric
-
 SPACE = replace(
     MSRRESNET_SPACE, name="small", kinds=("branched_conv", "idle"), num_feat=(8, 12), positions=2,
     upsampler=("one_step",), image_skip=("nearest",), aggregation=("none",), seeds=(),
@@ -54,12 +52,14 @@ def test_search_that_goes_on_reads_the_supernet(setup: Setup, supernet: Supernet
     assert not again.training
 
 
+@pytest.mark.numeric
 def test_killed_training_goes_on_as_it_was_begun(setup: Setup, supernet: Supernet, tmp_path: Path) -> None:
     (tmp_path / "supernet.pth").unlink()
     # With another time limit it is still the same training.
     assert equal(train_or_load_supernet(SPACE, setup, accept_all, 1e-6, tmp_path), supernet)
 
 
+@pytest.mark.numeric
 def test_equal_seeds_give_equal_supernets_and_others_do_not(setup: Setup, supernet: Supernet, tmp_path: Path) -> None:
     assert equal(train_or_load_supernet(SPACE, setup, narrow, math.inf, tmp_path / "beside"), supernet)
     other = replace(setup, recipe=replace(setup.recipe, seed=5))

@@ -21,8 +21,6 @@ from sr.quantization.config import QuantizeConfig
 from sr.quantization.parts import KEEPS
 from sr.quantization.run import Candidate, choose, describe, quantize_file
 
-pytestmark = pytest.mark.numeric
-
 SHORT = Protocol(seconds=0.02, minimum_runs=3, idle_seconds=0)
 
 
