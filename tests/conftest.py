@@ -1,6 +1,8 @@
 """Fixtures that every test may use."""
 
 import contextlib
+import functools
+import gc
 import importlib.util
 import logging
 import os
@@ -9,10 +11,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import settings
+from PIL import Image
 
+# While modules are imported and tests collected there is no garbage to look for.
+gc.disable()
 # As many examples as find a broken constraint soon; a test whose examples cost more names a smaller number itself.
 settings.register_profile("suite", deadline=None, max_examples=30)
 settings.load_profile("suite")
@@ -22,6 +28,14 @@ os.environ["OMP_NUM_THREADS"] = "1"
 # Read when Ray is imported: the clusters of tests listen on loopback alone.
 os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
 torch.set_num_threads(1)
+
+
+def pytest_collection_finish() -> None:
+    """Have the garbage collector pass over what is here to stay, of which it would look through all every time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000)
+    gc.enable()
 
 
 @pytest.fixture(scope="session")
@@ -49,7 +63,51 @@ def _own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _operators_looked_up_once() -> Iterator[None]:
+    """The ONNX exporter works out what it knows of all operators anew for each graph: most of its time for a small one.
+
+    What it works out follows from its version alone.
+    """
+    from torch._export import utils
+    from torch.onnx._internal.exporter import _decomp, _registration
+
+    registry = functools.cache(_registration.ONNXRegistry.from_torchlib)
+    table_of = functools.cache(_decomp.create_onnx_friendly_decomposition_table)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_registration.ONNXRegistry, "from_torchlib", staticmethod(registry))
+        patch.setattr(_decomp, "create_onnx_friendly_decomposition_table", lambda known: table_of(frozenset(known)))
+        patch.setattr(utils, "_materialize_cpp_cia_ops", functools.cache(utils._materialize_cpp_cia_ops))
+        yield
+
+
 @pytest.fixture(scope="module")
+def hasty() -> Iterator[None]:
+    """Measure once where a search on a busy device, as the one that tests run on, would measure again and again."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("nas.candidate_verdicts._MOST_MEASUREMENTS", "nas.finalize._MOST_PASSES", "nas.finalize._PASSES",
+                     "nas.device_probe._ATTEMPTS", "nas.training.pool_speed._ROUNDS", "sr.measure.latency._MOST_SETS",
+                     "sr.training.autotune._READINGS"):  # fmt: skip
+            patch.setattr(name, 1)
+        yield
+
+
+@pytest.fixture(scope="session")
+def small_pictures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Return a folder to train on and one to validate on, `train` and `val`: two small pictures of smooth noise each.
+
+    The photographs inside scikit-image, which are taken where no folder is given, are large.
+    """
+    rng = np.random.default_rng(0)
+    folders = {part: tmp_path_factory.mktemp(part) for part in ("train", "val")}
+    for part, folder in folders.items():
+        for number in range(2):
+            coarse = Image.fromarray(rng.integers(0, 255, (8, 8, 3), np.uint8))
+            coarse.resize((96, 96), Image.Resampling.BICUBIC).save(folder / f"{part}{number}.png")
+    return folders
+
+
+@pytest.fixture(scope="session")
 def ray_folder() -> Iterator[str]:
     """Return a folder for the sockets of a cluster, whose paths may have about a hundred characters."""
     if importlib.util.find_spec("ray") is None:
@@ -62,7 +120,7 @@ def ray_folder() -> Iterator[str]:
         yield folder
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def cluster(ray_folder: str) -> Iterator[None]:
     """Be connected to a cluster of Ray's with two processors on this machine, or skip where Ray is not installed."""
     import ray

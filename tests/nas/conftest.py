@@ -1,11 +1,14 @@
 """Outcomes that follow from an architecture alone, so that a search over them can be repeated exactly."""
 
+import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
 
 import pytest
 import torch
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
 
 from nas.config.measurement_plan import MeasurementPlan
 from nas.evaluate import Setup
@@ -27,9 +30,16 @@ Outcome = Callable[[int, Architecture], Trial]
 @pytest.fixture(scope="session", autouse=True)
 def _no_waiting_for_the_disk() -> Iterator[None]:
     """A study's record syncs each write, hundreds in these tests, and none of them cuts the power."""
+
+    def unsynced(connection: object, _record: object) -> None:
+        if isinstance(connection, sqlite3.Connection):
+            connection.execute("PRAGMA synchronous = OFF")
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("os.fsync", lambda _: None)
+        event.listen(Engine, "connect", unsynced)
         yield
+        event.remove(Engine, "connect", unsynced)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -37,16 +47,6 @@ def _one_family_of_rivals() -> Iterator[None]:
     """Every search looks for hand-designed networks at its end, in hundreds of sizes of all families."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("nas.ending.SHOWN", ("ecbsr",))
-        yield
-
-
-@pytest.fixture(scope="module")
-def hasty() -> Iterator[None]:
-    """Measure once where a search on a busy device, as the one that tests run on, would measure again and again."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("nas.candidate_verdicts._MOST_MEASUREMENTS", "nas.finalize._MOST_PASSES", "nas.finalize._PASSES",
-                     "nas.device_probe._ATTEMPTS", "sr.measure.latency._MOST_SETS"):  # fmt: skip
-            patch.setattr(name, 1)
         yield
 
 

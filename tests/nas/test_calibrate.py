@@ -56,8 +56,12 @@ def test_bad_input_is_one_line_and_writes_nothing(tmp_path: Path, capsys: pytest
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.usefixtures("hasty")
 def test_command_says_what_each_score_is_worth_and_writes_the_figures(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    small_pictures: dict[str, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr("sr.measure.timing.LONGEST_MS", 0.0)
     # Two widths and few blocks: others take long to train and show nothing else.
@@ -66,7 +70,8 @@ def test_command_says_what_each_score_is_worth_and_writes_the_figures(
         seeds=(repeated(8, "branched_conv", 1),),
     )  # fmt: skip
     monkeypatch.setitem(SPACES, "msrresnet", space)
-    arguments = [*TINY, "--out", str(tmp_path / "out"), "--json", str(tmp_path / "figures.json")]
+    pictures = ["--data", str(small_pictures["train"]), "--val", str(small_pictures["val"])]
+    arguments = [*TINY, *pictures, "--out", str(tmp_path / "out"), "--json", str(tmp_path / "figures.json")]
     assert run(main, arguments) == DONE
     figures = json.loads((tmp_path / "figures.json").read_text())
     assert figures == json.loads((tmp_path / "out" / "calibration.json").read_text())

@@ -15,8 +15,6 @@ from nas.result import SearchResult
 from search_spaces import SPACES
 from sr.progress import Event, Message, Step
 
-pytestmark = pytest.mark.numeric
-
 BUDGET_MS = 60_000.0
 
 
@@ -28,9 +26,10 @@ def _no_kaleido(hasty: None) -> Iterator[None]:  # noqa: ARG001
         yield
 
 
-def config_in(out: Path) -> SearchConfig:
+def config_in(out: Path, pictures: dict[str, Path]) -> SearchConfig:
     return SearchConfig(
-        budget_ms=BUDGET_MS, out=out, lr_size=(16, 24), batch=2, patch=8, device="cpu", engine="torch", workers=1,
+        budget_ms=BUDGET_MS, out=out, data=pictures["train"], val=pictures["val"], lr_size=(16, 24), batch=2, patch=8,
+        device="cpu", engine="torch", workers=1,
         time_limit=60.0, trials=2, trial_steps=20, train_steps=4, fidelity="train", rivals=("ecbsr",),
     )  # fmt: skip
 
@@ -40,9 +39,11 @@ def messages(events: list[Event]) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def ended(plan: MeasurementPlan, tmp_path_factory: pytest.TempPathFactory) -> tuple[SearchResult, list[list[Event]]]:
+def ended(
+    plan: MeasurementPlan, small_pictures: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[SearchResult, list[list[Event]]]:
     """A search with a limit that was stopped in its long training, and gone on with."""
-    out, events = tmp_path_factory.mktemp("ended"), [list[Event](), list[Event]()]
+    begun, events = config_in(tmp_path_factory.mktemp("ended"), small_pictures), [list[Event](), list[Event]()]
 
     def stop(event: Event) -> None:
         events[0].append(event)
@@ -50,8 +51,8 @@ def ended(plan: MeasurementPlan, tmp_path_factory: pytest.TempPathFactory) -> tu
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        search(config_in(out), report=stop, plan=plan)
-    return search(replace(config_in(out), resume=True), report=events[1].append, plan=plan), events
+        search(begun, report=stop, plan=plan)
+    return search(replace(begun, resume=True), report=events[1].append, plan=plan), events
 
 
 def test_finalists_are_trained_on_and_the_best_of_them_is_chosen(

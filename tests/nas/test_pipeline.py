@@ -7,12 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnxruntime
 import pandas as pd
 import pytest
 import torch
-from PIL import Image
 
 from nas.config.measurement_plan import MeasurementPlan
 from nas.config.search import SearchConfig
@@ -45,20 +43,14 @@ def _no_kaleido(hasty: None) -> Iterator[None]:  # noqa: ARG001
 
 
 @pytest.fixture(scope="module")
-def configure(tmp_path_factory: pytest.TempPathFactory) -> Configure:
-    """Return what makes the config of a short search with a few small pictures, of noise that is smooth."""
-    rng = np.random.default_rng(0)
-    folders = {part: tmp_path_factory.mktemp(part) for part in ("train", "val")}
-    for part, folder in folders.items():
-        for number in range(2):
-            coarse = rng.integers(0, 255, (8, 8, 3), np.uint8)
-            Image.fromarray(coarse).resize((96, 96), Image.Resampling.BICUBIC).save(folder / f"{part}{number}.png")
+def configure(small_pictures: dict[str, Path]) -> Configure:
+    """Return what makes the config of a short search."""
 
     def make(out: Path, **fields: Any) -> SearchConfig:
         short = {
-            "budget_ms": 60_000.0, "out": out, "data": folders["train"], "val": folders["val"], "lr_size": (24, 32),
-            "batch": 2, "patch": 8, "device": "cpu", "workers": 1, "trials": 4, "trial_steps": 16, "train_steps": 6,
-            "engine": "torch",
+            "budget_ms": 60_000.0, "out": out, "data": small_pictures["train"], "val": small_pictures["val"],
+            "lr_size": (24, 32), "batch": 2, "patch": 8, "device": "cpu", "engine": "torch", "workers": 1,
+            "trials": 4, "trial_steps": 16, "train_steps": 6,
         }  # fmt: skip
         return SearchConfig(**{**short, **fields})  # type: ignore[arg-type]
 

@@ -5,9 +5,8 @@ import math
 import os
 import shutil
 import signal
-import subprocess
 import sys
-import time
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -28,7 +27,6 @@ from sr.checkpoint import load_network
 from sr.command import BAD_INPUT, DONE, INTERRUPTED, NOTHING_MEETS_BUDGET, run
 from sr.measure.latency import Protocol
 
-ROOT = Path(__file__).resolve().parents[2]
 SHORT = ["--lr-size", "32x24", "--trial-steps", "16", "--train-steps", "6", "--batch", "2", "--patch", "8",
          "--workers", "1", "--engine", "torch"]  # fmt: skip
 Command = Callable[..., int]
@@ -57,9 +55,15 @@ def command(plan: MeasurementPlan) -> Command:
 
 
 @pytest.fixture(scope="module")
-def searched(command: Command, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def pictures(small_pictures: dict[str, Path]) -> list[str]:
+    """Return the flags that name pictures."""
+    return ["--data", str(small_pictures["train"]), "--val", str(small_pictures["val"])]
+
+
+@pytest.fixture(scope="module")
+def searched(command: Command, pictures: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("searched")
-    assert command(arguments(out, "--trials", "4", "--json", str(out / "figures.json"))) == DONE
+    assert command(arguments(out, *pictures, "--trials", "4", "--json", str(out / "figures.json"))) == DONE
     return out
 
 
@@ -87,7 +91,6 @@ def test_tables_say_what_was_measured(searched: Path) -> None:
     assert front["psnr"].is_monotonic_decreasing
 
 
-@pytest.mark.numeric
 def test_shipped_forms_agree_at_a_size_that_they_were_not_exported_at(searched: Path) -> None:
     chosen = searched / "chosen"
     network = load_network(chosen / "network.pth")
@@ -122,41 +125,51 @@ def test_closing_lines_name_choice_runtime_quality_and_tally(searched: Path) -> 
 
 
 def test_study_that_is_there_is_not_overwritten(
-    searched: Path, command: Command, capsys: pytest.CaptureFixture[str]
+    searched: Path, command: Command, pictures: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert command(arguments(searched, "--trials", "4")) == BAD_INPUT
+    assert command(arguments(searched, *pictures, "--trials", "4")) == BAD_INPUT
     assert "--resume" in capsys.readouterr().err
 
 
-def test_resumed_study_keeps_its_settings(searched: Path, command: Command, capsys: pytest.CaptureFixture[str]) -> None:
-    changed = ["--budget-ms", "50000", "--out", str(searched), *SHORT, "--trials", "5", "--resume"]
+def test_resumed_study_keeps_its_settings(
+    searched: Path, command: Command, pictures: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    changed = ["--budget-ms", "50000", "--out", str(searched), *SHORT, *pictures, "--trials", "5", "--resume"]
     assert command(changed) == BAD_INPUT
     assert "its budget_ms was 60000" in capsys.readouterr().err
 
 
-@pytest.mark.skipif(os.name == "nt", reason="interrupts a process by a POSIX signal")
-def test_interrupted_search_goes_on_where_it_was(command: Command, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    flags = arguments(out, "--trials", "4", "--fidelity", "train", "--trial-steps", "40")
-    code = (
-        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
-        "from nas.config.measurement_plan import MeasurementPlan; from nas.search import main; "
-        "from sr.command import run; from sr.measure.latency import Protocol; "
-        "few = Protocol(seconds=0.0, minimum_runs=3, idle_seconds=0.0); "
-        "plan = MeasurementPlan(candidate=few, beside=few, trained=few); "
-        "sys.exit(run(lambda argv: main(argv, plan=plan)))"
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, *flags], cwd=ROOT, env={**os.environ, "TMPDIR": str(tmp_path)},
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and not (out / "trials.csv").exists():
-        time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
-    text, errors = process.communicate(timeout=60)
-    assert process.returncode == INTERRUPTED, errors
-    assert "--resume goes on" in text
+@pytest.fixture
+def _ctrl_c_interrupts() -> Iterator[None]:
+    """Take Ctrl-C as a foreground command does: one in the background may have inherited to ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_ctrl_c_interrupts")
+@pytest.mark.skipif(os.name == "nt", reason="interrupts by a POSIX signal")
+def test_interrupted_search_goes_on_where_it_was(
+    command: Command, pictures: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, over = tmp_path / "out", threading.Event()
+    flags = arguments(out, *pictures, "--trials", "4", "--fidelity", "train", "--trial-steps", "40")
+
+    def interrupt() -> None:
+        """Press Ctrl-C once there is something to go on with."""
+        while not (out / "trials.csv").exists() and not over.wait(0.01):
+            pass
+        if not over.is_set():
+            os.kill(os.getpid(), signal.SIGINT)
+
+    user = threading.Thread(target=interrupt)
+    user.start()
+    try:
+        assert command(flags) == INTERRUPTED
+    finally:
+        over.set()
+        user.join()
+    assert "--resume goes on" in capsys.readouterr().out
     before = pd.read_csv(out / "trials.csv")
     assert 1 <= len(before) < 4
     assert command([*flags, "--resume"]) == DONE
@@ -184,12 +197,12 @@ def test_wrong_flag_is_named_before_the_device_is_measured(
     assert "to resume" in capsys.readouterr().err
 
 
-def test_resumed_study_keeps_the_steps_of_its_candidates(command: Command, tmp_path: Path) -> None:
+def test_resumed_study_keeps_the_steps_of_its_candidates(command: Command, pictures: list[str], tmp_path: Path) -> None:
     out = tmp_path / "out"
     shape = ["--lr-size", "32x24", "--batch", "2", "--patch", "8", "--train-steps", "4", "--workers", "1",
              "--engine", "torch"]  # fmt: skip
     # Nothing meets this budget, so that nothing is trained and both runs are short.
-    flags = ["--budget-ms", "0.001", "--out", str(out), *shape]
+    flags = ["--budget-ms", "0.001", "--out", str(out), *shape, *pictures]
     assert command([*flags, "--trials", "1", "--time-limit", "3m"]) == NOTHING_MEETS_BUDGET
     assert command([*flags, "--trials", "2", "--time-limit", "2h", "--resume"]) == NOTHING_MEETS_BUDGET
     assert len(pd.read_csv(out / "trials.csv")) == 2
@@ -197,14 +210,14 @@ def test_resumed_study_keeps_the_steps_of_its_candidates(command: Command, tmp_p
 
 
 def test_training_that_diverges_starts_again_and_then_says_so(
-    searched: Path, command: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    searched: Path, command: Command, pictures: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = Path(shutil.copytree(searched, tmp_path / "out"))
     study = OptunaStudy(SPACES["msrresnet"], "search", str(out / "study.journal"), 60_000.0)
     kept = study.settings
     wild = kept["final_recipe"] | {"learning_rate": 1e38, "warmup_steps": 0, "clip_norm": 0.0, "steps": 60}
     study.remember(kept | {"phase": "training", "final_recipe": wild})
-    assert command(arguments(out, "--trials", "4", "--resume")) == BAD_INPUT
+    assert command(arguments(out, *pictures, "--trials", "4", "--resume")) == BAD_INPUT
     captured = capsys.readouterr()
     assert captured.out.count("again at a learning rate of") == 2
     assert "the training failed three times: the loss is" in captured.err
@@ -214,9 +227,10 @@ def test_training_that_diverges_starts_again_and_then_says_so(
 
 
 def test_budget_that_nothing_meets_names_the_fastest(
-    command: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    command: Command, pictures: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert command(["--budget-ms", "0.001", "--out", str(tmp_path), *SHORT, "--trials", "2"]) == NOTHING_MEETS_BUDGET
+    flags = ["--budget-ms", "0.001", "--out", str(tmp_path), *SHORT, *pictures, "--trials", "2"]
+    assert command(flags) == NOTHING_MEETS_BUDGET
     errors = capsys.readouterr().err
     assert "nothing meets the budget of 0.001 ms: the fastest of 2 candidates" in errors
     assert set(pd.read_csv(tmp_path / "trials.csv")["state"]) == {"infeasible"}

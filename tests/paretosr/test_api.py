@@ -48,10 +48,14 @@ def test_the_examples_of_the_docstring_hold() -> None:
     assert doctest.testmod(paretosr).attempted >= 5
 
 
-def test_the_example_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("hasty")
+def test_the_example_of_the_readme_runs(
+    small_pictures: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (example,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
     assert "budget_ms=40" in example
-    tiny = example.replace("budget_ms=40", TINY).replace("report=", "plan=PLAN, report=")
+    pictures = ", ".join(f"{name}={str(small_pictures[part])!r}" for name, part in (("data", "train"), ("val", "val")))
+    tiny = example.replace("budget_ms=40", f"{TINY}, {pictures}").replace("report=", "plan=PLAN, report=")
     # Where networks are measured as they are, only fewer times and for a small picture.
     tiny = re.sub(r"paretosr\.measure\((.*?)\)\.runtime", r"paretosr.measure(\1, TARGET, FEW).runtime", tiny)
     monkeypatch.chdir(tmp_path)

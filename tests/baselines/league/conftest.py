@@ -1,5 +1,7 @@
 """A league of two tiny networks, trained for a few steps, and what came of one that was never held."""
 
+import functools
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from baselines.league.setup import Setup
 from baselines.league.standings import Standing, Standings
 from search_spaces.msrresnet import repeated
 from sr.checkpoint import Description
+from sr.data.pairs import Pairs
 from sr.data.sources import load_pairs
 from sr.measure.complexity import Complexity
 from sr.measure.latency import Protocol, Runtime
@@ -29,30 +32,39 @@ def few() -> Protocol:
     return Protocol(seconds=0.0, minimum_runs=3, early_stop_runs=3, idle_seconds=0.0)
 
 
+@pytest.fixture(scope="session")
+def pictures() -> Callable[[int], tuple[Pairs, dict[str, Pairs]]]:
+    """Return what a league at a scale trains and is judged on, decoded once: some of the photographs are large."""
+
+    @functools.cache
+    def at(scale: int) -> tuple[Pairs, dict[str, Pairs]]:
+        photographs = load_pairs(None, "val", scale=scale)
+        val = {"two": photographs.centre_crops(24, 2), "one": photographs.centre_crops(20, 1)}
+        return load_pairs(None, "train", scale=scale).centre_crops(24, 3), val
+
+    return at
+
+
 @pytest.fixture
-def setup(tmp_path: Path) -> Setup:
+def setup(tmp_path: Path, pictures: Callable[[int], tuple[Pairs, dict[str, Pairs]]]) -> Setup:
     """Return what entries share where all is tiny."""
-    photographs = load_pairs(None, "val")
+    train, val = pictures(4)
     return Setup(
         budget_ms=60_000.0,
         target=Target(torch.device("cpu"), (16, 16)),
         recipe=Recipe(steps=4, batch=2, patch=16, precision="float32", solve_output=True),
-        train=load_pairs(None, "train").centre_crops(24, 3),
-        val={"two": photographs.centre_crops(24, 2), "one": photographs.centre_crops(20, 1)},
+        train=train,
+        val=val,
         folder=tmp_path / "league",
         rates=(1e-3, 3e-3),
     )
 
 
 @pytest.fixture
-def setup_at_x2(setup: Setup) -> Setup:
+def setup_at_x2(setup: Setup, pictures: Callable[[int], tuple[Pairs, dict[str, Pairs]]]) -> Setup:
     """Return the same with pictures of which HR is twice LR."""
-    photographs = load_pairs(None, "val", scale=2)
-    return replace(
-        setup,
-        train=load_pairs(None, "train", scale=2).centre_crops(24, 3),
-        val={"two": photographs.centre_crops(24, 2), "one": photographs.centre_crops(20, 1)},
-    )
+    train, val = pictures(2)
+    return replace(setup, train=train, val=val)
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """A calibration, whole: a few networks in full, every score ranked, and the same figures when it goes on."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,13 +25,24 @@ SPACE = replace(
 FEW = Protocol(seconds=0.0, minimum_runs=3, early_stop_runs=3, idle_seconds=0.0)
 
 
-def config(out: Path, **fields: Any) -> CalibrateConfig:
+Calibrate = Callable[..., CalibrationResult]
+
+
+def config(out: Path, pictures: dict[str, Path], **fields: Any) -> CalibrateConfig:
     tiny = {"budget_ms": 1000.0, "networks": 8, "steps": 16, "lr_size": (16, 16), "batch": 2, "patch": 6}
-    return CalibrateConfig(**{**tiny, "device": "cpu", "engine": "torch", "out": out, **fields})
+    where = {"device": "cpu", "engine": "torch", "data": pictures["train"], "val": pictures["val"], "out": out}
+    return CalibrateConfig(**{**tiny, **where, **fields})
 
 
-def calibrated_in(out: Path, report: Report = no_report, **fields: Any) -> CalibrationResult:
-    return calibrate(config(out, **fields), report, command="as typed", space=SPACE, protocol=FEW)
+@pytest.fixture(scope="module")
+def calibrated_in(small_pictures: dict[str, Path]) -> Calibrate:
+    """Return what calibrates in a folder."""
+
+    def calibrated(out: Path, report: Report = no_report, **fields: Any) -> CalibrationResult:
+        asked = config(out, small_pictures, **fields)
+        return calibrate(asked, report, command="as typed", space=SPACE, protocol=FEW)
+
+    return calibrated
 
 
 def taus(result: CalibrationResult) -> dict[str, float | None]:
@@ -44,7 +56,11 @@ def interrupt_after_the_third(event: Event) -> None:
 
 
 @pytest.fixture(scope="module")
-def stopped_and_resumed(tmp_path_factory: pytest.TempPathFactory) -> CalibrationResult:
+def stopped_and_resumed(
+    hasty: None,  # noqa: ARG001
+    calibrated_in: Calibrate,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> CalibrationResult:
     """A calibration that was stopped after its third network, and then went on."""
     out = tmp_path_factory.mktemp("calibrated")
     with pytest.raises(KeyboardInterrupt):
@@ -68,9 +84,8 @@ def test_everything_promised_is_there(stopped_and_resumed: CalibrationResult) ->
     assert all(name in page for name in names)
 
 
-@pytest.mark.numeric
 def test_equal_calibration_again_gives_the_same_and_trains_nothing(
-    stopped_and_resumed: CalibrationResult, capsys: pytest.CaptureFixture[str]
+    stopped_and_resumed: CalibrationResult, calibrated_in: Calibrate, capsys: pytest.CaptureFixture[str]
 ) -> None:
     events: list[Event] = []
     again = calibrated_in(stopped_and_resumed.folder, events.append)
@@ -81,13 +96,16 @@ def test_equal_calibration_again_gives_the_same_and_trains_nothing(
     assert capsys.readouterr() == ("", ""), "only commands print"
 
 
-@pytest.mark.numeric
-def test_supernet_that_was_stopped_becomes_the_same(stopped_and_resumed: CalibrationResult) -> None:
+def test_supernet_that_was_stopped_becomes_the_same(
+    stopped_and_resumed: CalibrationResult, calibrated_in: Calibrate
+) -> None:
     (stopped_and_resumed.folder / "supernet.json").unlink()
     assert taus(calibrated_in(stopped_and_resumed.folder)) == taus(stopped_and_resumed)
 
 
-def test_other_calibration_needs_a_folder_of_its_own(stopped_and_resumed: CalibrationResult) -> None:
+def test_other_calibration_needs_a_folder_of_its_own(
+    stopped_and_resumed: CalibrationResult, calibrated_in: Calibrate
+) -> None:
     with pytest.raises(InputError, match=r"is of another calibration \(recipe differ\); name another --out"):
         calibrated_in(stopped_and_resumed.folder, seed=3)
     with pytest.raises(InputError, match=r"is of another calibration \(scale"):
@@ -95,7 +113,7 @@ def test_other_calibration_needs_a_folder_of_its_own(stopped_and_resumed: Calibr
 
 
 @pytest.mark.parametrize("name", ["networks.json", "supernet.json", "recipe.json"])
-def test_broken_file_is_named(name: str, stopped_and_resumed: CalibrationResult) -> None:
+def test_broken_file_is_named(name: str, stopped_and_resumed: CalibrationResult, calibrated_in: Calibrate) -> None:
     path = stopped_and_resumed.folder / name
     kept = path.read_text()
     path.write_text("{")
@@ -108,13 +126,15 @@ def test_broken_file_is_named(name: str, stopped_and_resumed: CalibrationResult)
     assert "\n" not in str(caught.value)
 
 
-def test_too_few_steps_for_the_rungs_are_refused_before_anything_is_written(tmp_path: Path) -> None:
+def test_too_few_steps_for_the_rungs_are_refused_before_anything_is_written(
+    calibrated_in: Calibrate, tmp_path: Path
+) -> None:
     with pytest.raises(InputError, match="each rung must take more steps than the one before"):
         calibrated_in(tmp_path / "out", steps=4)
     assert not (tmp_path / "out").exists()
 
 
-def test_budget_that_too_few_networks_meet_is_named(tmp_path: Path) -> None:
+def test_budget_that_too_few_networks_meet_is_named(small_pictures: dict[str, Path], tmp_path: Path) -> None:
     single = replace(SPACE, num_feat=(8,), positions=1, kinds=("branched_conv",), image_skip=("nearest",))
     with pytest.raises(InputError, match="only 1 networks are within reach of the budget, asked for 8; raise --budget"):
-        calibrate(config(tmp_path), space=single, protocol=FEW)
+        calibrate(config(tmp_path, small_pictures), space=single, protocol=FEW)

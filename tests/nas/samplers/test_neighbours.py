@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nas.samplers.neighbours import NeighboursOrModel, changes
@@ -29,6 +29,7 @@ def differing(left: Architecture, right: Architecture) -> set[str]:
 
 
 @pytest.mark.parametrize("name", sorted(SPACES))
+@settings(max_examples=10)
 @given(st.randoms(use_true_random=False))
 def test_every_change_is_a_single_choice_within_the_space(name: str, rng: random.Random) -> None:
     space = SPACES[name]

@@ -17,6 +17,12 @@ from sr.errors import InputError
 TINY = repeated(8, "branched_conv", 1)
 
 
+@pytest.fixture(autouse=True)
+def _short_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test asks how fast a pool is."""
+    monkeypatch.setattr("nas.training.pool_speed._ROUND_SECONDS", 0.0)
+
+
 def test_on_a_cpu_no_more_workers_than_threads_are_tried(tiny: Setup) -> None:
     """The recipe distils, and yet no teacher is asked for."""
     assert torch.get_num_threads() == 1
@@ -27,11 +33,14 @@ def test_on_a_cpu_no_more_workers_than_threads_are_tried(tiny: Setup) -> None:
     assert speeds.describe() == f"candidates train one at a time: {speeds.steps_per_second[1]:.1f} steps/s alone"
 
 
-def test_shared_memory_without_room_for_the_pictures_leaves_one_at_a_time(tiny: Setup) -> None:
+def test_shared_memory_without_room_for_the_pictures_leaves_one_at_a_time(
+    tiny: Setup, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As in a container whose /dev/shm is smaller: the system refuses longer files there."""
-    threads, before = torch.get_num_threads(), resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    torch.set_num_threads(2)
+    # Two really at work would wait for each other on cores that other tests use.
+    monkeypatch.setattr("torch.get_num_threads", lambda: 2)
     resource.setrlimit(resource.RLIMIT_FSIZE, (16, before[1]))
     try:
         speeds = measure_pool_speeds(tiny, TINY, 2)
@@ -39,7 +48,6 @@ def test_shared_memory_without_room_for_the_pictures_leaves_one_at_a_time(tiny: 
             executor(2, tiny)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        torch.set_num_threads(threads)
         signal.signal(signal.SIGXFSZ, handler)
     assert speeds.best == 1
     assert speeds.describe().endswith("no room for 2")
