@@ -1,5 +1,7 @@
 """What every engine that runs int8 has to keep beyond `test_engine_contract`."""
 
+import functools
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,8 +17,6 @@ from sr.measure.engines.network import open_network
 from sr.measure.engines.registry import ENGINES, engine_of
 from sr.measure.target import Target
 from sr.quantization.calibration import smooth_pictures
-
-pytestmark = pytest.mark.numeric
 
 SIZE = (24, 40)
 NAMES = ("onnxruntime", "openvino")
@@ -44,6 +44,21 @@ def network() -> nn.Module:
     return deploy(build(Architecture(16, blocks, upsampler="one_step", image_skip="bilinear", aggregation="none")))
 
 
+@pytest.fixture(scope="module")
+def written(network: nn.Module, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[Path, Path]]:
+    """Return what gives the files of an engine, of free size and of one, which are written once."""
+
+    @functools.cache
+    def files(name: str) -> tuple[Path, Path]:
+        engine, target, folder = engine_named(name), target_of(name), tmp_path_factory.mktemp(name)
+        free, fixed = folder / f"free{engine.ending}", folder / f"fixed{engine.ending}"
+        engine.write(network, target, free, free_size=True, calibration=PICTURES)
+        engine.write(network, target, fixed, calibration=PICTURES)
+        return free, fixed
+
+    return files
+
+
 def assert_near(got: Tensor, network: nn.Module, lr: Tensor) -> None:
     """Half a level at each of some ten roundings in a row: a twentieth of the output's span at most, less in the mean.
 
@@ -67,11 +82,10 @@ def test_prepared_network_runs_in_8_bits(name: str, network: nn.Module) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_written_file_is_near_torch_and_its_two_sizes_agree(name: str, network: nn.Module, tmp_path: Path) -> None:
-    engine, target = engine_named(name), target_of(name)
-    free, fixed = tmp_path / f"free{engine.ending}", tmp_path / f"fixed{engine.ending}"
-    engine.write(network, target, free, free_size=True, calibration=PICTURES)
-    engine.write(network, target, fixed, calibration=PICTURES)
+def test_written_file_is_near_torch_and_its_two_sizes_agree(
+    name: str, network: nn.Module, written: Callable[[str], tuple[Path, Path]]
+) -> None:
+    target, (free, fixed) = target_of(name), written(name)
     opened = open_network(free, target)
     assert opened.precision == "int8"
     for picture in PICTURES:
@@ -91,11 +105,11 @@ def test_file_of_one_size_gives_pictures_of_the_scale_of_its_network(name: str, 
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_file_in_8_bits_says_so_whatever_it_is_opened_as(name: str, network: nn.Module, tmp_path: Path) -> None:
-    engine = engine_named(name)
-    path = tmp_path / f"network{engine.ending}"
-    engine.write(network, target_of(name), path, calibration=PICTURES)
-    assert engine.open(path, Target(torch.device("cpu"), SIZE, engine=name)).precision == "int8"
+def test_file_in_8_bits_says_so_whatever_it_is_opened_as(
+    name: str, written: Callable[[str], tuple[Path, Path]]
+) -> None:
+    engine, (_, fixed) = engine_named(name), written(name)
+    assert engine.open(fixed, Target(torch.device("cpu"), SIZE, engine=name)).precision == "int8"
 
 
 @pytest.mark.parametrize("name", NAMES)
