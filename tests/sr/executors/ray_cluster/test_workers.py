@@ -58,9 +58,15 @@ def never_ending(_state: State, path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def pair(request: pytest.FixtureRequest) -> Iterator[RayCluster[State]]:
+def said() -> list[Event]:
+    """Return what the pair reports."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def pair(request: pytest.FixtureRequest, said: list[Event]) -> Iterator[RayCluster[State]]:
     request.getfixturevalue("cluster")
-    with RayCluster(begun, 7, 2, HALF) as made:
+    with RayCluster(begun, 7, 2, HALF, label=lambda *_: "a short training", report=said.append) as made:
         made.start()
         yield made
 
@@ -69,9 +75,15 @@ def test_workers_are_processes_of_their_own_that_both_work(pair: RayCluster[Stat
     assert len({os.getpid(), *pair.everywhere(where)}) == 3
 
 
-def test_work_whose_worker_dies_is_done_by_another(pair: RayCluster[State], tmp_path: Path) -> None:
+def test_work_whose_worker_dies_is_done_by_another_and_who_reports_is_told(
+    pair: RayCluster[State], said: list[Event], tmp_path: Path
+) -> None:
+    before = len(said)
     assert pair.submit(killed_at_first, tmp_path, 1).result(PATIENCE_SECONDS) == 7
     assert len(list(tmp_path.iterdir())) == 2
+    assert [str(event).partition(" (")[0] for event in said[before:]] == [
+        "a short training: its worker died, another does it again"
+    ]
 
 
 def test_work_that_three_workers_died_at_fails_with_the_reason_and_others_go_on(
@@ -90,23 +102,14 @@ def test_what_cannot_travel_fails_its_work_alone(pair: RayCluster[State]) -> Non
     assert pair.submit(where).result(PATIENCE_SECONDS) != os.getpid()
 
 
-def test_who_reports_is_told_of_deaths(tmp_path: Path) -> None:
-    said = list[Event]()
-    with RayCluster(begun, 7, 1, HALF, label=lambda *_: "a short training", report=said.append) as made:
-        assert made.submit(killed_at_first, tmp_path, 1).result(PATIENCE_SECONDS) == 7
-    assert [str(event).partition(" (")[0] for event in said] == [
-        "a short training: its worker died, another does it again"
-    ]
-    with RayCluster(refused, 7, 1, HALF, report=said.append) as made, pytest.raises(InputError):
-        made.start()
-    assert str(said[-1]) == "one worker of the cluster less: there is no room on this node"
-
-
-def test_a_worker_that_cannot_begin_fails_its_work_with_what_it_raised() -> None:
-    with RayCluster(refused, 7, 1, HALF) as made, pytest.raises(InputError, match=r"^there is no room on this node$"):
-        made.submit(where).result(PATIENCE_SECONDS)
-    with RayCluster(refused, 7, 1, HALF) as made, pytest.raises(InputError, match=r"^there is no room on this node$"):
-        made.start()
+def test_a_worker_that_cannot_begin_fails_its_work_with_what_it_raised_and_who_reports_is_told() -> None:
+    no_room, said = r"^there is no room on this node$", list[Event]()
+    with RayCluster(refused, 7, 1, HALF, report=said.append) as made:
+        with pytest.raises(InputError, match=no_room):
+            made.submit(where).result(PATIENCE_SECONDS)
+        with pytest.raises(InputError, match=no_room):
+            made.start()
+    assert [str(event) for event in said] == ["one worker of the cluster less: there is no room on this node"]
 
 
 def test_an_interrupt_ends_workers_in_the_midst_of_work(tmp_path: Path) -> None:
