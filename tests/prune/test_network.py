@@ -1,5 +1,6 @@
 """Pruned networks on disk: they load to the same function, open to their dense form, and can be pruned again."""
 
+import functools
 import random
 import subprocess
 import sys
@@ -67,7 +68,10 @@ def traced(name: str, seed: int = 1) -> Graph:
     return graph
 
 
-GRAPHS = {name: traced(name) for name in DENSE}
+@functools.cache
+def graph_of(name: str) -> Graph:
+    """Return the graph that tests share."""
+    return traced(name)
 
 
 def less(kept: dict[str, Kept], seed: int, share: float) -> dict[str, Kept]:
@@ -145,8 +149,8 @@ def checkpoint_of(name: str, plan: Plan, network: nn.Module) -> Checkpoint:
 
 @pytest.mark.parametrize("name", DENSE)
 def test_a_pruned_network_loads_to_the_same_function(name, tmp_path):
-    plan = some_plan(GRAPHS[name])
-    network = slim(GRAPHS[name], plan)
+    plan = some_plan(graph_of(name))
+    network = slim(graph_of(name), plan)
     path = tmp_path / "slim.pth"
     save(path, checkpoint_of(name, plan, network))
     assert load(path).description.family == FAMILY
@@ -154,7 +158,7 @@ def test_a_pruned_network_loads_to_the_same_function(name, tmp_path):
     assert not loaded.training
     with torch.no_grad():
         assert torch.equal(loaded(picture()), network(picture()))
-    dense = sum(parameter.numel() for parameter in GRAPHS[name].module.parameters())
+    dense = sum(parameter.numel() for parameter in graph_of(name).module.parameters())
     assert sum(parameter.numel() for parameter in loaded.parameters()) < dense
 
 
@@ -191,8 +195,8 @@ def test_the_description_is_plain_values_that_no_later_change_reaches():
 
 
 def test_loading_needs_none_of_the_code_that_prunes(tmp_path):
-    plan = some_plan(GRAPHS["hcsrn"], permuted=True)
-    network = slim(GRAPHS["hcsrn"], plan)
+    plan = some_plan(graph_of("hcsrn"), permuted=True)
+    network = slim(graph_of("hcsrn"), plan)
     paths = [tmp_path / name for name in ("slim.pth", "lr", "sr")]
     save(paths[0], checkpoint_of("hcsrn", plan, network))
     torch.save(picture(), paths[1])
@@ -209,7 +213,7 @@ def test_loading_needs_none_of_the_code_that_prunes(tmp_path):
 
 def check_opened(name: str, plan: Plan) -> None:
     """Check that a pruned network with weights of its own comes back in its dense form."""
-    network = trained(slim(GRAPHS[name], plan))
+    network = trained(slim(graph_of(name), plan))
     dense, graph, kept = opened(checkpoint_of(name, plan, network))
     assert dense == DENSE[name]
     assert difference(graph.module, network) < 1e-10
@@ -228,13 +232,13 @@ def check_opened(name: str, plan: Plan) -> None:
 @settings(deadline=None, max_examples=3)
 @given(seed=st.integers(0, 10**6), share=st.sampled_from([0.7, 0.9, 1.0]))
 def test_a_pruned_network_opens_to_its_dense_form(name, permuted, seed, share):
-    plan = plan_of(GRAPHS[name], seed, share, permuted=permuted)
+    plan = plan_of(graph_of(name), seed, share, permuted=permuted)
     assume(plan is not None)
     check_opened(name, plan)
 
 
 def test_a_convolution_that_was_left_out_at_last_opens_to_zeros():
-    graph = GRAPHS["hcsrn"]
+    graph = graph_of("hcsrn")
     plan = plan_of(graph, 0, 0.5)
     assert plan is not None
     surgery = Surgery(graph, plan)
@@ -247,14 +251,14 @@ def test_a_convolution_that_was_left_out_at_last_opens_to_zeros():
 @pytest.mark.parametrize("share", [0.8, 1.0])
 @pytest.mark.parametrize("permuted", [False, True])
 def test_a_slope_per_channel_comes_back_to_its_channel(name, share, permuted):
-    plan = some_plan(GRAPHS[name], permuted=permuted, share=share)
-    assert any(isinstance(module, nn.PReLU) for module in GRAPHS[name].module.modules())
+    plan = some_plan(graph_of(name), permuted=permuted, share=share)
+    assert any(isinstance(module, nn.PReLU) for module in graph_of(name).module.modules())
     check_opened(name, plan)
 
 
 @pytest.mark.parametrize("how", CHANNEL_ACCESSES)
 def test_what_is_kept_after_opening_is_what_was_computed(how):
-    graph = GRAPHS["hcsrn"]
+    graph = graph_of("hcsrn")
     sides = Kept(tuple(range(8)), (1, 2, 6))
     block = "stage1.blocks.0"
     plan = Plan({f"{block}.row_a": sides}, {f"{block}.row_a": Execution("slice", how)}, {})
@@ -266,8 +270,8 @@ def test_what_is_kept_after_opening_is_what_was_computed(how):
 
 @pytest.mark.parametrize("name", ["hcsrn", "rfdn", "ecbsr", "searched"])
 def test_a_pruned_network_can_be_pruned_again(name, tmp_path):
-    first = some_plan(GRAPHS[name], permuted=True, share=0.9)
-    network = trained(slim(GRAPHS[name], first))
+    first = some_plan(graph_of(name), permuted=True, share=0.9)
+    network = trained(slim(graph_of(name), first))
     dense, graph, kept = opened(checkpoint_of(name, first, network))
     fewer = next(fewer for fewer in (less(kept, seed, 0.9) for seed in range(100)) if possible(graph, fewer))
     second = Plan(dict(channel_liveness(graph, fewer).kept), {}, orders_of(graph, 5))
@@ -362,7 +366,7 @@ def test_the_right_config_builds():
 
 
 def test_tensors_of_another_plan_are_refused_in_one_line(tmp_path):
-    network = slim(GRAPHS["hcsrn"], some_plan(GRAPHS["hcsrn"]))
+    network = slim(graph_of("hcsrn"), some_plan(graph_of("hcsrn")))
     path = tmp_path / "mixed.pth"
     save(path, checkpoint_of("hcsrn", Plan({}, {}, {}), network))
     with pytest.raises(InputError, match="tensors are not those of its description") as caught:

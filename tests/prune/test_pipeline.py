@@ -34,10 +34,10 @@ from sr.progress import Event, Message, Step, no_report
 from tests.prune.by_multi_adds import by_multi_adds
 
 BRIEF = Protocol(seconds=0.0, minimum_runs=3, idle_seconds=0.0)
-HCSRN = {"name": "hcsrn", "num_feat": 8, "num_block1": 1, "num_block2": 1}
+NETWORK = {"name": "msrresnet", "num_feat": 8, "num_block": 1}
 # How far two float32 orders of summation may lie apart: a dot product of n terms errs by n times the unit roundoff at
-# most, and over the depth these add up; 19 convolutions read 8 channels, 3x3 at the most.
-ROUNDING = torch.finfo(torch.float32).eps * 19 * 8 * 9
+# most, and over the depth these add up; 7 convolutions read 8 channels, 3x3 at the most.
+ROUNDING = torch.finfo(torch.float32).eps * 7 * 8 * 9
 METHODS = ("per-layer-shared", "group", "magnitude")
 
 
@@ -51,11 +51,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for part, picture in (("train", data.astronaut()[100:260, 100:260]), ("val", data.chelsea()[100:180, 100:180])):
         (folder / part).mkdir()
         Image.fromarray(picture).save(folder / part / "picture.png")
-    small = ({"name": "imdn", "num_feat": 16, "num_block": 2}, {"name": "msrresnet", "num_feat": 4, "num_block": 1})
-    for config in (HCSRN, *small):
+    imdn = {"name": "imdn", "num_feat": 8, "num_block": 1}
+    for name, config in {"network": NETWORK, "narrow": NETWORK | {"num_feat": 4}, "imdn": imdn}.items():
         torch.manual_seed(0)
         description = Description("baseline", config)
-        save(folder / f"{config['name']}.pth", Checkpoint(description, description.build().state_dict()))
+        save(folder / f"{name}.pth", Checkpoint(description, description.build().state_dict()))
     return folder
 
 
@@ -68,7 +68,7 @@ def asked(folder: Path, out: Path, **changes: Any) -> PruneConfig:
 
 
 def limited(folder: Path, out: Path, **changes: Any) -> PruneConfig:
-    limits = {"targets": ("params", "activations"), "budget": (5000.0, 100000.0), "distillation": 0.5}
+    limits = {"targets": ("params", "activations"), "budget": (5000.0, 150000.0), "distillation": 0.5}
     return asked(folder, out, **(limits | changes))
 
 
@@ -94,10 +94,10 @@ def done(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[PruneR
     """Return a pruning that was interrupted and went on, and what lay in its folder when it was over."""
     out = tmp_path_factory.mktemp("done") / "out"
     with pytest.raises(KeyboardInterrupt):
-        prune(folder / "hcsrn.pth", limited(folder, out), report=interrupt, timing=TIMING)
+        prune(folder / "network.pth", limited(folder, out), report=interrupt, timing=TIMING)
     assert (out / "per-layer-shared" / "plan.json").is_file()
     assert not (out / "group" / "plan.json").exists()
-    result = prune(folder / "hcsrn.pth", limited(folder, out, resume=True), report=no_report, timing=TIMING)
+    result = prune(folder / "network.pth", limited(folder, out, resume=True), report=no_report, timing=TIMING)
     return result, contents(out)
 
 
@@ -111,9 +111,9 @@ def test_everything_lies_in_the_folder(done: tuple[PruneResult, dict[str, bytes]
         assert {path.name for path in (result.folder / method).iterdir()} == {
             "execution.json", "gates.state", "measurement.json", "network.pth", "plan.json",
         }  # fmt: skip
-    assert json.loads((result.folder / "asked.json").read_text())["budget"] == "(5000.0, 100000.0)"
+    assert json.loads((result.folder / "asked.json").read_text())["budget"] == "(5000.0, 150000.0)"
     page = (result.folder / "page.html").read_text()
-    assert "Pruning hcsrn.pth" in page
+    assert "Pruning network.pth" in page
     assert "paretosr.prune(" in page
 
 
@@ -124,7 +124,7 @@ def test_going_on_repeats_nothing_and_says_the_same(folder: Path, done: tuple[Pr
         (result.folder / name).unlink()
     events: list[Event] = []
     again = prune(
-        folder / "hcsrn.pth", limited(folder, result.folder, resume=True), report=events.append, timing=TIMING
+        folder / "network.pth", limited(folder, result.folder, resume=True), report=events.append, timing=TIMING
     )
     assert contents(result.folder) == before
     assert not trained(events)
@@ -155,7 +155,7 @@ def test_the_result_tells_of_every_method(done: tuple[PruneResult, dict[str, byt
         assert outcome.difference is not None
         assert outcome.difference < ROUNDING
         assert outcome.measurement.complexity.params < dense.measurement.complexity.params
-        assert len(outcome.layers) == 19
+        assert len(outcome.layers) == 7
     assert len(result.verdict) >= 5
     assert set(result.measurements) == set(result.paths)
     values = result.to_json()
@@ -170,7 +170,7 @@ def test_what_is_left_out_is_planned_and_stays_where_it_goes_on(folder: Path, tm
         methods=("per-layer",), budget=(1500.0, 90000.0),
     )  # fmt: skip
     told: list[Event] = []
-    prune(folder / "msrresnet.pth", config, report=told.append, timing=TIMING)
+    prune(folder / "narrow.pth", config, report=told.append, timing=TIMING)
     lines = [event.text for event in told if isinstance(event, Message)]
     assert [line for line in lines if line.startswith("plan: 2 rounds of 10 + 2 steps by 1 method")]
     assert [line for line in lines if "is more than what is left of 1 s" in line]
@@ -178,7 +178,7 @@ def test_what_is_left_out_is_planned_and_stays_where_it_goes_on(folder: Path, tm
     planned = (tmp_path / "out" / "planned.json").read_bytes()
     assert load(tmp_path / "out" / "dense" / "network.pth").recipe["steps"] == 100
     again: list[Event] = []
-    prune(folder / "msrresnet.pth", replace(config, resume=True, time_limit=None), report=again.append, timing=TIMING)
+    prune(folder / "narrow.pth", replace(config, resume=True, time_limit=None), report=again.append, timing=TIMING)
     assert (tmp_path / "out" / "planned.json").read_bytes() == planned
     assert not trained(again)
 
@@ -190,12 +190,13 @@ def test_a_runtime_is_told_with_how_near_it_was_reached(
     monkeypatch.setattr(BesideDense, "ratios", lambda _, pairs: [0.9] * pairs)
     config = asked(folder, tmp_path / "out", ratio=0.6, methods=("per-layer",), time_limit=None)
     told: list[Event] = []
-    result = prune(folder / "hcsrn.pth", config, report=told.append, timing=TIMING)
+    result = prune(folder / "network.pth", config, report=told.append, timing=TIMING)
     lines = [event.text for event in told if isinstance(event, Message)]
     assert "per-layer (shared): takes 0.900 of the dense runtime, asked for 0.600" in lines
     written = json.loads((result.folder / "results.json").read_text())
     reached = written["outcomes"][1]["reached"]
-    assert (reached["asked"], reached["ratio"], reached["below"], reached["above"]) == (0.6, 0.9, None, 0.9)
+    assert reached["asked"] == pytest.approx(0.6)
+    assert (reached["ratio"], reached["below"], reached["above"]) == (0.9, None, 0.9)
     assert written["outcomes"][0]["reached"] is None
     assert json.loads((result.folder / "per-layer-shared" / "reached.json").read_text()) == reached
     assert written["seconds"]["limit"] is None
@@ -207,7 +208,6 @@ def test_a_runtime_is_told_with_how_near_it_was_reached(
     assert "per-layer (shared), measuring the last steps" in labels
 
 
-@pytest.mark.numeric
 def test_every_network_loads_and_the_export_agrees(done: tuple[PruneResult, dict[str, bytes]]) -> None:
     result, _ = done
     lr = torch.rand(1, 3, 21, 18)
@@ -235,7 +235,7 @@ def test_a_pruned_network_is_pruned_again(
     )  # fmt: skip
     result = prune(str(source), config, timing=TIMING)
     again = load(result.paths[result.chosen]).description.config
-    assert again["of"] == {"family": "baseline", "config": HCSRN}
+    assert again["of"] == {"family": "baseline", "config": NETWORK}
     _, graph, before = opened(load(source))
     kept = Plan.from_json(again["plan"]).kept
     # What was dropped behind a gate stays dropped.
@@ -299,23 +299,23 @@ def refused(checkpoint: Path, config: PruneConfig) -> str:
     ],
 )
 def test_limits_that_cannot_be_are_one_line(changes: dict[str, Any], words: str, folder: Path, tmp_path: Path) -> None:
-    assert words in refused(folder / "hcsrn.pth", asked(folder, tmp_path / "out", **changes))
+    assert words in refused(folder / "network.pth", asked(folder, tmp_path / "out", **changes))
 
 
 def test_a_failed_training_is_one_line(folder: Path, tmp_path: Path) -> None:
     config = limited(folder, tmp_path / "out", learning_rate=1e30)
-    assert "try a smaller learning rate or batch" in refused(folder / "hcsrn.pth", config)
+    assert "try a smaller learning rate or batch" in refused(folder / "network.pth", config)
 
 
 def test_broken_checkpoints_are_one_line(folder: Path, tmp_path: Path) -> None:
     path = tmp_path / "broken.pth"
     config = asked(folder, tmp_path / "out")
-    whole = (folder / "hcsrn.pth").read_bytes()
+    whole = (folder / "network.pth").read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
     assert "is no checkpoint" in refused(path, config)
     path.write_bytes(pickle.dumps(Path("a pickle of something else")))
     assert "nothing in it was run" in refused(path, config)
-    content = torch.load(folder / "hcsrn.pth", weights_only=True)
+    content = torch.load(folder / "network.pth", weights_only=True)
     name = next(iter(content["tensors"]))
     torch.save(content | {"tensors": content["tensors"] | {name: content["tensors"][name] * torch.nan}}, path)
     assert "finite numbers" in refused(path, config)
@@ -328,7 +328,7 @@ def test_a_pruning_in_an_engine_ships_its_file(folder: Path, tmp_path: Path) -> 
     # Few channels: every step of the network is exported by its counts.
     config = limited(folder, tmp_path / "out", engine="onnxruntime", methods=("per-layer",), budget=(1500.0, 90000.0))
     told: list[Event] = []
-    result = prune(folder / "msrresnet.pth", config, report=told.append, timing=TIMING)
+    result = prune(folder / "narrow.pth", config, report=told.append, timing=TIMING)
     assert any("ms dense in onnxruntime, float32" in event.text for event in told if isinstance(event, Message))
     assert {outcome.measurement.conditions.engine for outcome in result.outcomes} == {"onnxruntime"}
     assert result.shipped.file == "network-24x24.onnx"

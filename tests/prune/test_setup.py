@@ -21,7 +21,7 @@ from sr.progress import Event, Message, no_report
 from tests.prune.by_multi_adds import by_multi_adds
 
 BRIEF = Protocol(seconds=0.0, minimum_runs=3, idle_seconds=0.0)
-DESCRIPTION = Description("baseline", {"name": "hcsrn", "num_feat": 8, "num_block1": 1, "num_block2": 1})
+DESCRIPTION = Description("baseline", {"name": "msrresnet", "num_feat": 8, "num_block": 1})
 
 
 TIMING = Timing(BRIEF, BRIEF, by_multi_adds)

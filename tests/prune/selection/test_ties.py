@@ -19,9 +19,9 @@ from prune.selection.search import drop, fill, plan_of, selected, selected_by
 from prune.selection.ties import grouping_of, groupings
 
 NETWORKS = {
-    "hcsrn": {"num_feat": 8, "num_block1": 2, "num_block2": 1},
+    "hcsrn": {"num_feat": 8, "num_block1": 1, "num_block2": 1},
     "msrresnet": {"num_feat": 8, "num_block": 2},
-    "rfdn": {"num_feat": 8},
+    "rfdn": {"num_feat": 8, "num_block": 2},
 }
 
 
