@@ -97,10 +97,11 @@ def test_family_closes_in_on_the_budget_whatever_the_model_is_off_by(factor):
     assert family.best.size.multi_adds >= wanted.multi_adds
 
 
-@pytest.mark.parametrize("name", scalable_families())
+# Where blocks differ every size is counted itself.
+@pytest.mark.parametrize("name", [name for name in scalable_families() if BASELINES[name].equal_blocks])
 def test_multiply_adds_of_every_depth_follow_from_two(name):
     sizes = list(_sizes(name, TARGET, USUAL))
-    for size in sizes[:: max(1, len(sizes) // 4)]:
+    for size in (sizes[len(sizes) // 2], sizes[-1]):
         assert size.multi_adds == _work(name, tuple(size.config.items()), TARGET.lr_size)[0], size.config
 
 

@@ -14,6 +14,7 @@ from baselines.challenge_table.published import PRINTED_UNIT, row, rows
 from sr.deployment import deploy
 from sr.measure.complexity import Complexity, count
 from tests.baselines.free_size import assert_exports_at_free_size
+from tests.baselines.small import small
 
 # params, challenge FLOPs, activations, convolution calls for one 256x256 picture, as the official counter gives them.
 COUNTS = {
@@ -51,20 +52,6 @@ EXACT_ROWS = {
 
 # Networks that train as branches and fold into the deployed form.
 BRANCHED = [name for name, entry in BASELINES.items() if entry.training_form == {"branched": True}]
-
-
-def small(name: str, num_block: int = 2) -> nn.Module:
-    """Build the smallest form of a baseline that still has all its parts."""
-    otherwise = {
-        "maffsrn": {"num_feat": 8, "num_group": 1},
-        "efdn": {"num_feat": 8},
-        "larvanet": {"num_feat": 8, "num_block": 1},
-        "larn": {"num_feat": 8},
-        "idlesr": {"num_feat": 8, "num_block": 3},
-        "spsr": {"num_feat": 12, "num_block": num_block},
-        "hcsrn": {"num_feat": 8, "num_block1": 2, "num_block2": 1},
-    }
-    return build(name, **otherwise.get(name, {"num_feat": 8, "num_block": num_block})).eval()
 
 
 @functools.cache

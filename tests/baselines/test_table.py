@@ -85,7 +85,7 @@ def test_a_list_of_frames_implies_the_challenges_protocol(tmp_path):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--systems", "edsr"], "got 'edsr'"),
+        (["--systems", "edsr", "--engine", "torch"], "got 'edsr'"),
         (["--lr-size", "10x10"], "got '10x10'"),
         (["--lr-sizes", "nowhere.csv"], "nowhere.csv"),
         (["--counts-only", "--html", "page.html"], "leave one of them out"),

@@ -1,4 +1,5 @@
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -15,10 +16,11 @@ SIZE = (16, 24)
 
 
 @pytest.mark.parametrize("name", sorted(SPACES))
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(st.randoms(use_true_random=False), st.sampled_from(SCALES))
 def test_what_adds_up_is_what_is_counted(name: str, rng: random.Random, scale: int) -> None:
-    space = SPACES[name].at_scale(scale)
+    # Fewer positions than it has: those beyond count as these do.
+    space = replace(SPACES[name], positions=4, seeds=()).at_scale(scale)
     architecture = space.decode(space.sample(rng))
     whole = count(build(architecture), SIZE)
     assert counts(architecture, SIZE) == Counts(whole.params, whole.multi_adds, whole.activations)

@@ -2,6 +2,7 @@
 
 import itertools
 import random
+from dataclasses import replace
 
 import pytest
 import torch
@@ -31,10 +32,11 @@ def same(left: Work, right: Work) -> bool:
 
 
 @pytest.mark.parametrize("name", sorted(SPACES))
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(st.randoms(use_true_random=False), st.sampled_from(SCALES))
 def test_what_adds_up_is_what_the_network_does(name: str, rng: random.Random, scale: int) -> None:
-    space = SPACES[name].at_scale(scale)
+    # Fewer positions than it has: those beyond count as these do.
+    space = replace(SPACES[name], positions=4, seeds=()).at_scale(scale)
     architecture = space.decode(space.sample(rng))
     assert same(work(architecture, SIZE), whole(architecture))
 
