@@ -50,7 +50,7 @@ PAIRS = noise()
 @cache
 def graph() -> Graph:
     torch.manual_seed(0)
-    return trace(build("hcsrn", num_feat=8, num_block1=1, num_block2=1))
+    return trace(build("msrresnet", num_feat=8, num_block=1))
 
 
 def start(state: Path, schedule: Schedule = SHORT, **options: Any) -> GateDecorator:
@@ -314,7 +314,7 @@ def test_no_time_for_another_round_ends_them(tmp_path: Path) -> None:
 
 
 def test_distillation_takes_the_teacher(tmp_path: Path) -> None:
-    teacher = deploy(build("hcsrn", num_feat=8, num_block1=1, num_block2=1))
+    teacher = deploy(build("msrresnet", num_feat=8, num_block=1))
     schedules = [replace(SHORT, rounds=1, distillation=share) for share in (0.0, 1.0)]
     ends = []
     for number, schedule in enumerate(schedules):
