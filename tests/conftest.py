@@ -17,8 +17,6 @@ import torch
 from hypothesis import settings
 from PIL import Image
 
-# While modules are imported and tests collected there is no garbage to look for.
-gc.disable()
 # As many examples as find a broken constraint soon; a test whose examples cost more names a smaller number itself.
 settings.register_profile("suite", deadline=None, max_examples=30)
 settings.load_profile("suite")
@@ -28,6 +26,11 @@ os.environ["OMP_NUM_THREADS"] = "1"
 # Read when Ray is imported: the clusters of tests listen on loopback alone.
 os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
 torch.set_num_threads(1)
+
+
+def pytest_collectstart() -> None:
+    """Look for no garbage while modules are imported and tests are collected: there is none."""
+    gc.disable()
 
 
 def pytest_collection_finish() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from baselines import BASELINES
 from nas.config.measurement_plan import MeasurementPlan
 from nas.config.search import SearchConfig
 from nas.optuna_backend.study import OptunaStudy
@@ -19,10 +20,12 @@ BUDGET_MS = 60_000.0
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _no_kaleido(hasty: None) -> Iterator[None]:  # noqa: ARG001
-    """Run as where no kaleido is installed: it starts a browser for each page."""
+def _no_kaleido_and_small_rivals(hasty: None) -> Iterator[None]:  # noqa: ARG001
+    """Run as where no kaleido is installed, which starts a browser for each page, with rivals that train fast."""
+    small = replace(BASELINES["ecbsr"], scaled_by={"num_feat": (8,), "num_block": (1, 2)})
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, "kaleido", None)
+        patch.setitem(BASELINES, "ecbsr", small)
         yield
 
 

@@ -44,8 +44,9 @@ def test_importing_it_imports_no_torch() -> None:
 
 
 def test_the_examples_of_the_docstring_hold() -> None:
-    assert doctest.testmod(paretosr).failed == 0
-    assert doctest.testmod(paretosr).attempted >= 5
+    done = doctest.testmod(paretosr)
+    assert done.failed == 0
+    assert done.attempted >= 5
 
 
 @pytest.mark.usefixtures("hasty")
