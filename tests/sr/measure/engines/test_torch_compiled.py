@@ -3,7 +3,6 @@
 import pytest
 import torch
 from torch import nn
-from torch._inductor import config
 
 from sr.errors import InputError
 from sr.measure.engines.registry import engine_of
@@ -20,6 +19,8 @@ def test_compiled_network_computes_what_torch_computes() -> None:
     lr = torch.rand(1, 3, 16, 24, generator=torch.Generator().manual_seed(1))
     with torch.inference_mode():
         expected = network(lr)
+    from torch._inductor import config
+
     # One plain compilation: no trials of what vectorises best, no headers and processes that later ones would gain by.
     with config.patch({"cpp.vec_isa_ok": False, "cpp_cache_precompile_headers": False, "compile_threads": 1}):
         runner = engine.prepare(network, target)
