@@ -36,6 +36,12 @@ def never(_number: int, _trials: Sequence[Trial]) -> Picks:
     raise AssertionError("nothing waits")
 
 
+@pytest.fixture(autouse=True)
+def _watchful(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look more often than every second whether others have told their trials."""
+    monkeypatch.setattr("nas.optuna_backend.study._LOOK_SECONDS", 0.01)
+
+
 @pytest.fixture(scope="module")
 def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a database with its tables, which take longer to make than to copy."""
