@@ -15,6 +15,7 @@ from sr.checkpoint import one_line
 from sr.deployment import portable
 from sr.errors import InputError
 from sr.lr_size import LrSize
+from sr.onnx_operators import operators_worked_out_once
 
 # Two pictures, and sides that differ: a batch of 1 or equal sides would be taken for constraints on the network.
 _TRACED_SHAPE = (2, 3, 48, 64)
@@ -75,7 +76,7 @@ def _program(module: nn.Module, inputs: Sequence[Tensor], *, free: bool) -> Expo
     """Return what the module computes, traced on the CPU in float32."""
     example = tuple(tensor.detach().cpu().float().contiguous() for tensor in inputs)
     shapes = tuple(_FREE for _ in example) if free else None
-    with torch.no_grad():
+    with torch.no_grad(), operators_worked_out_once():
         return torch.export.export(portable(module), example, dynamic_shapes=shapes)
 
 
@@ -87,16 +88,17 @@ def _structure(program: ExportedProgram) -> str:
 
 def _serialized(program: ExportedProgram, names: Sequence[str], *, free: bool) -> bytes:
     """Turn a program into ONNX."""
-    exported = torch.onnx.export(
-        program,
-        dynamo=True,
-        opset_version=_OPSET,
-        input_names=list(names),
-        output_names=["sr"],
-        dynamic_shapes=({0: "batch", 2: "height", 3: "width"},) if free else None,
-        external_data=False,
-        verbose=False,
-    )
+    with operators_worked_out_once():
+        exported = torch.onnx.export(
+            program,
+            dynamo=True,
+            opset_version=_OPSET,
+            input_names=list(names),
+            output_names=["sr"],
+            dynamic_shapes=({0: "batch", 2: "height", 3: "width"},) if free else None,
+            external_data=False,
+            verbose=False,
+        )
     assert exported is not None
     content: bytes = exported.model_proto.SerializeToString()
     return content

@@ -1,10 +1,8 @@
 """Whether two quantities put the same things in the same order: Spearman's and Kendall's rank correlations."""
 
 import math
-from collections.abc import Callable, Sequence
-from typing import Any
-
-from scipy import stats
+from collections.abc import Sequence
+from typing import Literal
 
 
 def spearman(first: Sequence[float], second: Sequence[float]) -> float | None:
@@ -16,7 +14,7 @@ def spearman(first: Sequence[float], second: Sequence[float]) -> float | None:
     Raises:
         ValueError: Where they are not as many, or a value is not finite.
     """
-    return _correlation(stats.spearmanr, first, second)
+    return _correlation("spearmanr", first, second)
 
 
 def kendall_tau(first: Sequence[float], second: Sequence[float]) -> float | None:
@@ -28,7 +26,7 @@ def kendall_tau(first: Sequence[float], second: Sequence[float]) -> float | None
     Raises:
         ValueError: Where they are not as many, or a value is not finite.
     """
-    return _correlation(stats.kendalltau, first, second)
+    return _correlation("kendalltau", first, second)
 
 
 def share_in_order(tau: float) -> float:
@@ -40,7 +38,7 @@ def share_in_order(tau: float) -> float:
 
 
 def _correlation(
-    of: Callable[[Sequence[float], Sequence[float]], Any], first: Sequence[float], second: Sequence[float]
+    which: Literal["spearmanr", "kendalltau"], first: Sequence[float], second: Sequence[float]
 ) -> float | None:
     if len(first) != len(second):
         raise ValueError(f"a rank correlation takes as many of both, got {len(first)} and {len(second)}")
@@ -48,4 +46,7 @@ def _correlation(
         raise ValueError(f"a rank correlation takes finite values, got {wrong[0]}")
     if len(set(first)) < 2 or len(set(second)) < 2:
         return None
-    return float(of(first, second).statistic)
+    # Importing it takes most of a second, in each process that starts.
+    from scipy import stats
+
+    return float(getattr(stats, which)(first, second).statistic)

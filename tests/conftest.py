@@ -1,7 +1,6 @@
 """Fixtures that every test may use."""
 
 import contextlib
-import functools
 import gc
 import importlib.util
 import logging
@@ -63,24 +62,6 @@ def _own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         # So that the processes that a test starts wait for it, and for nobody else.
         patch.setenv("TMPDIR", temporary)
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        yield
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _operators_looked_up_once() -> Iterator[None]:
-    """The ONNX exporter works out what it knows of all operators anew for each graph: most of its time for a small one.
-
-    What it works out follows from its version alone.
-    """
-    from torch._export import utils
-    from torch.onnx._internal.exporter import _decomp, _registration
-
-    registry = functools.cache(_registration.ONNXRegistry.from_torchlib)
-    table_of = functools.cache(_decomp.create_onnx_friendly_decomposition_table)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_registration.ONNXRegistry, "from_torchlib", staticmethod(registry))
-        patch.setattr(_decomp, "create_onnx_friendly_decomposition_table", lambda known: table_of(frozenset(known)))
-        patch.setattr(utils, "_materialize_cpp_cia_ops", functools.cache(utils._materialize_cpp_cia_ops))
         yield
 
 

@@ -109,10 +109,10 @@ class _Worker(Generic[S]):
                 self._pool.shutdown()
             else:
                 return
-        self._pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _begin, self._beginning)
-        # Not earlier: making the pool lets them through again.
-        _block_interrupts()
         try:
+            self._pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _begin, self._beginning)
+            # Not earlier: making the pool lets them through again.
+            _block_interrupts()
             # A process that starts is busy for seconds: whoever measures waits for it.
             with training_on(self._device):
                 with _without_main():
