@@ -91,7 +91,7 @@ def outcome_lines(run: Run) -> list[str]:
     if run.ending is None:
         return []
     ending = run.ending
-    lines = [f"The network: {ending.architecture.summary}."]
+    lines = [f"The network: {ending.architecture.summary}. Press its star in the plot to see it drawn."]
     if ending.calm_p90_ms is not None:
         lines.append("The device was slower than when calm whenever this was measured: its runtime may be lower.")
     engines = [f"{name} {digits(each.median_ms)} ms ({each.precision})" for name, each in ending.engines.items()]
@@ -153,7 +153,10 @@ def tally(run: Run) -> str:
 
 def plotted_psnr(run: Run) -> str:
     """Say what the PSNR of a candidate is the PSNR of: only what was trained alike can stand on one plot."""
-    steps, pictures = early_steps(run), run.settings["pictures"]["val"]["count"]
+    steps = early_steps(run)
+    # Of many validation pictures candidates see a part.
+    judged = [each.measurement.quality for each in run.trained if each.measurement is not None]
+    pictures = max((each.pictures for each in judged if each is not None), default=0)
     trained = f"after the same {steps:,} training steps" if steps else "with weights taken from one shared network"
     return (
         f"Each candidate's PSNR is that {trained}, the chosen one's too, on the centres of {pictures} validation "

@@ -54,6 +54,31 @@ def test_page_shows_every_measured_network_once_with_its_panel(run: Run) -> None
     assert {each["name"] for each in shown.values() if each["kind"] == "reference"} == {"rfdn", "ecbsr"}
 
 
+def test_page_offers_to_export_only_what_kept_its_weights(run: Run) -> None:
+    kept = run.folder / "candidates"
+    kept.mkdir()
+    (kept / f"{run.trained[0].architecture.key}.pth").touch()
+    shown = candidates(search_page(run))
+    first, second = (shown[f"#{each.number}"] for each in run.trained[:2])
+    assert "note" not in first
+    assert first["command"].endswith("--pick 0 --format onnx")
+    assert "command" not in second
+    assert "weights were removed" in second["note"]
+    scored = replace(run, trials=tuple(replace(each, rungs=()) for each in run.trials))
+    assert "weights of one shared network" in candidates(search_page(scored))["#1"]["note"]
+
+
+def test_page_explains_the_kinds_of_blocks_that_won(run: Run) -> None:
+    assert "<b>residual_leaky</b>: 3\N{MULTIPLICATION SIGN}3, leaky ReLU" in search_page(run)
+
+
+def test_page_says_on_how_many_pictures_candidates_were_judged(run: Run) -> None:
+    measured = run.trained[0].measurement
+    assert measured is not None
+    assert measured.quality is not None
+    assert f"on the centres of {measured.quality.pictures} validation pictures" in search_page(run)
+
+
 def test_page_of_a_search_that_goes_on_says_how_it_stands(run: Run) -> None:
     page = search_page(replace(run, ending=None, settings={**run.settings, "phase": "search"}))
     assert "<h1>Searching for" in page
