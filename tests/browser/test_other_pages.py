@@ -120,7 +120,7 @@ def test_budget_far_on_the_left_does_not_hide_what_the_axis_is(open_page: Open, 
 
 
 def test_page_of_a_league_shows_itself_once_it_is_written(open_page: Open, tmp_path: Path) -> None:
-    (tmp_path / "trainings").mkdir()
+    (tmp_path / "runtimes-0f.json").touch()
     kept = shown_page(tmp_path)
     with live_page(kept.build, kept.stamp, 0) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()

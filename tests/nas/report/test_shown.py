@@ -33,7 +33,7 @@ def test_page_of_a_search_is_made_of_its_record(searching: Path) -> None:
     assert page.stamp() == page.stamp()
 
 
-@pytest.mark.parametrize(("name", "begun"), [("page.html", "asked.json"), ("league.html", "trainings")])
+@pytest.mark.parametrize(("name", "begun"), [("page.html", "asked.json"), ("league.html", "runtimes-0f.json")])
 def test_page_of_another_run_is_the_one_that_it_wrote(tmp_path: Path, name: str, begun: str) -> None:
     (tmp_path / begun).touch()
     page = shown_page(tmp_path)
@@ -47,6 +47,15 @@ def test_page_of_another_run_is_the_one_that_it_wrote(tmp_path: Path, name: str,
         with urllib.request.urlopen(f"http://127.0.0.1:{server.server_port}/", timeout=30) as answer:
             assert "what came out" in answer.read().decode()
         server.shutdown()
+
+
+def test_page_of_a_search_whose_record_is_elsewhere_is_the_one_that_it_wrote(tmp_path: Path) -> None:
+    (tmp_path / "command.txt").write_text("python -m nas.search --storage postgresql://db\n")
+    (tmp_path / "pareto.html").write_text("a page")
+    page = shown_page(tmp_path)
+    assert not page.is_made_anew
+    assert page.build() == "a page"
+    assert shown_page(tmp_path, "sqlite:///study.db").is_made_anew
 
 
 def test_search_of_which_nothing_is_kept_yet_has_no_page_yet(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from sr.report.live import NotYetError
 
 
 @pytest.mark.parametrize(
-    ("name", "begun", "what"), [("page.html", "asked.json", "pruning"), ("league.html", "trainings", "league")]
+    ("name", "begun", "what"), [("page.html", "asked.json", "pruning"), ("league.html", "runtimes-0f.json", "league")]
 )
 def test_page_is_found_before_and_after_it_is_written(tmp_path: Path, name: str, begun: str, what: str) -> None:
     assert kept_page(tmp_path) is None
@@ -27,6 +27,32 @@ def test_page_is_found_before_and_after_it_is_written(tmp_path: Path, name: str,
     assert found.stamp() != before
     (tmp_path / begun).unlink()
     assert kept_page(tmp_path) == found, "a folder of which only the page was kept"
+
+
+def test_pruning_says_how_far_each_method_is_before_there_is_a_page(tmp_path: Path) -> None:
+    (tmp_path / "asked.json").touch()
+    found = kept_page(tmp_path)
+    assert found is not None
+    stamps = [found.stamp()]
+    for name in ("group/gates.state", "group/plan.json", "dense/network.pth"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+        stamps.append(found.stamp())
+    (tmp_path / "magnitude").mkdir()
+    assert len(set(stamps)) == 4, "each is news"
+    with pytest.raises(NotYetError, match=r"So far: dense is pruned and trained on, group is pruned$"):
+        found.read()
+
+
+def test_league_counts_its_trainings_before_there_is_a_page(tmp_path: Path) -> None:
+    (tmp_path / "runtimes-0f.json").touch()
+    (tmp_path / "trainings" / "a").mkdir(parents=True)
+    (tmp_path / "trainings" / "a" / "100-0.json").touch()
+    (tmp_path / "trainings" / "a" / "100-1.pth").touch()
+    found = kept_page(tmp_path)
+    assert found is not None
+    with pytest.raises(NotYetError, match="So far: learning rates chosen: 0, trainings done: 1"):
+        found.read()
 
 
 def test_stamp_changes_with_each_page(tmp_path: Path) -> None:
