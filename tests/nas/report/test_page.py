@@ -65,7 +65,9 @@ def test_page_offers_to_export_only_what_kept_its_weights(run: Run) -> None:
     assert "command" not in second
     assert "weights were removed" in second["note"]
     scored = replace(run, trials=tuple(replace(each, rungs=()) for each in run.trials))
-    assert "weights of one shared network" in candidates(search_page(scored))["#1"]["note"]
+    page = search_page(scored)
+    assert "weights of one shared network" in candidates(page)["#1"]["note"]
+    assert "10 judged with shared weights, 1 over the budget" in page
 
 
 def test_page_explains_the_kinds_of_blocks_that_won(run: Run) -> None:
