@@ -1,9 +1,11 @@
 """The page and the JSON values show all that the outcomes hold."""
 
+import html
 import json
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -111,6 +113,18 @@ def test_page_without_layers_shows_what_there_is() -> None:
 def test_page_of_a_pruning_that_gained_nothing_says_so() -> None:
     text = page([DENSE, outcome("group", 310, 28.5)], title="RFDN", command="c", notes=[])
     assert "<h1>RFDN: no faster, +0.05\N{NO-BREAK SPACE}dB</h1>" in text
+    text = page([DENSE, outcome("group", 150, 28.449)], title="RFDN", command="c", notes=[])
+    assert "<h1>RFDN: 2.00 times as fast, no PSNR lost</h1>" in text
+
+
+def test_page_says_how_each_network_is_exported_whose_checkpoint_is_known() -> None:
+    paths = {OURS.name: Path("runs/a b/per-layer/network.pth")}
+    text = page([DENSE, OURS], title="t", command="c", notes=[], paths=paths)
+    (networks,) = re.findall(r'data-dataset="networks">(.*?)</script>', text)
+    commands = {each["id"]: each.get("command") for each in json.loads(networks)["points"]}
+    command = "python -m sr.export 'runs/a b/per-layer/network.pth' --format onnx"
+    assert commands == {"dense": None, OURS.name: command}
+    assert f'data-copy="{html.escape(command)}"' in text
 
 
 def test_json_holds_what_the_outcomes_are_made_of() -> None:
