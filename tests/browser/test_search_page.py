@@ -154,3 +154,4 @@ def test_page_of_a_search_that_goes_on_is_served_by_the_command(open_page: Open,
 def test_searches_side_by_side_are_drawn(open_page: Open) -> None:
     shown = open_page(comparison_page([synthetic_run(Path(name), 30) for name in ("one", "two")]))
     assert shown.locator("figure.chart text.name").count() == 2
+    assert len(downloaded_table(shown)) == 1 + 2
