@@ -118,7 +118,7 @@ def test_served_page_shows_itself_anew_when_the_record_changes(open_page: Open) 
         shown = open_page(f"http://127.0.0.1:{server.server_port}/")
         assert "21" in shown.locator(".facts").inner_text()
         state["stamp"] = "5"
-        shown.wait_for_function("document.querySelector('.facts').innerText.includes('25')", timeout=20_000)
+        shown.wait_for_function("document.querySelector('.facts').innerText.includes('25')", timeout=60_000)
         shown.close()
         server.shutdown()
 
