@@ -32,5 +32,5 @@ def test_page_is_followed_after_what_the_first_tutorial_installs(tmp_path: Path)
     asked = [sys.executable, str(SCRIPT), str(page), "--show"]
     script = subprocess.run(asked, check=True, capture_output=True, text=True).stdout
     assert script.index("-m venv") < script.index("from skimage import data") < script.index("\necho done\n")
-    assert "( sleep 1000 ) & other=$!" in script
+    assert "( exec sleep 1000 ) & other=$!\nsleep 15\nkill $other\n" in script
     assert "\nprint(1)\nTYPED\npython example.py\n" in script
