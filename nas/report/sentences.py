@@ -128,7 +128,7 @@ def _rival_lines(run: Run) -> list[str]:
         if len(quality) == len(listed)
         else " Those without a PSNR were timed and not trained: --rivals all trains them."
     )
-    return [f"Designed by hand, within the same budget: {'; '.join(listed)}.{unknown}"]
+    return [f"Designed by hand, for the same budget and measured in the same rounds: {'; '.join(listed)}.{unknown}"]
 
 
 def _rival(name: str, measured: Measurement, run: Run) -> str:
@@ -136,7 +136,8 @@ def _rival(name: str, measured: Measurement, run: Run) -> str:
     assert run.ending is not None
     quality = run.ending.rival_quality.get(name)
     reached = "" if quality is None else f", {quality.psnr:.2f} dB"
-    return f"{name} {digits(measured.runtime.median_ms)} ms{reached}"
+    over = " (over it in these)" if measured.runtime.median_ms > run.budget_ms else ""
+    return f"{name} {digits(measured.runtime.median_ms)} ms{over}{reached}"
 
 
 def tally(run: Run) -> str:

@@ -81,6 +81,12 @@ def test_page_says_on_how_many_pictures_candidates_were_judged(run: Run) -> None
     assert f"on the centres of {measured.quality.pictures} validation pictures" in search_page(run)
 
 
+def test_page_says_of_a_network_designed_by_hand_that_it_was_over_the_budget(run: Run) -> None:
+    assert "(over it in these)" not in search_page(run)
+    small = replace(run, settings={**run.settings, "budget_ms": 1e-3})
+    assert " ms (over it in these), 25.75 dB" in search_page(small)
+
+
 def test_page_of_a_search_that_goes_on_says_how_it_stands(run: Run) -> None:
     page = search_page(replace(run, ending=None, settings={**run.settings, "phase": "search"}))
     assert "<h1>Searching for" in page
