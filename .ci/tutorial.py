@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Follows a tutorial word for word in a fresh copy, environment and cache: python3 .ci/tutorial.py [PAGE] [--show].
 
-All shell blocks of the page run one after another in one shell, as a reader would type them. A comment in front of a
-block says what is different: `<!-- left out: WHY -->`, or `<!-- in another terminal -->` for what goes on until it is
-stopped. Where the page means pictures of the reader's own, pictures inside scikit-image stand in for them. --show
-writes the script and runs nothing. It takes as long as the tutorial says, some fifteen minutes.
+All shell blocks of the page run one after another in one shell, as a reader would type them, and its Python blocks as
+scripts between them. A comment in front of a block says what is different: `<!-- left out: WHY -->`, or
+`<!-- in another terminal -->` for what goes on until it is stopped. Where the page means pictures of the reader's own,
+pictures inside scikit-image stand in for them. --show writes the script and runs nothing. It takes as long as the
+tutorial says, fifteen minutes to half an hour.
 """
 
 import argparse
@@ -19,7 +20,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 _FIRST = ROOT / "docs" / "tutorial.md"
 _BLOCK = re.compile(
-    r"(?:^<!-- (?P<mark>left out: [^\n]*?|in another terminal) -->\n\n?)?^```sh\n(?P<code>.*?)^```",
+    r"(?:^<!-- (?P<mark>left out: [^\n]*?|in another terminal) -->\n\n?)?"
+    r"^```(?P<language>sh|python)\n(?P<code>.*?)^```",
     re.DOTALL | re.MULTILINE,
 )
 # Made once the page has installed what reads and writes them.
@@ -36,11 +38,11 @@ for folder in ("Set5", "DIV2K"):
 Image.fromarray(data.rocket()).save("photo.jpg")
 MADE
 """
-# What is of no reader's own choosing must go on by itself until it is stopped.
+# One command that must go on by itself until it is stopped: that it ended before is an error.
 _IN_ANOTHER = """
-( {code} ) & other=$!
+( exec {code} ) & other=$!
 sleep 15
-kill -0 $other && kill $other
+kill $other
 wait $other 2>/dev/null || true
 """
 
@@ -59,12 +61,14 @@ def script_of(page: Path) -> str:
             continue
         if mark:
             code = _IN_ANOTHER.format(code=code.strip())
+        elif match["language"] == "python":
+            code = f"cat >example.py <<'TYPED'\n{code}TYPED\npython example.py\n"
         parts.append(f"cat <<'TYPED'\n{match['code']}TYPED\n{code}")
     return "\n".join(parts) + "\n"
 
 
 def _blocks(page: Path) -> list[re.Match[str]]:
-    """Return the shell blocks of a page, each with its mark."""
+    """Return the shell and Python blocks of a page, each with its mark."""
     return list(_BLOCK.finditer(page.read_text(encoding="utf-8")))
 
 

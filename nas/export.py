@@ -10,15 +10,16 @@ from sr.export import add_formats, export, export_config
 
 def main(argv: list[str] | None = None) -> int:
     """Export the network that was picked; returns the exit code."""
-    run_folder, pick, args = parse(argv)
+    args = parse(argv)
     # Not at the top: --help answers without torch.
-    from nas.picking import checkpoint_of
+    from nas.picking import checkpoint_of, figures_of
 
-    return export(export_config(checkpoint_of(run_folder, pick), args), args.json)
+    network = checkpoint_of(args.run, args.pick)
+    return export(export_config(network, args), args.json, figures_of(args.run, args.pick, args.storage))
 
 
-def parse(argv: list[str] | None) -> tuple[Path, str, argparse.Namespace]:
-    """Return the folder of the search, which network of it, and the flags that `sr.export.export_config` reads."""
+def parse(argv: list[str] | None) -> argparse.Namespace:
+    """Return which network of which search is wanted, and the flags that `sr.export.export_config` reads."""
     parser = Parser(
         prog="python -m nas.export",
         description="Write a network that a search found, deployed and in float32, as files for other programs.",
@@ -28,9 +29,10 @@ def parse(argv: list[str] | None) -> tuple[Path, str, argparse.Namespace]:
     parser.add_argument("--pick", default="chosen", metavar="chosen|N|KEY",
                         help="the network: the chosen one (default), that of a trial's number, or of a key, as in "
                         "trials.csv; candidates are as well trained as they were when they were judged")  # fmt: skip
+    parser.add_argument("--storage", metavar="URL", help="database of the search's study, for the figures of a "
+                        "candidate (default: the journal in RUN)")  # fmt: skip
     add_formats(parser)
-    args = parser.parse_args(argv)
-    return args.run, args.pick, args
+    return parser.parse_args(argv)
 
 
 if __name__ == "__main__":

@@ -1,20 +1,23 @@
 """What a pruning leaves to read: the page, and the figures as JSON."""
 
 import html
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from prune.config import PER_LAYER
-from prune.outcomes import DENSE, Layer, Outcome, Shipped, parted
+from prune.outcomes import DENSE, Outcome, Shipped, parted
+from prune.report_layers import layer_sections
 from prune.verdict import against_dense, spread_text, verdict
 from sr.lr_size import size_text
 from sr.measure.measurement import Measurement
-from sr.report.charts import BARS, PSNR, RUNTIME, Look, chart, dataset, point_values
+from sr.report.charts import BARS, PSNR, RUNTIME, Look, chart, csv_button, dataset, point_values
 from sr.report.page import Point, digits, document, section, table
 from sr.report.samples import OURS, Sample
 from sr.report.slider import slider
-from sr.report.tables import kept_table, meter_table
+from sr.report.tables import facts_list
 
 _GAINS = (
     "network",
@@ -34,6 +37,17 @@ _LOOKS = {
     "dense": Look("before pruning", "square", "ink", 5.5, 1, named=True, strong=True, front=True),
     "reference": Look("designed by hand", "diamond", "vermilion", 6, 0, counts=False, named=True, far=True),
 }
+_FIGURES = (
+    "Speed-up: how many times as fast as the network before pruning; ? marks a runtime that was not steady. Masked "
+    "against slim: the most that any value of a picture changed when channels that were switched off were cut out."
+)
+# What the networks are called, and what they are.
+_NAMES = {
+    DENSE: "the network before pruning, trained on for as long as the pruned ones",
+    PER_LAYER: "our own method, which decides for both sides of every convolution by itself",
+    "group": "channels that depend on each other (as torch-pruning finds them) stay or go together, by the same scores",
+    "magnitude": "torch-pruning's own choice: what has the smallest weights goes",
+}
 _COUNTS = ("network", "params (k)", "multi-adds (G)", "activations (M)", "convs", "memory (MiB)", "")
 
 
@@ -46,6 +60,7 @@ def page(
     rivals: Mapping[str, Measurement] | None = None,
     shipped: Shipped | None = None,
     samples: Sequence[Sample] = (),
+    paths: Mapping[str, Path] | None = None,
 ) -> str:
     """Return one self-contained HTML page: the verdict, the figures, the table, and how all of it came about.
 
@@ -57,14 +72,18 @@ def page(
         rivals: Hand-designed networks measured in the same rounds, by name.
         shipped: The file of the best network.
         samples: Crops of validation pictures, nothing where none were kept.
+        paths: By the name of an outcome its checkpoint, of which the page says how it is exported.
 
     Raises:
         InputError: Where `verdict` does.
     """
     dense, ours, others = parted(outcomes)
     rivals = rivals or {}
+    exports = {
+        name: f"python -m sr.export {shlex.quote(str(path))} --format onnx" for name, path in (paths or {}).items()
+    }
     points = [
-        point_values(_point_of(each, dense), kind=kind)
+        point_values(_point_of(each, dense), kind=kind, command=exports.get(each.name))
         for kind, same in (("dense", [dense]), ("ours", ours), ("other", others))
         for each in same
     ]
@@ -78,18 +97,87 @@ def page(
     classes = ["chosen" if name.startswith(PER_LAYER) else "" for name, _, _ in rows]
     gains = [_gain_cells(*row, dense.runtime_ms) for row in rows]
     counts = [_count_cells(name, measurement) for name, measurement, _ in rows]
-    legend = "speed-up: dense's runtime over its own; ? not steady; masked against slim: their largest difference"
+    best = _best([*ours, *others])
     body = (
-        (f"<section>{slider(samples, words=_SAMPLES, left=DENSE)}</section>\n" if samples else "")
-        + section("PSNR against runtime", "Press a network to see its figures.", plot)
-        + section("Runtime and quality", legend, table(_GAINS, gains, classes))
+        _first_screen(dense, best, samples)
+        + section("What came out", "", _listed(verdict(outcomes, shipped)) + _command(best, exports))
+        + section("PSNR against runtime", "Press a network to see its figures.", plot + csv_button("networks"))
+        + section("Runtime and quality", _FIGURES, table(_GAINS, gains, classes) + _compared(outcomes))
         + section("Counts", "", table(_COUNTS, counts, classes))
-        + _layer_sections(outcomes)
+        + layer_sections(outcomes)
         + section("How this came about", "", _how(command, dense, notes))
     )
     place = dense.measurement.conditions
     kicker = f"A pruning by ParetoSR: {place.device}, {place.engine}, {place.dtype}"
-    return document(title, verdict(outcomes, shipped), body, kicker=kicker, draws=True)
+    heading, lead = (title, "") if best is None else _first_words(title, dense, best)
+    return document(heading, [], body, kicker=kicker, lead=lead, draws=True)
+
+
+def _best(pruned: Sequence[Outcome]) -> Outcome | None:
+    """Return the network that is shipped; None where there is none."""
+    return max(pruned, key=lambda each: (each.is_ours, each.psnr), default=None)
+
+
+def _first_screen(dense: Outcome, best: Outcome | None, samples: Sequence[Sample]) -> str:
+    """Return the pictures and the figures that matter, as HTML; nothing where there are neither."""
+    shown = "" if best is None else facts_list(_facts(dense, best))
+    if samples:
+        return f"<section>{slider(samples, aside=shown, words=_SAMPLES, left=DENSE)}</section>\n"
+    return shown and f"<section>{shown}</section>\n"
+
+
+def _export(path: Path) -> str:
+    """Return the command that exports the network of a checkpoint."""
+    return f"python -m sr.export {shlex.quote(str(path))} --format onnx"
+
+
+def _command(best: Outcome | None, exports: Mapping[str, str]) -> str:
+    """Return the command that exports what is shipped, to be copied, as HTML; empty where it is not known."""
+    if best is None or best.name not in exports:
+        return ""
+    button = f'<button type="button" data-copy="{html.escape(exports[best.name])}">Copy</button>'
+    return f'<div class="tools">{button}</div>\n'
+
+
+def _facts(dense: Outcome, best: Outcome) -> list[tuple[str, str]]:
+    """Return the figures of the best network that matter most, each with what it is and was before."""
+    before, after = dense.measurement.complexity, best.measurement.complexity
+    return [
+        (f"{digits(best.runtime_ms)} ms", f"runtime; {digits(dense.runtime_ms)} before"),
+        (f"{best.psnr:.2f} dB", f"PSNR over RGB; {dense.psnr:.2f} before"),
+        (f"{digits(after.multi_adds / 1e9)} G", f"multiply-adds; {digits(before.multi_adds / 1e9)} before"),
+        (f"{digits(after.params / 1e3)} k", f"parameters; {digits(before.params / 1e3)} before"),
+    ]
+
+
+def _first_words(title: str, dense: Outcome, best: Outcome) -> tuple[str, str]:
+    """Return the heading and the first sentence: how much faster the best network is, and what that cost."""
+    times = digits(dense.runtime_ms / best.runtime_ms)
+    speed = f"{times} times as fast" if dense.runtime_ms > best.runtime_ms and times != "1.00" else "no faster"
+    size = size_text(dense.measurement.conditions.lr_size)
+    runtime, gain = best.measurement.runtime, f"{best.psnr - dense.psnr:+.2f}"
+    cost = "no PSNR lost" if float(gain) == 0 else f"{gain}\N{NO-BREAK SPACE}dB"
+    return (
+        f"{title}: {speed}, {cost}",
+        f"The network before takes {digits(dense.runtime_ms)} ms for a {size} picture and comes to {dense.psnr:.2f} dB "
+        f"on the validation pictures; the pruned one takes {digits(runtime.median_ms)} ms, nine runs of ten within "
+        f"{digits(runtime.p90_ms)}, and comes to {best.psnr:.2f} dB.",
+    )
+
+
+def _compared(outcomes: Sequence[Outcome]) -> str:
+    """Return what the names of the networks stand for, as HTML."""
+    named = [
+        f"{name}: {words}"
+        for name, words in _NAMES.items()
+        if any(each.name.partition(" ")[0] == name for each in outcomes)
+    ]
+    return _listed(named)
+
+
+def _listed(lines: Sequence[str]) -> str:
+    """Return lines as a list, as HTML."""
+    return f'<ul class="plain">{"".join(f"<li>{html.escape(line)}</li>" for line in lines)}</ul>\n'
 
 
 def _point_of(each: Outcome, dense: Outcome) -> Point:
@@ -126,55 +214,6 @@ def _count_cells(name: str, measurement: Measurement) -> tuple[str, ...]:
         digits(measurement.memory / 2**20),
         "",  # the last column is for words, set to the left
     )
-
-
-def _layer_sections(outcomes: Sequence[Outcome]) -> str:
-    """Return what became of each layer, as HTML: channels kept, and runtimes where any were measured."""
-    slim = {each.name: {layer.name: layer for layer in each.layers} for each in outcomes if each.layers}
-    names = list(dict.fromkeys(name for layers in slim.values() for name in layers))
-    if not names:
-        return ""
-    columns = [(each, side) for each in slim for side in ("inputs", "outputs")]
-    kept = [[cell for layers in slim.values() for cell in _kept_cells(layers.get(name))] for name in names]
-    note = "Convolutions in forward order; kept channels of all, the bluer the more."
-    sections = section("Channels kept", note, kept_table(names, columns, kept))
-    timed = {
-        each: [_times(layers.get(name)) for name in names]
-        for each, layers in slim.items()
-        if any(layer.dense_ms is not None for layer in layers.values())
-    }
-    if not timed:
-        return sections
-    note = "Each convolution on its own, after pruning. Together they are not the network's runtime."
-    parts = "".join(f"<h3>{html.escape(each)}</h3>{_runtimes(names, times)}" for each, times in timed.items())
-    return sections + section("Runtime of the layers", note, parts)
-
-
-def _runtimes(names: Sequence[str], times: Sequence[tuple[float | None, float | None]]) -> str:
-    """Return the milliseconds of one network's layers, the bar as long as what is left of a layer."""
-    rows = []
-    for name, (before, after) in zip(names, times, strict=True):
-        if before is None:
-            continue
-        left = None if after is None or not before else min(1.0, after / before)
-        said = "not measured" if after is None else "gone" if after == 0 else f"{digits(after)} ms"
-        rows.append((name, left, f"{digits(before)} ms before, {said}"))
-    return meter_table(("layer", "left", "", "runtime"), rows, percent=True)
-
-
-def _kept_cells(layer: Layer | None) -> tuple[tuple[int, int] | None, tuple[int, int] | None]:
-    """Return (kept, all) of a layer's inputs and outputs; None for a layer that a network does not tell of."""
-    if layer is None:
-        return None, None
-    return (layer.kept_inputs, layer.inputs), (layer.kept_outputs, layer.outputs)
-
-
-def _times(layer: Layer | None) -> tuple[float | None, float | None]:
-    """Return the milliseconds of a layer before and after: 0 where it vanished, None where not measured."""
-    if layer is None:
-        return None, None
-    vanished = layer.dense_ms is not None and layer.kept_inputs == layer.kept_outputs == 0
-    return layer.dense_ms, 0.0 if vanished else layer.ms
 
 
 def _how(command: str, dense: Outcome, notes: Sequence[str]) -> str:

@@ -2,7 +2,9 @@
 
 import argparse
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from sr.command import DONE, Parser, run
 from sr.export_config import DEFAULT_FORMATS, EXPORT_FORMATS, ExportConfig
@@ -49,13 +51,13 @@ def export_config(network: Path, args: argparse.Namespace) -> ExportConfig:
     return ExportConfig(network, tuple(args.formats.split(",")), args.out, lr_size, args.data_licence)
 
 
-def export(config: ExportConfig, json: Path | None) -> int:
-    """Write the files, say how near each is to PyTorch, and return the exit code."""
+def export(config: ExportConfig, json: Path | None, measured: Mapping[str, Any] | None = None) -> int:
+    """Write the files, say how near each is to PyTorch, and return the exit code; measured: see `write_beside`."""
     from sr.exporting import export_file
     from sr.model_card import write_beside
 
     exported = export_file(config)
-    beside = write_beside(config, exported)
+    beside = write_beside(config, exported, measured)
     for each in exported:
         agrees = f"within {each.difference:.1e} of PyTorch at {each.compared}"
         say(f"{each.path}: {each.size / 1e3:,.0f} kB, {agrees}")

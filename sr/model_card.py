@@ -57,23 +57,31 @@ class Facts:
     file_size: LrSize | None
 
 
-def write_beside(config: ExportConfig, exported: Sequence[Exported]) -> list[Path]:
+def write_beside(
+    config: ExportConfig, exported: Sequence[Exported], measured: Mapping[str, Any] | None = None
+) -> list[Path]:
     """Write the card of an export beside its files, and for an ONNX file the demo page; return where they are.
+
+    Args:
+        config: What was exported.
+        exported: The files.
+        measured: What `measurement.json` would hold of a network that has none beside it; None for what is there.
+            `judged_on` in it says on what its quality was found, where that is not whole validation pictures.
 
     Raises:
         InputError: Where what lies beside the checkpoint cannot be read, or a file cannot be written.
     """
-    path, facts = config.out / CARD, _gathered(config, exported)
+    path, facts = config.out / CARD, _gathered(config, exported, measured)
     write_text(path, card(facts))
     shown = [each.path.name for each in exported if each.path.suffix == ".onnx"]
     scale = facts.checkpoint.description.scale
     return [path, *(write_demo(config.out, name, config.lr_size, scale) for name in shown)]
 
 
-def _gathered(config: ExportConfig, exported: Sequence[Exported]) -> Facts:
+def _gathered(config: ExportConfig, exported: Sequence[Exported], measured: Mapping[str, Any] | None) -> Facts:
     """Read what is known of a checkpoint: in it, beside it, and in the folder of its run."""
     checkpoint, beside = load(config.network), config.network.parent
-    measured = _read(beside / MEASUREMENT)
+    measured = _read(beside / MEASUREMENT) if measured is None else measured
     size = tuple(measured["conditions"]["lr_size"]) if measured else _LR_SIZE
     counts = count(deploy(checkpoint.build()), size)
     pictures = _read(beside.parent / PICTURES)
@@ -120,7 +128,9 @@ def _what(facts: Facts) -> str:
         f"convolutions: {counts.convs}, for one LR picture of {size_text(facts.lr_size)}, deployed",
     ]
     if "steps" in recipe:
-        lines.append(f"- trained for {recipe['steps']:,} steps")
+        # The recipe of a candidate is that of its last rung alone.
+        steps = made["ladder"][-1] if made.get("ladder") else recipe["steps"]
+        lines.append(f"- trained for {steps:,} steps")
     if "stages" in recipe:
         lines.append(f"- trained for {sum(stage['steps'] for stage in recipe['stages']):,} steps")
     lines.append(f"- made on {made.get('date', 'a date that is not known')}")
@@ -137,10 +147,12 @@ def _quality(facts: Facts) -> str:
     if not found:
         return "Not known for this file; `python -m sr.evaluate` measures it."
     table = [
-        f"| {name} | {each['psnr']:.2f} | {each['psnr_y']:.2f} | {_similarity(each['ssim'])} |" for name, each in found
+        f"| {name} | {_decimals(each['psnr'], 2)} | {_decimals(each['psnr_y'], 2)} | {_decimals(each['ssim'], 4)} |"
+        for name, each in found
     ]
+    judged_on = measured.get("judged_on", f"{found[0][1]['pictures']} validation pictures")
     return "\n".join([
-        f"On {found[0][1]['pictures']} validation pictures, 8 bits, without a border of {border} pixels:", "",
+        f"On {judged_on}, 8 bits, without a border of {border} pixels:", "",
         "| | PSNR, RGB (dB) | PSNR, Y (dB) | SSIM |", "|---|---|---|---|", *table, "",
         "The network was chosen by pictures of this set, which flatters it there.",
     ])  # fmt: skip
@@ -152,8 +164,8 @@ def _of_other_files(measured: Mapping[str, Any]) -> str:
     return "" if dtype == _DTYPE else f"\n\nThis was measured in {dtype}; the files here are in {_DTYPE}."
 
 
-def _similarity(ssim: float | None) -> str:
-    return "" if ssim is None else f"{ssim:.4f}"
+def _decimals(value: float | None, places: int) -> str:
+    return "" if value is None else f"{value:.{places}f}"
 
 
 def _runtime(measured: Mapping[str, Any]) -> str:

@@ -1,5 +1,6 @@
 """A league in words and numbers: its table, the distance of the best from the best, what predicts runtime."""
 
+import math
 from collections.abc import Callable, Sequence
 
 from baselines.league.entries import Kind
@@ -14,13 +15,14 @@ _FIGURES: tuple[tuple[str, Callable[[Quality], float], int], ...] = (
     ("Y", psnr_y, 2),
     ("SSIM", similarity, 4),
 )
+_PLUS_MINUS = "\N{PLUS-MINUS SIGN}"
 
 
 def headings(standings: Standings) -> tuple[str, ...]:
-    """Return the headings of the table; PSNR in dB, +- the standard deviation over seeds."""
+    """Return the headings of the table; PSNR in dB, ± the standard deviation over seeds."""
     judged = [f"{val} {name}" for val in standings.val for name, *_ in _FIGURES]
     counts = ("params (k)", "multi-adds (G)", "activations (M)")
-    return ("network", "from", "runtime (ms)", "p90 (ms)", *counts, *judged, "seeds", "rate", "note")
+    return ("network", "from", "runtime (ms)", "p90 (ms)", *counts, *judged, "seeds", "learning rate", "note")
 
 
 def rows(standings: Standings, steps: int) -> list[tuple[str, ...]]:
@@ -62,7 +64,7 @@ def _spread(spread: Spread | None, decimals: int) -> str:
     if spread is None:
         return "-"
     mean = f"{spread.mean:.{decimals}f}"
-    return mean if spread.count == 1 else f"{mean} +- {spread.deviation:.{decimals}f}"
+    return mean if spread.count == 1 else f"{mean} {_PLUS_MINUS} {spread.deviation:.{decimals}f}"
 
 
 def _note(standing: Standing, standings: Standings, steps: int) -> str:
@@ -95,31 +97,36 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def place_lines(standings: Standings) -> list[str]:
-    """Say on what the runtimes were measured; nothing where there is no network."""
+    """Say on what the runtimes were measured, and how figures are read; nothing where there is no network."""
     if not standings.standings:
         return []
     place = standings.standings[0].measurement.conditions
     where = f"{place.device}, {place.threads} threads, {place.engine}, {place.dtype}, LR {size_text(place.lr_size)}"
     return [
-        f"Measured on {where} ({place.versions}), all in the same rounds; PSNR in dB and SSIM, +- over seeds; "
-        "? is an unsteady runtime."
+        f"Measured in turn, in the same rounds, on {where} ({place.versions}).",
+        f"PSNR (dB) and SSIM: the higher, the nearer to the original. {_PLUS_MINUS} is how far trainings from other "
+        "random starts (seeds) differ, as a standard deviation; ? marks a runtime that was not steady.",
     ]
 
 
 def verdict_lines(standings: Standings, steps: int) -> list[str]:
-    """Say for each set of pictures how far each searched and pruned network within the budget is from the best by hand.
+    """Say for each set of pictures how searched and pruned networks within the budget compare with the best by hand.
 
     Of each figure the best by hand is another one.
     """
     lines = []
     for val in standings.val:
-        by_hand = {name: _best(standings, "hand-designed", steps, val, of) for name, of, _ in _FIGURES[:2]}
-        if None in by_hand.values():
+        best = _best(standings, "hand-designed", steps, val, psnr)
+        best_on_y = _best(standings, "hand-designed", steps, val, psnr_y)
+        if best is None or best_on_y is None:
             continue
-        for each in standings.ranked(steps):
-            if each.kind != "hand-designed" and standings.within(each) and each.spread(steps, val, psnr) is not None:
-                gains = [_gain(each, by_hand[name], steps, val, name, of) for name, of, _ in _FIGURES[:2]]
-                lines.append(f"{val}, {steps:,} steps: {each.title} is {' and '.join(gains)}.")
+        lines += [
+            f"On {val} after {steps:,} steps {each.title} is {_gain(each, best, steps, val, psnr)}, the best designed "
+            f"by hand within {standings.budget_ms:g} ms; over brightness (Y) it is "
+            f"{_gain(each, best_on_y, steps, val, psnr_y)}."
+            for each in standings.ranked(steps)
+            if each.kind != "hand-designed" and standings.within(each) and each.spread(steps, val, psnr) is not None
+        ]
     return lines
 
 
@@ -133,15 +140,19 @@ def _best(standings: Standings, kind: Kind, steps: int, val: str, of: Callable[[
     return max(found)[2] if found else None
 
 
-def _gain(
-    each: Standing, other: Standing | None, steps: int, val: str, name: str, of: Callable[[Quality], float]
-) -> str:
-    """Return by how many dB a network differs in the mean from the best hand-designed one."""
-    assert other is not None
+def _gain(each: Standing, other: Standing, steps: int, val: str, of: Callable[[Quality], float]) -> str:
+    """Return by how many dB a network differs in the mean from the best hand-designed one, and whether that counts."""
     ours, theirs = each.spread(steps, val, of), other.spread(steps, val, of)
     assert ours is not None
     assert theirs is not None
-    return f"{ours.mean - theirs.mean:+.3f} dB ({name}) from {other.title}"
+    difference = ours.mean - theirs.mean
+    amount = f"{abs(difference):.3f}"
+    if amount == "0.000":
+        return f"as good as {other.title}"
+    found = f"{amount} dB {'better' if difference > 0 else 'worse'} than {other.title}"
+    if min(ours.count, theirs.count) > 1 and abs(difference) < math.hypot(ours.deviation, theirs.deviation):
+        return f"{found} (less than its trainings differ by)"
+    return found
 
 
 def correlation_line(standings: Standings) -> str:

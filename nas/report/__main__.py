@@ -1,49 +1,57 @@
-"""Command: make the page of a search anew, show it, or serve it while the search goes on."""
+"""Command: show the page of a search, made anew, of a pruning or of a league, or serve it while they go on."""
 
+import contextlib
 import sys
 import webbrowser
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nas.config.report import DEFAULT_PORT, ReportConfig
 from sr.command import DONE, Parser, run
 from sr.terminal import say
 
+if TYPE_CHECKING:
+    from nas.report.shown import ShownPage
+
 
 def main(argv: list[str] | None = None) -> int:
-    """Write or serve the page of a search; returns the exit code."""
+    """Write, show or serve a page; returns the exit code."""
     config = parse(argv)
     # Not at the top: --help answers without torch.
-    from nas.report.page import PAGE, search_page
-    from nas.report.run import load_run
+    from nas.report.shown import shown_page
     from sr.files import write_text
 
-    folder = Path(config.run)
+    page = shown_page(Path(config.run), config.storage)
     if config.serve:
-        return _serve(config)
-    path = folder / PAGE if config.out is None else Path(config.out)
-    write_text(path, search_page(load_run(folder, config.storage)))
+        return _serve(page, config)
+    content = page.build()
+    path = page.path if config.out is None else Path(config.out)
+    if page.is_made_anew or path != page.path:
+        write_text(path, content)
     say(f"{path}: {path.stat().st_size / 1e6:.1f} MB, works offline")
     if config.open:
-        webbrowser.open(path.resolve().as_uri())
+        _open(path.resolve().as_uri())
     return DONE
 
 
-def _serve(config: ReportConfig) -> int:
-    """Serve the page until Ctrl-C."""
-    from nas.report.page import search_page
-    from nas.report.run import load_run, stamp_of
-    from sr.report.live import live_page
+def _open(address: str) -> None:
+    """Show a page in the browser, or say that there is none."""
+    if not webbrowser.open(address):
+        say(f"no browser is here to show it; open {address} in one")
 
-    folder = Path(config.run)
+
+def _serve(page: "ShownPage", config: ReportConfig) -> int:
+    """Serve a page until Ctrl-C."""
+    from sr.report.live import NotYetError, live_page
+
     # What is wrong speaks now, and not on the page.
-    load_run(folder, config.storage)
-    with live_page(
-        lambda: search_page(load_run(folder, config.storage)), lambda: stamp_of(folder, config.storage), config.port
-    ) as server:
+    with contextlib.suppress(NotYetError):
+        page.build()
+    with live_page(page.build, page.stamp, config.port) as server:
         address = f"http://127.0.0.1:{server.server_port}/"
-        say(f"serving {folder} at {address}, on this machine alone; Ctrl-C ends it")
+        say(f"serving the page of {config.run} at {address}, on this machine alone; Ctrl-C ends it")
         if config.open:
-            webbrowser.open(address)
+            _open(address)
         try:
             server.serve_forever()
         except KeyboardInterrupt:
@@ -55,17 +63,21 @@ def parse(argv: list[str] | None) -> ReportConfig:
     """Read the flags; raises InputError where one breaks its constraint."""
     parser = Parser(
         prog="python -m nas.report",
-        description="Make the page of a search anew: one HTML file that works offline. While the search goes on, "
-        "--serve shows it and keeps it fresh.",
+        description="Make the page of a search anew, or show that of a pruning or a league: one HTML file that works "
+        "offline. While they go on, --serve shows it and keeps it fresh.",
         example="python -m nas.report runs/forty --open",
     )
-    parser.add_argument("run", type=Path, metavar="RUN", help="the folder of a search, finished or not")
+    parser.add_argument(
+        "run", type=Path, metavar="RUN", help="the folder of a search, a pruning or a league, finished or not"
+    )
     parser.add_argument("--open", action="store_true", help="show it in the browser")
     parser.add_argument("--serve", action="store_true", help="serve it on this machine alone, refreshing itself")
     parser.add_argument("--port", type=int, default=DEFAULT_PORT, metavar="N",
                         help=f"where --serve does, 0 for any that is free (default {DEFAULT_PORT})")  # fmt: skip
-    parser.add_argument("--storage", metavar="URL", help="database of the study (default: the journal in RUN)")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="the page (default: pareto.html in RUN)")
+    parser.add_argument(
+        "--storage", metavar="URL", help="database of the study, of a search that has one (default: the journal in RUN)"
+    )
+    parser.add_argument("--out", type=Path, metavar="FILE", help="the page (default: that in RUN)")
     args = parser.parse_args(argv)
     return ReportConfig(**vars(args))
 

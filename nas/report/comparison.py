@@ -8,7 +8,7 @@ from nas.report.ending import Ending
 from nas.report.run import Run
 from sr.errors import InputError
 from sr.lr_size import size_text
-from sr.report.charts import BARS, PSNR, RUNTIME, Look, Shape, chart, dataset
+from sr.report.charts import BARS, PSNR, RUNTIME, Look, Shape, chart, csv_button, dataset
 from sr.report.page import digits, document, section, table
 
 _COLORS = ("blue", "vermilion", "green", "violet", "amber", "sky", "grey", "ink")
@@ -25,7 +25,7 @@ def comparison_page(runs: Sequence[Run]) -> str:
         plot = dataset(f"group {number}", points, looks) + chart(
             f"PSNR against runtime, {yardstick}", f"group {number}", RUNTIME, PSNR, bars=True, opens=True, height=460,
             notes=[BARS, "a colour and a shape for each device, engine and precision"],
-        )  # fmt: skip
+        ) + csv_button(f"group {number}")  # fmt: skip
         body += section(f"PSNR against runtime: {yardstick}", _note(members), plot)
     body += section("The networks", "", _networks(runs, titles)) + section("Conditions", _differences(runs),
                                                                            _conditions(runs, titles))  # fmt: skip

@@ -1,9 +1,7 @@
 """The page of a search: one file that works offline."""
 
 import html
-import shlex
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from baselines.challenge_table.published import rank_correlation
@@ -16,11 +14,11 @@ from nas.report.insights import (
     values_tried,
     winners,
 )
+from nas.report.points import candidate_values, export_command, points_of
 from nas.report.predictions import prediction_lines
 from nas.report.run import Run
 from nas.report.sentences import (
     asked_and_got,
-    candidate_lines,
     facts,
     headline,
     how,
@@ -28,8 +26,7 @@ from nas.report.sentences import (
     plotted_psnr,
     tally,
 )
-from nas.report.vocabulary import vocabulary
-from nas.trial import Trial
+from nas.report.vocabulary import BLOCK_WORDS, vocabulary
 from sr.files import write_text
 from sr.report.charts import (
     ACTIVATIONS,
@@ -40,12 +37,13 @@ from sr.report.charts import (
     ChartAxis,
     Look,
     chart,
+    csv_button,
     dataset,
     embedded_json,
     point_values,
 )
 from sr.report.figures import pareto_figure, write_png
-from sr.report.page import Kind, Point, digits, document, front_table, section, table
+from sr.report.page import Point, digits, document, front_table, section, table
 from sr.report.samples import BICUBIC, HR, LR, OURS, Sample
 from sr.report.slider import slider
 from sr.report.tables import facts_list, meter_table, share_table
@@ -61,7 +59,7 @@ _GROWTH = {"grown": Look("", "circle", "blue", 3.5, 1, front=True)}
 def write_page(run: Run) -> bool:
     """Write the page, and a picture of its plot where a browser is there to draw it; return whether there was."""
     write_text(run.folder / PAGE, search_page(run))
-    points = _points(run)
+    points = points_of(run)
     if not any(point.psnr is not None for point in points):
         return False
     return write_png(pareto_figure(points, run.budget_ms), run.folder / PICTURE)
@@ -76,7 +74,7 @@ def search_page(run: Run) -> str:
 
 def _body(run: Run) -> str:
     """Return all below the first sentence."""
-    data = dataset("candidates", _candidates(run), SEARCHED) + embedded_json("vocabulary", vocabulary(run.scale))
+    data = dataset("candidates", candidate_values(run), SEARCHED) + embedded_json("vocabulary", vocabulary(run.scale))
     return data + _first_screen(run) + "".join(
         part for part in (
             _runtime_section(run), _finished_section(run), _pair(_activations_section(), _predictors_section(run)),
@@ -113,13 +111,8 @@ def _commands(run: Run) -> str:
     """Return the command that takes the shipped network away."""
     if run.ending is None:
         return ""
-    command = html.escape(_export(run.folder, "chosen"))
+    command = html.escape(export_command(run.folder, "chosen"))
     return f'<div class="tools"><button type="button" data-copy="{command}">Copy</button></div>'
-
-
-def _export(folder: Path, pick: str) -> str:
-    """Return the command that exports a network of a run."""
-    return f"python -m nas.export {shlex.quote(str(folder))} --pick {pick} --format onnx"
 
 
 def _runtime_section(run: Run) -> str:
@@ -130,10 +123,7 @@ def _runtime_section(run: Run) -> str:
         bars=True, strip=True, opens=True, height=470, notes=notes,
     )  # fmt: skip
     note = f"{html.escape(tally(run))} {html.escape(plotted_psnr(run))} Press a network to see what it is."
-    tools = (
-        '<div class="tools"><button type="button" data-csv="candidates">Download these figures as CSV</button></div>'
-    )
-    return section("PSNR against runtime", note, plot + tools)
+    return section("PSNR against runtime", note, plot + csv_button("candidates"))
 
 
 def _finished_section(run: Run) -> str:
@@ -213,7 +203,9 @@ def _importance_section(run: Run) -> str:
         return section("Which choices matter", "Too few candidates were trained to tell.", "")
     note = (
         "The share of the differences between candidates that a choice explains by itself (of their ranks, Kruskal and "
-        "Wallis; corrected for chance). The search did not try all values equally often."
+        "Wallis; corrected for chance). The search did not try all values equally often. Upsampler: how the picture "
+        "grows; image skip: the enlarged LR picture that the network adds detail to; aggregation: what goes around the "
+        "blocks."
     )
     rows = [
         (each.parameter, each.psnr, "" if each.runtime is None else f"{100 * each.runtime:.0f} %") for each in found
@@ -240,14 +232,17 @@ def _winners_section(run: Run) -> str:
         f"Of the {len(best)} best networks (the front, or the best quarter where that is more), the share that has a "
         "kind of block at a position, first to last."
     )
+    known = [kind for kind in shares if kind in BLOCK_WORDS]
+    words = "".join(f"<li><b>{html.escape(kind)}</b>: {html.escape(BLOCK_WORDS[kind])}</li>" for kind in known)
+    meant = f'<details><summary>What these blocks are</summary><ul class="plain">{words}</ul></details>'
     every = f"<details><summary>Every value that was tried</summary>{table(headings, rows, [''] * len(rows))}</details>"
-    return section("Who wins where", note, heat + every)
+    return section("Who wins where", note, heat + meant + every)
 
 
 def _front_section(run: Run) -> str:
     """Return the front as a table."""
     points = sorted(
-        (each for each in _points(run) if each.kind in ("front", "chosen")), key=lambda each: each.runtime_ms
+        (each for each in points_of(run) if each.kind in ("front", "chosen")), key=lambda each: each.runtime_ms
     )
     return section("The front", html.escape(plotted_psnr(run)), front_table(points)) if points else ""
 
@@ -268,58 +263,3 @@ def _how_section(run: Run) -> str:
 def _pair(left: str, right: str) -> str:
     """Return two sections side by side where the screen is wide enough."""
     return f'<div class="pair">{left}{right}</div>\n'
-
-
-def _candidates(run: Run) -> list[dict[str, Any]]:
-    """Return every measured network as the plots take it."""
-    by_label = {f"#{each.number}": each for each in run.measured}
-    values = []
-    for point in _points(run):
-        trial = by_label.get(point.label)
-        if trial is None:
-            values.append(point_values(point))
-            continue
-        more = _panel_of(trial, run)
-        name = {"name": f"ours, {point.label}"} if point.kind == "chosen" else {}
-        values.append(point_values(point, **more) | name | {"lines": candidate_lines(trial)})
-    return values
-
-
-def _panel_of(trial: Trial, run: Run) -> dict[str, Any]:
-    """Return what the panel of a candidate shows beyond its point."""
-    assert trial.measurement is not None
-    shipped = run.ending is not None and trial.number == run.ending.number
-    return {
-        "convs": trial.measurement.complexity.convs,
-        "memory": trial.measurement.memory,
-        "architecture": trial.architecture.canonical.to_json(),
-        "command": _export(run.folder, "chosen" if shipped else str(trial.number))
-        if trial.state == "trained" else None,
-    }  # fmt: skip
-
-
-def _points(run: Run) -> list[Point]:
-    """Return every measured network: candidates, and the hand-designed ones, whose PSNR is of other trainings."""
-    front = {trial.number for trial in run.front}
-    points = [
-        Point.of(f"#{trial.number}", trial.measurement, _kind_of(trial, front, run), trial.architecture.summary)
-        for trial in run.measured
-        if trial.measurement is not None
-    ]
-    rivals = None if run.ending is None else run.ending.rivals
-    return [*points, *(_rival_point(title, measured) for title, measured in (rivals or {}).items())]
-
-
-def _rival_point(title: str, measured: Any) -> Point:  # noqa: ANN401
-    """Return a hand-designed network as it is drawn: labelled by its family, its size beside it."""
-    name, _, size = title.partition(" ")
-    return Point.of(name, measured, "reference", f"designed by hand, {size}")
-
-
-def _kind_of(trial: Trial, front: set[int], run: Run) -> Kind:
-    """Return how a trial is drawn."""
-    if run.ending is not None and trial.number == run.ending.number:
-        return "chosen"
-    if trial.state in ("infeasible", "put off"):
-        return "infeasible"
-    return "front" if trial.number in front else "candidate"

@@ -15,9 +15,12 @@ from nas.trial import Trial, front_of, trained_once
 from sr.addresses import without_password
 from sr.errors import InputError
 from sr.measure.target import Conditions
+from sr.report.live import NotYetError
 from sr.report.samples import FOLDER, LISTED, Sample, read_samples
 
 JOURNAL = "study.journal"
+# How the search was asked for: there before anything else of it is.
+_COMMAND = "command.txt"
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +99,7 @@ def run_of(
         InputError: Where a file is not what a search leaves.
     """
     times = trial_times(storage, study)
-    command = folder / "command.txt"
+    command = folder / _COMMAND
     said = command.read_text(encoding="utf-8", errors="replace").strip() if command.is_file() else ""
     samples = tuple(read_samples(folder / FOLDER))
     found = Run(folder, settings, tuple(trials), read_ending(folder, settings), said, times, samples)
@@ -117,14 +120,21 @@ def load_run(folder: Path, storage: str | None = None) -> Run:
         storage: Where its study is kept; None for the journal in the folder.
 
     Raises:
+        NotYetError: Where it has only begun.
         InputError: Where there is none.
     """
     if not folder.is_dir():
         raise InputError(f"no folder at {folder}; name the folder of a search")
     place = storage or str(folder / JOURNAL)
+    command = folder / _COMMAND
+    if storage is None and not (folder / JOURNAL).is_file() and command.is_file():
+        raise NotYetError(
+            f"the search in {folder} has only begun, or keeps its record in a database; look again in a minute, or "
+            f"give the --storage that {command} names"
+        )
     settings, trials = recorded(place)
     if "conditions" not in settings:
-        raise InputError(f"the search in {folder} has only begun and measured nothing yet; look again in a minute")
+        raise NotYetError(f"the search in {folder} has only begun and measured nothing yet; look again in a minute")
     return run_of(folder, settings, trials, place)
 
 

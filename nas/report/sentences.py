@@ -50,10 +50,11 @@ def asked_and_got(run: Run) -> str:
     if not run.trained:
         return f"{asked}; {_fastest(run)}."
     best = max(run.trained, key=lambda each: each.sort_key)
+    judged = "after a short training" if best.rungs and best.rungs[-1].steps else "with shared weights"
     state = "so far" if run.is_going_on else "none of those trained was within it when measured again, and"
     return (
         f"{asked}; {state} the best of {len(run.measured)} candidates takes {digits(best.runtime_ms)} ms at "
-        f"{best.last_psnr:.2f} dB after a short training."
+        f"{best.last_psnr:.2f} dB {judged}."
     )
 
 
@@ -73,7 +74,7 @@ def facts(run: Run) -> list[tuple[str, str]]:
         workers = run.settings.get("workers")
         at_once = [(f"{workers}", "trainings at once")] if run.is_going_on and workers else []
         return [
-            (f"{len(run.measured)}", "candidates measured"), (f"{len(run.trained)}", "of them trained"),
+            (f"{len(run.measured):,}", "candidates measured"), (f"{len(run.trained):,}", "of them trained"),
             *going_on, *at_once, *([(pace, "candidates an hour")] if pace else []),
         ]  # fmt: skip
     ours, quality = run.ending.measurement, run.ending.quality
@@ -82,7 +83,7 @@ def facts(run: Run) -> list[tuple[str, str]]:
         (f"{quality.psnr:.2f} dB", f"PSNR over RGB, {run.ending.gain:+.2f} against bicubic"),
         (f"{quality.psnr_y:.2f} dB", f"PSNR over brightness, {quality.psnr_y - run.ending.bicubic.psnr_y:+.2f}"),
         (f"{digits(ours.complexity.params / 1e3)} k", "parameters"),
-        (f"{len(run.measured)}", "candidates measured"),
+        (f"{len(run.measured):,}", "candidates measured"),
     ]
 
 
@@ -91,7 +92,7 @@ def outcome_lines(run: Run) -> list[str]:
     if run.ending is None:
         return []
     ending = run.ending
-    lines = [f"The network: {ending.architecture.summary}."]
+    lines = [f"The network: {ending.architecture.summary}. Press its star in the plot to see it drawn."]
     if ending.calm_p90_ms is not None:
         lines.append("The device was slower than when calm whenever this was measured: its runtime may be lower.")
     engines = [f"{name} {digits(each.median_ms)} ms ({each.precision})" for name, each in ending.engines.items()]
@@ -127,7 +128,7 @@ def _rival_lines(run: Run) -> list[str]:
         if len(quality) == len(listed)
         else " Those without a PSNR were timed and not trained: --rivals all trains them."
     )
-    return [f"Designed by hand, within the same budget: {'; '.join(listed)}.{unknown}"]
+    return [f"Designed by hand, for the same budget and measured in the same rounds: {'; '.join(listed)}.{unknown}"]
 
 
 def _rival(name: str, measured: Measurement, run: Run) -> str:
@@ -135,7 +136,8 @@ def _rival(name: str, measured: Measurement, run: Run) -> str:
     assert run.ending is not None
     quality = run.ending.rival_quality.get(name)
     reached = "" if quality is None else f", {quality.psnr:.2f} dB"
-    return f"{name} {digits(measured.runtime.median_ms)} ms{reached}"
+    over = " (over it in these)" if measured.runtime.median_ms > run.budget_ms else ""
+    return f"{name} {digits(measured.runtime.median_ms)} ms{over}{reached}"
 
 
 def tally(run: Run) -> str:
@@ -143,17 +145,21 @@ def tally(run: Run) -> str:
     states = {state: sum(each.state == state for each in run.trials if each.duplicate_of is None)
               for state in ("trained", "infeasible", "failed")}  # fmt: skip
     longer = sum(len(each.rungs) > 1 for each in run.trained)
-    went_on = f", {longer} of them longer" if longer else ""
+    went_on = f", {longer:,} of them longer" if longer else ""
+    judged = "trained for a short while" if early_steps(run) else "judged with shared weights"
     return (
-        f"{sum(states.values())} different networks were tried: {states['trained']} trained for a short while{went_on}"
-        f", {states['infeasible']} over the budget and never trained, {states['failed']} failed. "
+        f"{sum(states.values()):,} different networks were tried: {states['trained']:,} {judged}{went_on}, "
+        f"{states['infeasible']:,} over the budget and never trained, {states['failed']:,} failed. "
         f"{len(run.front)} are on the front: no other is at once better, faster and smaller in activations."
     )
 
 
 def plotted_psnr(run: Run) -> str:
     """Say what the PSNR of a candidate is the PSNR of: only what was trained alike can stand on one plot."""
-    steps, pictures = early_steps(run), run.settings["pictures"]["val"]["count"]
+    steps = early_steps(run)
+    # Of many validation pictures candidates see a part.
+    judged = [each.measurement.quality for each in run.trained if each.measurement is not None]
+    pictures = max((each.pictures for each in judged if each is not None), default=0)
     trained = f"after the same {steps:,} training steps" if steps else "with weights taken from one shared network"
     return (
         f"Each candidate's PSNR is that {trained}, the chosen one's too, on the centres of {pictures} validation "
@@ -200,7 +206,7 @@ def _time(run: Run) -> str:
 def _pace(run: Run) -> str:
     """Return how many candidates are done with in an hour; empty before there is one."""
     seconds = max((each.total_seconds() for each in run.worked_on.ended.values()), default=0.0)
-    return f"{3600 * len(run.worked_on.ended) / seconds:.0f}" if seconds else ""
+    return f"{3600 * len(run.worked_on.ended) / seconds:,.0f}" if seconds else ""
 
 
 def candidate_lines(trial: Trial) -> list[str]:

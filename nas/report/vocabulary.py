@@ -12,6 +12,13 @@ BLOCK_WORDS = {
     "idle": "works on one half of the channels",
     "multiscale_idle": "1\N{MULTIPLICATION SIGN}5 and 5\N{MULTIPLICATION SIGN}1 on fewer and fewer channels",
     "branched_conv": "one 3\N{MULTIPLICATION SIGN}3, trained as five branches",
+    "edge_conv": "one 3\N{MULTIPLICATION SIGN}3, trained beside edge filters",
+    "wide_conv": "one 3\N{MULTIPLICATION SIGN}3, trained twice as wide",
+    "wide_residual": "two 3\N{MULTIPLICATION SIGN}3, trained twice as wide, plus its input",
+    "pixel_attention": "two 3\N{MULTIPLICATION SIGN}3, each value weighed by a 1\N{MULTIPLICATION SIGN}1",
+    "parameter_free_attention": "three 3\N{MULTIPLICATION SIGN}3, weighed by their own output",
+    "coarse_attention": "two 3\N{MULTIPLICATION SIGN}3, weighed by a coarse view around",
+    "large_kernel": "depthwise 7\N{MULTIPLICATION SIGN}7, 1\N{MULTIPLICATION SIGN}1 to twice the width and back",
 }
 _UPSAMPLER_WORDS = {
     "one_step": "one convolution, then pixel shuffle",

@@ -151,6 +151,12 @@ def chart(
     return f'<figure class="chart"><script type="application/json">{_inside_script(spec)}</script></figure>\n'
 
 
+def csv_button(data: str) -> str:
+    """Return a button that offers the networks of a `dataset` as a table for other programs, as HTML."""
+    button = f'<button type="button" data-csv="{html.escape(data)}">Download these figures as CSV</button>'
+    return f'<div class="tools">{button}</div>\n'
+
+
 def _inside_script(value: Any) -> str:  # noqa: ANN401 - anything JSON can hold
     """Return JSON that ends no script element, whatever its texts are."""
     return json.dumps(value, allow_nan=False, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")

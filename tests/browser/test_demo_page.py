@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import skimage.data
 import torch
 from PIL import Image
 from torch import nn
@@ -47,20 +48,18 @@ def address(tmp_path: Path) -> Iterator[str]:
         server.shutdown()
 
 
+@pytest.mark.skipif(NAMED_BY not in os.environ, reason=f"{NAMED_BY} names no folder with onnxruntime-web's dist")
 @pytest.mark.parametrize("lr_size", [None, (24, 40)], ids=["any size", "one size"])
 @pytest.mark.parametrize("side", [20, 300])
-def test_page_upscales_as_the_network_does(
+def test_page_upscales_a_photograph_as_the_network_does(
     open_page: Open, network: nn.Module, address: str, tmp_path: Path, lr_size: LrSize | None, side: int
 ) -> None:
-    runtime = os.environ.get(NAMED_BY)
-    if runtime is None:
-        pytest.skip(f"{NAMED_BY} names no folder with onnxruntime-web's dist")
     export_onnx(network, tmp_path / "small.onnx", lr_size=lr_size)
     write_demo(tmp_path, "small.onnx", lr_size)
     (tmp_path / "demo" / "ort").mkdir()
     for name in FILES:
-        (tmp_path / "demo" / "ort" / name).symlink_to(Path(runtime).resolve() / name)
-    pixels = np.random.default_rng(0).integers(0, 256, (30, side, 3), dtype=np.uint8)
+        (tmp_path / "demo" / "ort" / name).symlink_to(Path(os.environ[NAMED_BY]).resolve() / name)
+    pixels = np.ascontiguousarray(skimage.data.astronaut()[90:120, 100 : 100 + side])
     Image.fromarray(pixels).save(tmp_path / "photo.png")
     page = open_page(f"{address}/demo/")
     page.set_input_files("#picture", tmp_path / "photo.png")
@@ -74,6 +73,10 @@ def test_page_upscales_as_the_network_does(
     inner = np.s_[: 4 * 26, : 4 * (side - 4)] if lr_size is not None else np.s_[:, :]
     # A picture smaller than the one size has its edge repeated, where the network pads with zeros.
     assert np.abs(shown.astype(float) - expected)[inner].max() <= 1
+    with page.expect_download() as download:
+        page.get_by_text("Save the network's picture").click()
+    with Image.open(download.value.path()) as saved:
+        assert np.array_equal(np.asarray(saved.convert("RGB")), shown)
     page.locator("#wipe").focus()
     page.keyboard.press("Home")
     assert page.evaluate("document.getElementById('stage').style.getPropertyValue('--at')") == "0%"

@@ -1,38 +1,28 @@
 """The page of a search in a real browser: pictures, plots and panels by mouse, finger and keyboard."""
 
 import json
+import re
+import subprocess
+import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 
 from benchmarks.page import synthetic_run
+from nas.optuna_backend.study import OptunaStudy
 from nas.report.comparison import comparison_page
 from nas.report.page import search_page
-from sr.data.images import Picture, write_picture
+from nas.report.run import JOURNAL
+from search_spaces import SPACES
 from sr.report.live import live_page
-from sr.report.samples import BICUBIC, HR, LR, OURS, Sample
-from tests.browser.conftest import Open
+from tests.browser.conftest import Open, crops, downloaded_table, press, share_of, slide
 
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> str:
-    folder, draw = tmp_path_factory.mktemp("samples"), np.random.default_rng(0)
-    samples = []
-    for picture in ("first", "second"):
-        files = {}
-        for name, (height, width) in {LR: (6, 8), BICUBIC: (24, 32), OURS: (24, 32), HR: (24, 32)}.items():
-            files[name] = folder / f"{picture}-{name}.png"
-            write_picture(files[name], Picture(draw.integers(0, 256, (height, width, 3), dtype=np.uint8)))
-        samples.append(Sample(picture, files, {BICUBIC: 24.5, OURS: 26.0}))
-    return search_page(synthetic_run(Path("runs/<forty>"), 60, samples))
-
-
-def share_of(shown: Any) -> float:
-    """Return where the line between the pictures stands, in percent."""
-    return float(shown.locator(".stage").evaluate("stage => parseFloat(stage.style.getPropertyValue('--at'))"))
+    return search_page(synthetic_run(Path("runs/<forty>"), 60, crops(tmp_path_factory.mktemp("samples"))))
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (1280, "dark"), (400, "light"), (400, "dark")])
@@ -46,15 +36,8 @@ def test_page_fits_the_screen_and_follows_the_scheme(page: str, open_page: Open,
 
 def test_slider_is_moved_by_a_mouse_by_a_finger_and_by_arrow_keys(page: str, open_page: Open) -> None:
     shown = open_page(page, touch=True)
+    slide(shown)
     box = shown.locator(".stage").bounding_box()
-    shown.mouse.move(box["x"] + box["width"] / 2, box["y"] + 40)
-    shown.mouse.down()
-    shown.mouse.move(box["x"] + box["width"] / 4, box["y"] + 40)
-    shown.mouse.up()
-    assert share_of(shown) == pytest.approx(25, abs=2)
-    shown.keyboard.press("ArrowRight")
-    shown.keyboard.press("ArrowRight")
-    assert share_of(shown) == pytest.approx(29, abs=3)
     shown.touchscreen.tap(box["x"] + 0.75 * box["width"], box["y"] + 40)
     assert share_of(shown) == pytest.approx(75, abs=2)
 
@@ -89,11 +72,15 @@ def test_panel_opens_by_the_keyboard_and_gives_the_focus_back(page: str, open_pa
     plot = shown.locator("figure.chart > svg").first
     plot.focus()
     shown.keyboard.press("ArrowRight")
-    said = shown.locator("figure.chart .tip").first.inner_text()
+    tip = shown.locator("figure.chart .tip").first
+    said = tip.inner_text()
     assert "ms" in said
     assert "activations" in said
-    for _ in range(3):
+    steps = 0
+    while "(front: " not in tip.inner_text():
         shown.keyboard.press("ArrowUp")
+        steps += 1
+        assert steps < 20, "upwards leads from one network that counts to the next"
     shown.keyboard.press("Enter")
     panel = shown.locator("dialog[open]")
     assert panel.locator("svg[role=img]").get_attribute("aria-label").startswith("Diagram: LR picture")
@@ -106,11 +93,7 @@ def test_panel_opens_by_the_keyboard_and_gives_the_focus_back(page: str, open_pa
 
 def test_panel_opens_by_the_mouse_and_its_description_downloads(page: str, open_page: Open) -> None:
     shown = open_page(page)
-    plot = shown.locator("figure.chart > svg").first
-    plot.scroll_into_view_if_needed()
-    star = plot.locator(".kind-chosen").bounding_box()
-    shown.mouse.click(star["x"] + star["width"] / 2, star["y"] + star["height"] / 2)
-    panel = shown.locator("dialog[open]")
+    panel = press(shown, "chosen")
     assert "--pick chosen" in panel.inner_text()
     with shown.expect_download() as download:
         panel.get_by_text("Download its description").click()
@@ -119,10 +102,7 @@ def test_panel_opens_by_the_mouse_and_its_description_downloads(page: str, open_
 
 
 def test_figures_download_as_csv(page: str, open_page: Open) -> None:
-    shown = open_page(page)
-    with shown.expect_download() as download:
-        shown.get_by_text("Download these figures as CSV").click()
-    lines = Path(download.value.path()).read_text().splitlines()
+    lines = downloaded_table(open_page(page))
     assert lines[0].startswith("id,kind,psnr,ms,p10,p90")
     assert len(lines) == 1 + 60 + 3, "candidates and three designed by hand"
 
@@ -138,11 +118,40 @@ def test_served_page_shows_itself_anew_when_the_record_changes(open_page: Open) 
         shown = open_page(f"http://127.0.0.1:{server.server_port}/")
         assert "21" in shown.locator(".facts").inner_text()
         state["stamp"] = "5"
-        shown.wait_for_function("document.querySelector('.facts').innerText.includes('25')", timeout=20_000)
+        shown.wait_for_function("document.querySelector('.facts').innerText.includes('25')", timeout=60_000)
         shown.close()
         server.shutdown()
+
+
+def test_page_of_a_search_that_goes_on_is_served_by_the_command(open_page: Open, tmp_path: Path) -> None:
+    run, space = synthetic_run(tmp_path, 60), SPACES["msrresnet"]
+    study = OptunaStudy(space, "search", str(tmp_path / JOURNAL), run.budget_ms)
+    study.remember({**run.settings, "phase": "search"})
+
+    def tell(count: int) -> None:
+        for trial in run.trials[len(study.trials) :][:count]:
+            number, _ = study.ask(lambda _number, _trials, trial=trial: space.encode(trial.architecture))
+            study.tell(replace(trial, number=number))
+
+    tell(6)
+    command = [sys.executable, "-m", "nas.report", str(tmp_path), "--serve", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as serving:
+        try:
+            assert serving.stdout is not None
+            (address,) = re.findall(r"http://127\.0\.0\.1:\d+/", serving.stdout.readline())
+            shown = open_page(address)
+            assert shown.locator("h1").inner_text().startswith("Searching for")
+            assert "6\ncandidates measured" in shown.locator(".facts").inner_text()
+            tell(4)
+            shown.wait_for_function("document.querySelector('.facts').innerText.startsWith('10\\n')", timeout=60_000)
+            shown.close()
+        finally:
+            serving.terminate()
+        assert serving.stderr is not None
+        assert "Traceback" not in serving.stderr.read()
 
 
 def test_searches_side_by_side_are_drawn(open_page: Open) -> None:
     shown = open_page(comparison_page([synthetic_run(Path(name), 30) for name in ("one", "two")]))
     assert shown.locator("figure.chart text.name").count() == 2
+    assert len(downloaded_table(shown)) == 1 + 2

@@ -2,7 +2,6 @@
 
 import random
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -59,9 +58,3 @@ def test_sampler_proposes_the_same_from_the_same(added: dict[str, Any]) -> None:
     first, second = (added["HillClimb"](problem).propose(3, []) for _ in range(2))
     assert first == second
     SPACES["msrresnet"].decode(first)
-
-
-def test_page_has_the_ten_lines_of_each_engine() -> None:
-    code = "\n".join(blocks(Path(ROOT / "docs" / "engines.md"), "python"))
-    assert "onnxruntime.InferenceSession" in code
-    assert "openvino.Core" in code

@@ -1,13 +1,20 @@
-"""Which network of a search is exported, and that it is."""
+"""Which network of a search is exported, and that it is, with its own figures."""
 
 import csv
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
 from nas.export import main
-from nas.picking import checkpoint_of
+from nas.optuna_backend.study import OptunaStudy
+from nas.picking import checkpoint_of, figures_of
+from nas.report.run import JOURNAL
+from nas.successive_halving import Rung
+from nas.trial import Trial
+from search_spaces import SPACES
 from search_spaces.msrresnet import repeated
 from search_spaces.network import build
 from sr.checkpoint import Checkpoint, Description, save
@@ -56,4 +63,43 @@ def test_the_command_exports_a_candidate(folder: Path, tmp_path: Path, capsys: p
     assert {path.name for path in tmp_path.iterdir()} == {
         "MODEL.md", f"{FIRST.key}.py", f"{FIRST.key}.weights.pt",
     }  # fmt: skip
+    assert "Not known for this file" in (tmp_path / "MODEL.md").read_text(), "of its record nothing is here"
     assert run(main, [str(folder), "--pick", "9"]) == BAD_INPUT
+
+
+@pytest.fixture
+def of_record(folder: Path, tmp_path: Path, outcome: Callable[..., Trial]) -> tuple[Path, Trial]:
+    """Return such a folder with its record, and what that holds of a candidate that went on to a second rung."""
+    run = tmp_path / "run"
+    (run / "candidates").mkdir(parents=True)
+    (run / "candidates" / f"{FIRST.key}.pth").hardlink_to(folder / "candidates" / f"{FIRST.key}.pth")
+    (run / "trials.csv").write_text(f"number,key\n0,{FIRST.key}\n", encoding="utf-8")
+    study = OptunaStudy(SPACES["msrresnet"], "search", str(run / JOURNAL), 60_000.0)
+    study.remember({"phase": "done"})
+    number, _ = study.ask(lambda _number, _trials: SPACES["msrresnet"].encode(FIRST))
+    trial = outcome(number, FIRST)
+    trial = replace(trial, rungs=(Rung(390, trial.psnr, 1.0), Rung(1560, trial.psnr + 0.5, 3.0)))
+    study.tell(trial)
+    return run, trial
+
+
+def test_card_of_a_candidate_has_its_own_figures(of_record: tuple[Path, Trial], tmp_path: Path) -> None:
+    run_folder, trial = of_record
+    out = tmp_path / "out"
+    assert run(main, [str(run_folder), "--pick", "0", "--format", "safetensors", "--out", str(out)]) == DONE
+    card = (out / "MODEL.md").read_text(encoding="utf-8")
+    assert trial.measurement is not None
+    assert f"| network | {trial.psnr + 0.5:.2f} |  |  |" in card
+    assert "On the centres of 3 validation pictures after a short training of 1,560 steps, 8 bits" in card
+    assert f"| torch | {trial.measurement.runtime.median_ms:.1f} |" in card
+    assert "Not known for this file" not in card
+
+
+def test_figures_of_a_candidate_are_those_of_the_weights_that_it_kept(of_record: tuple[Path, Trial]) -> None:
+    run_folder, trial = of_record
+    found = figures_of(run_folder, FIRST.key)
+    assert found == figures_of(run_folder, "0", str(run_folder / JOURNAL))
+    assert found is not None
+    assert found["quality"]["psnr"] == trial.last_psnr
+    assert figures_of(run_folder, "chosen") is None, "they lie beside it"
+    assert figures_of(run_folder, "1") is None

@@ -94,6 +94,21 @@ def test_card_is_of_the_scale_of_the_network(scale: int) -> None:
     assert f"without a border of {scale} pixels" in card
 
 
+def test_card_of_a_candidate_counts_the_steps_of_all_its_rungs() -> None:
+    checkpoint = Checkpoint(
+        Description("baseline", CONFIG), {}, recipe={"steps": 1170}, provenance={"ladder": [390, 1560]}
+    )
+    quality = {"psnr": 25.5, "psnr_y": None, "ssim": None, "pictures": 5}
+    place = asdict(Conditions("a processor", "a driver", "versions 1", 2, (32, 32), "float32"))
+    measured = {"quality": quality, "judged_on": "the centres of 5 pictures", "conditions": place,
+                "runtime": asdict(RUNTIME)}  # fmt: skip
+    counts = count(baselines.build_family(CONFIG))
+    card = card_of(Facts(checkpoint, counts, (32, 32), measured, {}, "", (), None))
+    assert "- trained for 1,560 steps" in card
+    assert "On the centres of 5 pictures, 8 bits" in card
+    assert "| network | 25.50 |  |  |" in card
+
+
 def test_card_says_where_another_precision_was_measured(checkpoint: Path, tmp_path: Path) -> None:
     conditions = Conditions("a processor", "a driver", "versions 1", 2, (32, 32), "int8", "onnxruntime")
     measured = Measurement(count(baselines.build_family(CONFIG), (32, 32)), RUNTIME, conditions, None)

@@ -50,7 +50,8 @@ function drawFrame(spec, picture, box, sx, sy, hasStrip) {
   for (const tick of sx.ticks) {
     const at = sx.at(tick).toFixed(1);
     svg("path", { d: `M${at} ${box.top}V${box.floor}`, stroke: "var(--grid)" }, picture);
-    svg("text", { x: at, y: box.floor + 17, "text-anchor": "middle" }, picture, tickText(tick));
+    const atEdge = box.right - at < 4 * tickText(tick).length - 12;
+    svg("text", { x: atEdge ? box.right + 12 : at, y: box.floor + 17, "text-anchor": atEdge ? "end" : "middle" }, picture, tickText(tick));
   }
   const middle = (box.left + box.right) / 2, unit = (axis) => (axis.unit ? `${axis.name} (${axis.unit})` : axis.name);
   svg("text", { x: middle, y: box.floor + 37, "text-anchor": "middle" }, picture, unit(spec.x));
@@ -61,8 +62,10 @@ function drawFrame(spec, picture, box, sx, sy, hasStrip) {
   const at = sx.at(spec.budget);
   svg("rect", { x: at, y: box.top, width: box.right - at, height: box.floor - box.top, fill: "var(--shade)" }, picture);
   svg("path", { d: `M${at} ${box.top}V${box.floor}`, stroke: "var(--vermilion)", "stroke-width": 1.5, "stroke-dasharray": "6 4" }, picture);
-  const anchor = box.right - at < 50 ? "end" : "middle";
-  svg("text", { x: anchor === "end" ? box.right : at, y: box.top - 9, "text-anchor": anchor, style: "fill: var(--vermilion)", class: "strong" },
+  // Left of it stands what the other axis is.
+  const least = box.left + 88, anchor = box.right - at < 50 ? "end" : at - 50 < least ? "start" : "middle";
+  const x = { end: box.right, start: Math.max(at, least), middle: at }[anchor];
+  svg("text", { x, y: box.top - 9, "text-anchor": anchor, style: "fill: var(--vermilion)", class: "strong" },
     picture, `budget ${tickText(spec.budget)} ms`);
 }
 

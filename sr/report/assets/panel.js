@@ -99,6 +99,7 @@ function openPanel(point, kind, from) {
     html("h3", "", dialog, "Take it away");
     addCommand(point.command, dialog);
   }
+  if (point.note) html("p", "note", dialog, point.note);
   if (described) {
     const tools = html("div", "tools", dialog), button = html("button", "", tools, "Download its description");
     button.type = "button";
@@ -129,7 +130,7 @@ function networkOf(architecture) {
 
 for (const button of document.querySelectorAll("button[data-csv]")) {
   button.addEventListener("click", () => {
-    const names = ["id", "kind", "psnr", "ms", "p10", "p90", "activations", "multi_adds", "params", "convs", "memory", "lines"];
+    const names = ["id", "kind", "psnr", "ms", "p10", "p90", "activations", "multi_adds", "params", "convs", "memory", "spread", "lines"];
     const cell = (value) => (value === undefined ? "" : `"${String(Array.isArray(value) ? value.join("; ") : value).replaceAll('"', '""')}"`);
     const rows = datasets[button.dataset.csv].points.map((point) => names.map((name) => cell(point[name])).join(","));
     offer(`${button.dataset.csv}.csv`, [names.join(","), ...rows].join("\n"), "text/csv");

@@ -54,6 +54,39 @@ def test_page_shows_every_measured_network_once_with_its_panel(run: Run) -> None
     assert {each["name"] for each in shown.values() if each["kind"] == "reference"} == {"rfdn", "ecbsr"}
 
 
+def test_page_offers_to_export_only_what_kept_its_weights(run: Run) -> None:
+    kept = run.folder / "candidates"
+    kept.mkdir()
+    (kept / f"{run.trained[0].architecture.key}.pth").touch()
+    shown = candidates(search_page(run))
+    first, second = (shown[f"#{each.number}"] for each in run.trained[:2])
+    assert "note" not in first
+    assert first["command"].endswith("--pick 0 --format onnx")
+    assert "command" not in second
+    assert "weights were removed" in second["note"]
+    scored = replace(run, trials=tuple(replace(each, rungs=()) for each in run.trials))
+    page = search_page(scored)
+    assert "weights of one shared network" in candidates(page)["#1"]["note"]
+    assert "10 judged with shared weights, 1 over the budget" in page
+
+
+def test_page_explains_the_kinds_of_blocks_that_won(run: Run) -> None:
+    assert "<b>residual_leaky</b>: 3\N{MULTIPLICATION SIGN}3, leaky ReLU" in search_page(run)
+
+
+def test_page_says_on_how_many_pictures_candidates_were_judged(run: Run) -> None:
+    measured = run.trained[0].measurement
+    assert measured is not None
+    assert measured.quality is not None
+    assert f"on the centres of {measured.quality.pictures} validation pictures" in search_page(run)
+
+
+def test_page_says_of_a_network_designed_by_hand_that_it_was_over_the_budget(run: Run) -> None:
+    assert "(over it in these)" not in search_page(run)
+    small = replace(run, settings={**run.settings, "budget_ms": 1e-3})
+    assert " ms (over it in these), 25.75 dB" in search_page(small)
+
+
 def test_page_of_a_search_that_goes_on_says_how_it_stands(run: Run) -> None:
     page = search_page(replace(run, ending=None, settings={**run.settings, "phase": "search"}))
     assert "<h1>Searching for" in page
