@@ -7,7 +7,7 @@ from sr.command import list_commands, run
 # What each command does, by its name in this package.
 COMMANDS = {
     "search": "find, train and export a network within a runtime budget",
-    "report": "write the page of a search, or show it while the search goes on",
+    "report": "show the page of a search, a pruning or a league, or serve it while they go on",
     "compare": "put searches, engines and devices on one page",
     "export": "export any network that a search found",
     "calibrate": "say which cheap score ranks networks as full training does here",

@@ -244,7 +244,7 @@ def _write(result: PruneResult, source: str) -> None:
     ]
     html = page(
         result.outcomes, title=f"Pruning {source}", command=result.command, notes=notes, shipped=result.shipped,
-        samples=read_samples(result.folder / SAMPLES),
+        samples=read_samples(result.folder / SAMPLES), paths=result.paths,
     )  # fmt: skip
     write_text(result.folder / "page.html", html)
     write_json(result.folder / "results.json", result.to_json())

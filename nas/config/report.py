@@ -14,11 +14,11 @@ class ReportConfig:
     """Which page is wanted, and how it is shown.
 
     Attributes:
-        run: The folder of a search. Held as a `Path`.
+        run: The folder of a search, a pruning or a league. Held as a `Path`.
         storage: Where its study is kept; None for the journal in the folder.
-        out: The page; None for pareto.html in the folder. Held as a `Path`.
+        out: The page; None for the one in the folder. Held as a `Path`.
         open: Whether a browser shows it.
-        serve: Whether it is served on loopback and kept fresh while the search goes on.
+        serve: Whether it is served on loopback and kept fresh while the run goes on.
         port: Where it is served, 0 for any that is free.
 
     Raises:
