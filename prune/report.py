@@ -79,9 +79,7 @@ def page(
     """
     dense, ours, others = parted(outcomes)
     rivals = rivals or {}
-    exports = {
-        name: f"python -m sr.export {shlex.quote(str(path))} --format onnx" for name, path in (paths or {}).items()
-    }
+    exports = {name: _export(path) for name, path in (paths or {}).items()}
     points = [
         point_values(_point_of(each, dense), kind=kind, command=exports.get(each.name))
         for kind, same in (("dense", [dense]), ("ours", ours), ("other", others))
