@@ -20,21 +20,12 @@ from search_spaces.architecture import AGGREGATIONS, IMAGE_SKIPS, UPSAMPLERS, Ar
 from search_spaces.network import build as build_searched
 from sr.deployment import deploy
 from sr.errors import InputError
+from tests.baselines.small import small
 
 pytestmark = pytest.mark.numeric
 
 MIXED = tuple(Block(kind) for kind in ("inverted_x3", "mobilenetv3", "idle", "multiscale_idle", "residual_leaky"))
 SKELETONS = list(itertools.product(UPSAMPLERS, IMAGE_SKIPS, AGGREGATIONS))
-SMALL = {
-    "maffsrn": {"num_feat": 8, "num_group": 1},
-    "efdn": {"num_feat": 8},
-    "larvanet": {"num_feat": 8, "num_block": 1},
-    "larn": {"num_feat": 8},
-    "idlesr": {"num_feat": 8, "num_block": 3},
-    "spsr": {"num_feat": 12, "num_block": 2},
-    "sam_sr_lite": {"num_block": 2},
-    "hcsrn": {"num_feat": 8, "num_block1": 2, "num_block2": 1},
-}
 KINDS = {
     "hcsrn": {Image: 1, Conv: 25, Channelwise: 19, Sum: 12, Shuffle: 5, Concatenation: 2},
     "msrresnet": {Image: 1, Conv: 9, Channelwise: 7, Sum: 3, Shuffle: 2},
@@ -43,10 +34,6 @@ KINDS = {
         Image: 1, Conv: 34, Channelwise: 25, Sum: 9, Concatenation: 3, ZeroFilling: 2, Product: 2, Shuffle: 1,
     },
 }  # fmt: skip
-
-
-def small(name: str) -> nn.Module:
-    return build(name, **SMALL.get(name, {"num_feat": 8, "num_block": 2}))
 
 
 @functools.cache
