@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from prune.outcomes import DENSE, Outcome
+from prune.verdict import ROUNDING, SAME_PSNR, SAME_RUNTIME
 
-# Within so many dB two networks are as good as each other; within this share one takes no longer than the other, as the
-# verdict has it, and beyond this one it is clearly faster.
-_SAME_PSNR, _SAME_RUNTIME, _FASTER = 0.02, 0.03, 0.01
+# What takes so much less of the time is clearly faster.
+_FASTER = 0.01
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def with_fallbacks(outcomes: Sequence[Outcome]) -> tuple[tuple[Outcome, ...], li
 
 
 def _is_ahead(rival: Outcome, ours: Outcome) -> bool:
-    """Return whether a rival's network is as good and as fast as ours, and clearly better in one of both."""
+    """Return whether a rival's network is as good and as fast as ours, as the verdict has it, and clearly ahead in one."""
     gained, ratio = rival.psnr - ours.psnr, rival.runtime_ms / ours.runtime_ms
-    no_worse = gained >= -_SAME_PSNR and ratio <= 1 + _SAME_RUNTIME
-    return no_worse and (gained > _SAME_PSNR or ratio < 1 - _FASTER)
+    no_worse = gained >= -SAME_PSNR - ROUNDING and ratio <= 1 + SAME_RUNTIME + ROUNDING
+    return no_worse and (gained > SAME_PSNR + ROUNDING or ratio < 1 - _FASTER)

@@ -7,10 +7,10 @@ from sr.measure.measurement import Measurement
 from sr.report.page import digits
 
 # Runtimes within this share of each other, and PSNR within so many dB, are called equal.
-_SAME_RUNTIME = 0.03
-_SAME_PSNR = 0.01
+SAME_RUNTIME = 0.03
+SAME_PSNR = 0.01
 # Differences of printed decimals, as 28.45 - 28.44, come out a little beyond their value.
-_ROUNDING = 1e-9
+ROUNDING = 1e-9
 
 
 def verdict(outcomes: Sequence[Outcome], shipped: Shipped | None = None) -> list[str]:
@@ -62,14 +62,14 @@ def _psnr_text(pruned: Outcome, other: Outcome) -> str:
 def _off_the_mark(pruned: Outcome, dense: Outcome) -> str | None:
     """Return how far a network is from the runtime that was asked for, and why; None where it is there."""
     reached, share = pruned.reached, pruned.runtime_ms / dense.runtime_ms
-    if reached is None or abs(share / reached.asked - 1) <= _SAME_RUNTIME + _ROUNDING:
+    if reached is None or abs(share / reached.asked - 1) <= SAME_RUNTIME + ROUNDING:
         return None
     asked_ms = digits(reached.asked * dense.runtime_ms)
     line = (
         f"{pruned.name} is not at the runtime asked for: {share:.3f} of dense's instead of {reached.asked:.3f} "
         f"({digits(pruned.runtime_ms)} ms instead of {asked_ms} ms); "
     )
-    if abs(reached.ratio / reached.asked - 1) <= _SAME_RUNTIME + _ROUNDING:
+    if abs(reached.ratio / reached.asked - 1) <= SAME_RUNTIME + ROUNDING:
         return f"{line}when it was chosen it took {reached.ratio:.3f}"
     sides = [each for each in (reached.below, reached.above) if each is not None]
     shares = " and ".join(f"{each:.3f}" for each in sides)
@@ -79,14 +79,14 @@ def _off_the_mark(pruned: Outcome, dense: Outcome) -> str | None:
 
 
 def _against_rival(ours: Outcome, rival: Outcome) -> str:
-    """Return which of two pruned networks is ahead at what they came to, equal within _SAME_RUNTIME and _SAME_PSNR.
+    """Return which of two pruned networks is ahead at what they came to, equal within SAME_RUNTIME and SAME_PSNR.
 
     Where their runtimes are not equal the line begins with that.
     """
     slower, faster = max(ours.runtime_ms, rival.runtime_ms), min(ours.runtime_ms, rival.runtime_ms)
     gain = ours.psnr - rival.psnr
-    same_runtime = slower / faster <= 1 + _SAME_RUNTIME + _ROUNDING
-    same_psnr = abs(gain) <= _SAME_PSNR + _ROUNDING
+    same_runtime = slower / faster <= 1 + SAME_RUNTIME + ROUNDING
+    same_psnr = abs(gain) <= SAME_PSNR + ROUNDING
     figures = f"({digits(ours.runtime_ms)} ms against {digits(rival.runtime_ms)} ms, {_psnr_text(ours, rival)})"
     speed = f"{digits(slower / faster)} times {'faster' if ours.runtime_ms < rival.runtime_ms else 'slower'}"
     height = f"{abs(gain):.2f} dB {'better' if gain > 0 else 'worse'}"

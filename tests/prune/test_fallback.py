@@ -30,7 +30,7 @@ DENSE, OURS = outcome("dense", 100.0, 28.0), outcome("per-layer (shared)", 50.0,
         # Faster at the same PSNR, better at the same runtime, both.
         (48.0, 27.9, True), (50.0, 27.95, True), (45.0, 28.0, True), (48.0, 27.89, True),
         # Better at what the verdict calls equal runtime.
-        (51.4, 27.95, True), (51.4, 27.91, False), (52.0, 28.0, False),
+        (51.4, 27.95, True), (50.4, 27.92, True), (51.4, 27.91, False), (52.0, 28.0, False),
         # The same; a trade of one for the other; behind.
         (50.0, 27.9, False), (40.0, 27.8, False), (60.0, 28.0, False), (55.0, 27.8, False),
     ],
