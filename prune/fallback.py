@@ -56,7 +56,7 @@ def with_fallbacks(outcomes: Sequence[Outcome]) -> tuple[tuple[Outcome, ...], li
 
 
 def _is_ahead(rival: Outcome, ours: Outcome) -> bool:
-    """Return whether a rival's network is as good and as fast as ours, as the verdict has it, and clearly ahead in one."""
+    """Return whether a rival's network is as good and as fast as ours by the verdict, and clearly ahead in one."""
     gained, ratio = rival.psnr - ours.psnr, rival.runtime_ms / ours.runtime_ms
     no_worse = gained >= -SAME_PSNR - ROUNDING and ratio <= 1 + SAME_RUNTIME + ROUNDING
     return no_worse and (gained > SAME_PSNR + ROUNDING or ratio < 1 - _FASTER)
