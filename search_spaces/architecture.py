@@ -11,7 +11,8 @@ from search_spaces.kinds import BLOCKS
 from sr.scale import DEFAULT_SCALE, SCALES
 
 UPSAMPLERS = ("two_step", "one_step", "nearest_conv")
-IMAGE_SKIPS = ("none", "nearest", "bilinear", "bicubic")
+# `learned` begins as `bilinear`.
+IMAGE_SKIPS = ("none", "nearest", "bilinear", "bicubic", "learned")
 AGGREGATIONS = ("none", "long_skip", "concat")
 NORMS = ("none", "batch")
 

@@ -13,6 +13,8 @@ from search_spaces.blocks import LEAKY_SLOPE
 from search_spaces.kinds import BLOCKS
 from sr.scale import DEFAULT_SCALE
 
+# The image skip whose kernel is trained.
+LEARNED = "learned"
 # By the scale: the steps that an upsampler of several takes one after another.
 _STEPS = {2: (2,), 3: (3,), 4: (2, 2)}
 
@@ -98,20 +100,26 @@ class _OneStep(nn.Module):
 
     The channels run (row, column, colour), which `shuffle_colour_last` copies fastest. At LR size the interpolated
     image is a fixed 1x1, 3x3 or 5x5 convolution, several times cheaper than interpolating to HR size, and the same
-    numbers.
+    numbers; `learned`, it costs what the fixed 3x3 one does.
     """
 
     def __init__(self, num_feat: int, image_skip: str, scale: int) -> None:
         super().__init__()
         self.scale = scale
         self.conv_last = nn.Conv2d(num_feat, 3 * scale**2, 3, padding=1)
+        self.learned_skip = _learned_skip(image_skip, scale)
         self.skip_kernel: Tensor | None
-        kernel = None if image_skip == "none" else interpolation_kernel(image_skip, scale)
+        kernel = None if image_skip in ("none", LEARNED) else interpolation_kernel(image_skip, scale)
         self.register_buffer("skip_kernel", kernel, persistent=False)
 
     def forward(self, feature: Tensor, lr: Tensor) -> Tensor:
         """Map feature (n, c, h, w) and lr (n, 3, h, w) to (n, 3, s * h, s * w) at the scale s."""
-        return shuffle_colour_last(_with_image_skip(self.conv_last(feature), lr, self.skip_kernel), self.scale)
+        subpixels = self.conv_last(feature)
+        return shuffle_colour_last(_with_image_skip(subpixels, lr, self.skip_kernel, self.learned_skip), self.scale)
+
+    def bilinear_kernel(self) -> Tensor:
+        """Return what a learned skip begins with, (3 * scale**2, 3, 3, 3)."""
+        return interpolation_kernel("bilinear", self.scale)
 
     def portable(self) -> nn.Module:
         """Return the form for other engines: the channels run as torch's own pixel shuffle takes them.
@@ -129,8 +137,9 @@ class _PortableOneStep(nn.Module):
         order = subpixel_order(original.scale)
         self.scale = original.scale
         self.conv_last = copy.deepcopy(original.conv_last)
+        self.learned_skip = copy.deepcopy(original.learned_skip)
         with torch.no_grad():
-            for tensor in self.conv_last.parameters():
+            for tensor in self.parameters():
                 tensor.copy_(tensor[order])
         self.skip_kernel: Tensor | None
         kernel = original.skip_kernel
@@ -138,7 +147,13 @@ class _PortableOneStep(nn.Module):
 
     def forward(self, feature: Tensor, lr: Tensor) -> Tensor:
         """Map feature (n, c, h, w) and lr (n, 3, h, w) to (n, 3, s * h, s * w) at the scale s."""
-        return F.pixel_shuffle(_with_image_skip(self.conv_last(feature), lr, self.skip_kernel), self.scale)
+        subpixels = self.conv_last(feature)
+        return F.pixel_shuffle(_with_image_skip(subpixels, lr, self.skip_kernel, self.learned_skip), self.scale)
+
+
+def _learned_skip(image_skip: str, scale: int) -> nn.Conv2d | None:
+    """Return the convolution of the padded LR that a learned image skip is, None for the others; see `silence`."""
+    return nn.Conv2d(3, 3 * scale**2, 3, bias=False) if image_skip == LEARNED else None
 
 
 def subpixel_order(scale: int = DEFAULT_SCALE) -> Tensor:
@@ -146,13 +161,19 @@ def subpixel_order(scale: int = DEFAULT_SCALE) -> Tensor:
     return torch.arange(3 * scale**2).view(scale**2, 3).t().flatten()
 
 
-def _with_image_skip(subpixels: Tensor, lr: Tensor, kernel: Tensor | None) -> Tensor:
+def _with_image_skip(subpixels: Tensor, lr: Tensor, kernel: Tensor | None, learned: nn.Module | None) -> Tensor:
     """Add an interpolated LR (n, 3, h, w) to subpixels (n, 3s², h, w), in place; kernel: (3s², 3, k, k) or None."""
+    if learned is not None:
+        return subpixels.add_(learned(_padded(lr, 1)))
     if kernel is None:
         return subpixels
     radius = kernel.shape[-1] // 2
-    padded = F.pad(lr, (radius,) * 4, mode="replicate") if radius else lr
-    return subpixels.add_(F.conv2d(padded, kernel))
+    return subpixels.add_(F.conv2d(_padded(lr, radius) if radius else lr, kernel))
+
+
+def _padded(lr: Tensor, radius: int) -> Tensor:
+    """Return lr (n, 3, h, w) with its borders repeated `radius` times."""
+    return F.pad(lr, (radius,) * 4, mode="replicate")
 
 
 def shuffle_colour_last(subpixels: Tensor, scale: int = DEFAULT_SCALE) -> Tensor:
@@ -193,6 +214,7 @@ class _AtHighResolution(nn.Module):
         self.act = nn.LeakyReLU(LEAKY_SLOPE, inplace=True)
         self.shuffle = shuffle
         self.image_skip = image_skip
+        self.learned_skip = _learned_skip(image_skip, scale)
 
     def forward(self, feature: Tensor, lr: Tensor) -> Tensor:
         """Map feature (n, c, h, w) and lr (n, 3, h, w) to (n, 3, s * h, s * w) at the scale s."""
@@ -206,7 +228,14 @@ class _AtHighResolution(nn.Module):
         hr = self.conv_last(self.act(self.conv_hr(feature)))
         if self.image_skip == "none":
             return hr  # type: ignore[no-any-return]
+        if self.learned_skip is not None:
+            subpixels = self.learned_skip(_padded(lr, 1))
+            return hr.add_(F.pixel_shuffle(subpixels, self.scale))  # type: ignore[no-any-return]
         return hr.add_(_interpolate(lr, self.image_skip, self.scale))  # type: ignore[no-any-return]
+
+    def bilinear_kernel(self) -> Tensor:
+        """Return what a learned skip begins with, (3 * scale**2, 3, 3, 3), for torch's own pixel shuffle."""
+        return interpolation_kernel("bilinear", self.scale)[subpixel_order(self.scale)]
 
 
 def _interpolate(lr: Tensor, mode: str, scale: int) -> Tensor:
@@ -252,8 +281,14 @@ def untrained(architecture: Architecture) -> SearchedNetwork:
 
 
 def silence(upsampler: nn.Module) -> None:
-    """Zero the weights of the last convolution: SR is the image skip at first, and nothing has to be unlearnt."""
+    """Zero the weights of the last convolution: SR is the image skip at first, and nothing has to be unlearnt.
+
+    A learned skip begins as bilinear interpolation.
+    """
     nn.init.zeros_(upsampler.get_parameter("conv_last.weight"))
+    if isinstance(upsampler, _OneStep | _AtHighResolution) and upsampler.learned_skip is not None:
+        with torch.no_grad():
+            upsampler.learned_skip.weight.copy_(upsampler.bilinear_kernel())
 
 
 def build_family(config: Mapping[str, Any]) -> nn.Module:

@@ -13,7 +13,15 @@ from torch.func import functional_call
 
 from search_spaces.architecture import Architecture
 from search_spaces.kinds import BLOCKS
-from search_spaces.network import UPSAMPLERS, ConcatOutputs, SearchedNetwork, build, initialise, interpolation_kernel
+from search_spaces.network import (
+    LEARNED,
+    UPSAMPLERS,
+    ConcatOutputs,
+    SearchedNetwork,
+    build,
+    initialise,
+    interpolation_kernel,
+)
 from search_spaces.space import SearchSpace
 
 _QUARTERS = 4
@@ -51,13 +59,14 @@ class Supernet(nn.Module):
             for _ in range(self.positions)
         )
         self.fuse = ConcatOutputs(self.num_feat, self.positions).fuse if "concat" in space.aggregation else None
-        # With a skip an upsampler adds detail to a picture, without one it makes it all: no weights serve both.
+        # With a skip an upsampler adds detail to a picture, without one it makes it all: no weights serve both. A fixed
+        # kernel is the same for all.
         self.upsamplers = nn.ModuleDict(
-            {f"{name}_{skip}": UPSAMPLERS[name](self.num_feat, "none", space.scale)
+            {f"{name}_{skip}": UPSAMPLERS[name](self.num_feat, skip if skip == LEARNED else "none", space.scale)
              for name in space.upsampler for skip in space.image_skip}
         )  # fmt: skip
         for mode in space.image_skip:
-            if mode != "none":
+            if mode not in ("none", LEARNED):
                 self.register_buffer(f"{mode}_kernel", interpolation_kernel(mode, space.scale), persistent=False)
         self.apply(initialise)
         # Of this supernet alone: while one runs, its template holds the supernet's weights.
@@ -176,7 +185,7 @@ class Supernet(nn.Module):
 
     def _skip_kernel(self, built: Architecture) -> dict[str, Tensor]:
         """Return the fixed kernel that a network adds its image by, under its name there, where it has one."""
-        if built.upsampler != "one_step" or built.image_skip == "none":
+        if built.upsampler != "one_step" or built.image_skip in ("none", LEARNED):
             return {}
         return {"upsampler.skip_kernel": self.get_buffer(f"{built.image_skip}_kernel")}
 

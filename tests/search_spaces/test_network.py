@@ -49,10 +49,11 @@ def in_float64() -> Iterator[None]:
 
 
 def interpolated(lr: Tensor, mode: str, scale: int) -> Tensor:
-    """Return torch's own interpolation, the truth of the image skip."""
+    """Return torch's own interpolation, the truth of the image skip, and of the learned one as it begins."""
     if mode == "none":
         return torch.zeros(lr.shape[0], 3, scale * lr.shape[2], scale * lr.shape[3], dtype=lr.dtype)
     corners = {} if mode == "nearest" else {"align_corners": False}
+    mode = "bilinear" if mode == "learned" else mode
     return F.interpolate(lr, scale_factor=scale, mode=mode, **corners)
 
 
@@ -118,17 +119,29 @@ def test_a_training_starts_at_the_image_skip(
         torch.testing.assert_close(network(lr), interpolated(lr, image_skip, scale), rtol=0, atol=1e-12)
 
 
+@each_scale
+@pytest.mark.parametrize("upsampler", UPSAMPLERS)
+def test_a_learned_image_skip_is_trained(upsampler: str, scale: int) -> None:
+    network = untrained(Architecture(8, MIXED, upsampler, "learned", scale=scale))
+    network(torch.rand(1, 3, 9, 7)).square().mean().backward()
+    kernel = network.upsampler.get_parameter("learned_skip.weight")
+    assert kernel.shape == (3 * scale**2, 3, 3, 3)
+    assert kernel.grad is not None
+    assert kernel.grad.abs().max() > 0
+
+
 @pytest.mark.usefixtures("in_float64")
 @each_scale
-def test_the_portable_form_computes_the_same(scale: int) -> None:
-    upsampler = build(Architecture(8, MIXED, image_skip="bicubic", scale=scale)).upsampler
+@pytest.mark.parametrize("image_skip", ["bicubic", "learned"])
+def test_the_portable_form_computes_the_same(image_skip: str, scale: int) -> None:
+    upsampler = build(Architecture(8, MIXED, image_skip=image_skip, scale=scale)).upsampler
     feature, lr = torch.rand(2, 8, 5, 7), torch.rand(2, 3, 5, 7)
     with torch.no_grad():
         torch.testing.assert_close(upsampler.portable()(feature, lr), upsampler(feature, lr), rtol=0, atol=1e-12)
 
 
 @each_scale
-@pytest.mark.parametrize("mode", IMAGE_SKIPS[1:])
+@pytest.mark.parametrize("mode", ["nearest", "bilinear", "bicubic"])
 def test_interpolation_kernels_keep_brightness_and_colours_apart(mode: str, scale: int) -> None:
     kernel = interpolation_kernel(mode, scale)
     expected = torch.eye(3, dtype=torch.float64).repeat(scale**2, 1)

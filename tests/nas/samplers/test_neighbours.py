@@ -58,7 +58,8 @@ def test_every_change_is_a_single_choice_within_the_space(name: str, rng: random
 
 def test_changes_are_all_that_there_are_but_for_far_widths() -> None:
     found = changes(MSRRESNET_SPACE, repeated(16, "residual_leaky", 3))
-    assert {each.image_skip for each in found["skip"] if each.aggregation == "none"} == {"none", "bilinear", "bicubic"}
+    skips = {each.image_skip for each in found["skip"] if each.aggregation == "none"}
+    assert skips == {"none", "bilinear", "bicubic", "learned"}
     assert {each.aggregation for each in found["skip"] if each.image_skip == "nearest"} == {"long_skip", "concat"}
     assert [each.num_feat for each in found["width"]] == [8, 12, 20, 24]
     kinds = len(MSRRESNET_SPACE.kinds) - 2

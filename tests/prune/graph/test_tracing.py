@@ -82,7 +82,7 @@ def test_every_skeleton_traces_to_itself(upsampler, image_skip, aggregation):
     with torch.no_grad():
         assert torch.equal(graph.module(lr), deploy(network)(lr))
     # What runs whole: the shuffle with the colours last, and the fixed kernel of the image skip before it.
-    whole = 0 if upsampler != "one_step" else 1 if image_skip == "none" else 2
+    whole = 0 if upsampler != "one_step" else 1 if image_skip in ("none", "learned") else 2
     counted = Counter(map(type, graph.operators.values()))
     assert counted[Opaque] == whole
     assert of_kind(graph, Sum)[-1].users, "the image skip is read by somebody"
