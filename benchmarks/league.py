@@ -3,10 +3,15 @@
     python benchmarks/league.py --budget-ms 40 --data DIV2K --val Set5,Set14 --steps 5000 --seeds 3 \
         --entries all,search=runs/a,search=runs/b,pruned=runs/p --out runs/league --json league.json
 
-Entries are hand-designed families (the largest member within the budget), FAMILY=published, what searches chose and
-what prunings made. Every one is trained in its training form by the search's recipe, at the best of three learning
-rates, and measured in deployed form. Killed, the same command goes on; with another --steps into the same folder the
-page shows both lengths. It exits with 0 whatever comes out: this is a measurement, not a test.
+Entries are hand-designed families (the largest member within the budget), FAMILY=published, FAMILY:KEY=VALUE:... in a
+size of its own (ecbsr:num_feat=16:num_block=4), what searches chose and what prunings made. Every one is trained in
+its training form by the search's recipe, at the best of three learning rates, and measured in deployed form. Killed,
+the same command goes on; with another --steps into the same folder the page shows both lengths. It exits with 0
+whatever comes out: this is a measurement, not a test.
+
+With --measure-only the networks are measured anew and nothing is trained: where other programs had disturbed their
+runtimes, or for what another engine makes of them; there name their sizes, for a family's name is its member at the
+budget in the engine at hand. benchmarks/league_results.py makes docs/results.md of the files that --json writes.
 """
 
 import sys
@@ -14,9 +19,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from baselines.league.archive import Archive, without_folders
 from baselines.league.cells import markdown
 from baselines.league.entries import ALL, parted
-from baselines.league.hold import hold
+from baselines.league.hold import hold, measured_again
 from baselines.league.members import members
 from baselines.league.page import write_page
 from baselines.league.setup import Setup
@@ -46,6 +52,7 @@ class Config(SharedConfig):
     workers: int
     val_folders: tuple[Path, ...]
     out: Path
+    measure_only: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -64,22 +71,26 @@ def main(argv: list[str] | None = None) -> int:
     families, entries = parted(config.entries, config.scale)
     setup = league_setup(config, report)
     at_the_budget = members(families, setup, recall(setup.target).model, report=report)
+    # A size that is named may be the member at the budget, too.
+    all_entries = list({each.title: each for each in [*at_the_budget, *entries]}.values())
 
     def write(standings: Standings) -> None:
         write_text(config.out / "league.md", markdown(standings))
         write_page(config.out / "league.html", standings)
 
-    standings = hold(
-        [*at_the_budget, *entries], config.seeds, setup, workers=config.workers, after_seed=write, report=report
-    )
+    if config.measure_only:
+        standings = measured_again(all_entries, setup, report=report)
+        write(standings)
+    else:
+        standings = hold(all_entries, config.seeds, setup, workers=config.workers, after_seed=write, report=report)
     say(markdown(standings))
     if figures is not None:
-        recipe = asdict(setup.recipe)
-        command = ["python", "benchmarks/league.py", *(sys.argv[1:] if argv is None else argv)]
-        write_json(figures, standings.to_json() | {
-            "recipe": recipe, "rates": list(setup.rates), "pictures": len(setup.train), "command": command,
+        words = without_folders(sys.argv[1:] if argv is None else argv)
+        archive = Archive(
+            standings, ("python", "benchmarks/league.py", *words), asdict(setup.recipe), setup.rates, len(setup.train),
             **provenance(),
-        })  # fmt: skip
+        )  # fmt: skip
+        write_json(figures, archive.to_json())
     say(f"Look at {config.out / 'league.html'}.")
     return DONE
 
@@ -115,9 +126,11 @@ def parse(argv: Sequence[str] | None) -> tuple[Config, Path | None]:
     add_shared_arguments(parser)
     parser.add_argument("--entries", default=ALL, metavar="NAMES",
                         help="between commas: all families that can be scaled (default), families of them, "
-                        "FAMILY=published, search=RUN, pruned=RUN")  # fmt: skip
+                        "FAMILY:KEY=VALUE:..., FAMILY=published, search=RUN, pruned=RUN")  # fmt: skip
     parser.add_argument("--steps", type=int, default=5000, metavar="N", help="of each training (default 5000)")
     parser.add_argument("--seeds", type=int, default=3, metavar="N", help="trainings of each entry (default 3)")
+    parser.add_argument("--measure-only", action="store_true",
+                        help="train nothing: measure all entries anew, beside the trainings in --out")  # fmt: skip
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="trainings at once (default 1)")
     parser.add_shared("out", "json", out="runs/league")
     args = parser.parse_args(argv)
@@ -125,6 +138,7 @@ def parse(argv: Sequence[str] | None) -> tuple[Config, Path | None]:
     config = Config(
         **(shared_values(args) | {"val": None}), entries=tuple(args.entries.split(",")), steps=args.steps,
         seeds=args.seeds, workers=args.workers, val_folders=tuple(Path(folder) for folder in folders), out=args.out,
+        measure_only=args.measure_only,
     )  # fmt: skip
     return config, args.json
 

@@ -1,10 +1,9 @@
-"""A league in words and numbers: its table, the distance of the best from the best, what predicts runtime."""
+"""The tables of a league: a row for each network, and the whole as Markdown."""
 
-import math
 from collections.abc import Callable, Sequence
 
-from baselines.league.entries import Kind
 from baselines.league.standings import Spread, Standing, Standings, psnr, psnr_y, similarity
+from baselines.league.verdict import correlation_line, verdict_lines
 from sr.lr_size import size_text
 from sr.measure.quality import Quality
 from sr.report.page import digits
@@ -42,7 +41,7 @@ def _row(standing: Standing, standings: Standings, steps: int) -> tuple[str, ...
     runtime, complexity = standing.measurement.runtime, standing.measurement.complexity
     results = standing.of(steps)
     judged = [
-        _spread(standing.spread(steps, val, of), decimals) for val in standings.val for _, of, decimals in _FIGURES
+        spread_text(standing.spread(steps, val, of), decimals) for val in standings.val for _, of, decimals in _FIGURES
     ]
     return (
         standing.title,
@@ -59,7 +58,7 @@ def _row(standing: Standing, standings: Standings, steps: int) -> tuple[str, ...
     )
 
 
-def _spread(spread: Spread | None, decimals: int) -> str:
+def spread_text(spread: Spread | None, decimals: int = 2) -> str:
     """Return a mean and its spread over seeds, where there are several."""
     if spread is None:
         return "-"
@@ -85,11 +84,14 @@ def markdown(standings: Standings) -> str:
     networks = "Networks" if standings.scale == DEFAULT_SCALE else f"x{standings.scale} networks"
     parts = [f"# {networks} within {standings.budget_ms:g} ms", "\n\n".join(place_lines(standings))]
     for steps in reversed(standings.lengths):
-        head, lines = headings(standings), rows(standings, steps)
-        table = [_line(head), _line(["---"] * len(head)), *(_line(line) for line in lines)]
-        verdict = "\n\n".join(verdict_lines(standings, steps))
-        parts += [f"## {steps:,} steps", "\n".join(table), *([verdict] if verdict else [])]
+        table = markdown_table(headings(standings), rows(standings, steps))
+        parts += [f"## {steps:,} steps", table, *verdict_lines(standings, steps)]
     return "\n\n".join([*parts, "## What predicts runtime", correlation_line(standings)]) + "\n"
+
+
+def markdown_table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    """Return a table in Markdown."""
+    return "\n".join(map(_line, (head, ["---"] * len(head), *lines)))
 
 
 def _line(cells: Sequence[str]) -> str:
@@ -107,57 +109,3 @@ def place_lines(standings: Standings) -> list[str]:
         f"PSNR (dB) and SSIM: the higher, the nearer to the original. {_PLUS_MINUS} is how far trainings from other "
         "random starts (seeds) differ, as a standard deviation; ? marks a runtime that was not steady.",
     ]
-
-
-def verdict_lines(standings: Standings, steps: int) -> list[str]:
-    """Say for each set of pictures how searched and pruned networks within the budget compare with the best by hand.
-
-    Of each figure the best by hand is another one.
-    """
-    lines = []
-    for val in standings.val:
-        best = _best(standings, "hand-designed", steps, val, psnr)
-        best_on_y = _best(standings, "hand-designed", steps, val, psnr_y)
-        if best is None or best_on_y is None:
-            continue
-        lines += [
-            f"On {val} after {steps:,} steps {each.title} is {_gain(each, best, steps, val, psnr)}, the best designed "
-            f"by hand within {standings.budget_ms:g} ms; over brightness (Y) it is "
-            f"{_gain(each, best_on_y, steps, val, psnr_y)}."
-            for each in standings.ranked(steps)
-            if each.kind != "hand-designed" and standings.within(each) and each.spread(steps, val, psnr) is not None
-        ]
-    return lines
-
-
-def _best(standings: Standings, kind: Kind, steps: int, val: str, of: Callable[[Quality], float]) -> Standing | None:
-    """Return the best network of a kind within the budget by the mean of one figure, None where there is none."""
-    found = [
-        (spread.mean, each.title, each)
-        for each in standings.standings
-        if each.kind == kind and standings.within(each) and (spread := each.spread(steps, val, of)) is not None
-    ]
-    return max(found)[2] if found else None
-
-
-def _gain(each: Standing, other: Standing, steps: int, val: str, of: Callable[[Quality], float]) -> str:
-    """Return by how many dB a network differs in the mean from the best hand-designed one, and whether that counts."""
-    ours, theirs = each.spread(steps, val, of), other.spread(steps, val, of)
-    assert ours is not None
-    assert theirs is not None
-    difference = ours.mean - theirs.mean
-    amount = f"{abs(difference):.3f}"
-    if amount == "0.000":
-        return f"as good as {other.title}"
-    found = f"{amount} dB {'better' if difference > 0 else 'worse'} than {other.title}"
-    if min(ours.count, theirs.count) > 1 and abs(difference) < math.hypot(ours.deviation, theirs.deviation):
-        return f"{found} (less than its trainings differ by)"
-    return found
-
-
-def correlation_line(standings: Standings) -> str:
-    """Say how each count ranks networks against their runtime."""
-    found = ", ".join(
-        f"{name} {'-' if rho is None else f'{rho:.2f}'}" for name, rho in standings.correlations().items()
-    )
-    return f"Spearman's rank correlation with the runtime over {len(standings.standings)} networks: {found}."

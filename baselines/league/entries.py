@@ -25,7 +25,9 @@ from sr.scale import DEFAULT_SCALE
 
 Kind = Literal["hand-designed", "searched", "pruned"]
 ALL = "all"
-_HOW = f"{ALL}, families of it, FAMILY=published, search=RUN and pruned=RUN, with commas between"
+_HOW = f"{ALL}, families of it, FAMILY:KEY=VALUE:..., FAMILY=published, search=RUN and pruned=RUN, with commas between"
+# As titles have them.
+_WORDS = {"True": True, "False": False}
 
 
 @dataclass(frozen=True)
@@ -88,8 +90,8 @@ def parted(texts: Sequence[str], scale: int = DEFAULT_SCALE) -> tuple[tuple[str,
     """Return the families whose member at the budget is wanted, and the entries that are named as they are.
 
     Args:
-        texts: `all`, names of families, FAMILY=published, search=RUN and pruned=RUN, where RUN is the folder of a
-            search or a pruning, or a checkpoint that one left.
+        texts: `all`, names of families, FAMILY=published, FAMILY:KEY=VALUE:... in a size of its own, search=RUN and
+            pruned=RUN, where RUN is the folder of a search or a pruning, or a checkpoint that one left.
         scale: How many times all of them enlarge.
 
     Raises:
@@ -101,6 +103,8 @@ def parted(texts: Sequence[str], scale: int = DEFAULT_SCALE) -> tuple[tuple[str,
         name, is_named, value = text.partition("=")
         if text == ALL:
             families += scalable_families(scale)
+        elif ":" in name:
+            entries.append(_sized(text, scale))
         elif is_named:
             entries.append(_at_scale(scale, _named(name, value, text, scale)))
         elif name in scalable_families(scale):
@@ -112,6 +116,18 @@ def parted(texts: Sequence[str], scale: int = DEFAULT_SCALE) -> tuple[tuple[str,
     if twice := sorted({title for title in titles if titles.count(title) > 1}):
         raise InputError(f"--entries gives two networks the name {twice[0]!r}; rename a run's folder")
     return tuple(dict.fromkeys(families)), tuple(entries)
+
+
+def _sized(text: str, scale: int) -> Entry:
+    """Return the entry of a family in the size that is written behind it, as in its title but for the colons."""
+    name, *sizes = text.split(":")
+    values = {key: value for key, _, value in (size.partition("=") for size in sizes)}
+    config = {key: int(value) if value.isdecimal() else _WORDS.get(value, value) for key, value in values.items()}
+    if "scale" in config:
+        raise InputError(f"--scale says how many times networks enlarge, not --entries; got {text!r}")
+    # What cannot be built is refused here, in one line.
+    build(name, **scaled(config, scale))
+    return of_size(name, scaled(config, scale))
 
 
 def _named(name: str, value: str, text: str, scale: int) -> Entry:

@@ -47,7 +47,7 @@ def hold(
         InputError: Where the engine cannot run one of them, or a file of an earlier run is broken.
     """
     measured = runtimes(entries, setup, protocol=protocol, report=report)
-    bicubic = {name: bicubic_quality(pairs, setup.target.device) for name, pairs in setup.val.items()}
+    bicubic = _bicubic(setup)
     numbers = range(setup.recipe.seed, setup.recipe.seed + seeds)
     plans = {entry.title: plan(entry, numbers, setup) for entry in entries}
     overall = Overall(plans, setup, report)
@@ -60,6 +60,33 @@ def hold(
             _train(entries, seed, rates, plans, setup, overall, doing, report)
             after_seed(_standings(entries, measured, setup, bicubic))
     return _standings(entries, measured, setup, bicubic)
+
+
+def measured_again(
+    entries: Sequence[Entry], setup: Setup, *, protocol: Protocol = PROTOCOL, report: Report = no_report
+) -> Standings:
+    """Measure all entries anew, in the engine of the setup, beside what trainings in its folder came to; train nothing.
+
+    Args:
+        entries: Each with a title of its own.
+        setup: What they share.
+        protocol: How they are timed.
+        report: Is told what goes on, and which entry has no training there.
+
+    Raises:
+        InputError: As `hold` does.
+    """
+    measured = runtimes(entries, setup, protocol=protocol, anew=True, report=report)
+    standings = _standings(entries, measured, setup, _bicubic(setup))
+    for each in standings.standings:
+        if not each.results:
+            report(Message(f"{each.title} has not been trained in {setup.folder} like this: it has a runtime alone"))
+    return standings
+
+
+def _bicubic(setup: Setup) -> dict[str, Quality]:
+    """Return what plain interpolation comes to on each set of pictures."""
+    return {name: bicubic_quality(pairs, setup.target.device) for name, pairs in setup.val.items()}
 
 
 def _rates(

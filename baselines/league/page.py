@@ -3,15 +3,17 @@
 import html
 from dataclasses import replace
 
-from baselines.league.cells import headings, place_lines, rows, verdict_lines
+from baselines.league.cells import headings, place_lines, rows
+from baselines.league.names import short_name
 from baselines.league.standings import Standing, Standings, psnr
+from baselines.league.verdict import verdict_lines
 from sr.files import StrPath, write_text
 from sr.report.charts import BARS, PSNR, RUNTIME, Look, chart, csv_button, dataset, point_values
 from sr.report.page import Point, digits, document, section, table
 from sr.report.tables import meter_table
 
 # How networks are drawn by where they come from.
-_LOOKS = {
+LOOKS = {
     "hand-designed": Look("designed by hand", "diamond", "vermilion", 6, 1, named=True, far=True),
     "pruned": Look("pruned", "circle", "blue", 5.5, 2, named=True),
     "searched": Look("searched", "star", "green", 10, 3, named=True, strong=True),
@@ -86,7 +88,7 @@ def _plot(points: list[tuple[str, Point]], standings: Standings, steps: int, val
     plot = chart(
         title, data, RUNTIME, PSNR, budget_ms=standings.budget_ms, bars=True, opens=True, height=560, notes=notes
     )
-    return dataset(data, values, _LOOKS) + plot + csv_button(data)
+    return dataset(data, values, LOOKS) + plot + csv_button(data)
 
 
 def _points(standings: Standings, steps: int, val: str) -> list[tuple[str, Point]]:
@@ -99,12 +101,5 @@ def _point(standing: Standing, steps: int, val: str) -> Point | None:
     spread = standing.spread(steps, val, psnr)
     if spread is None:
         return None
-    point = Point.of(_short(standing.title), standing.measurement, "reference", standing.title)
+    point = Point.of(short_name(standing.title), standing.measurement, "reference", standing.title)
     return replace(point, psnr=spread.mean, psnr_spread=spread.deviation)
-
-
-def _short(title: str) -> str:
-    """Return a title without the names of its numbers and without what is none: there is little room in a plot."""
-    name, *sizes = title.split()
-    numbers = [value for _, _, value in (size.partition("=") for size in sizes) if value.isdecimal()]
-    return f"{name} {'-'.join(numbers)}" if numbers else title

@@ -19,14 +19,20 @@ _REFERENCE = "reference"
 
 
 def runtimes(
-    entries: Sequence[Entry], setup: Setup, *, protocol: Protocol = PROTOCOL, report: Report = no_report
+    entries: Sequence[Entry],
+    setup: Setup,
+    *,
+    protocol: Protocol = PROTOCOL,
+    anew: bool = False,
+    report: Report = no_report,
 ) -> dict[str, Measurement]:
-    """Return the counts and the runtime of each entry by its title, all of the same rounds.
+    """Return the counts and the runtime of each entry by its title, all of the same rounds; those of before are read.
 
     Args:
         entries: Each is measured in deployed form, the reference network beside them.
         setup: With the target.
         protocol: How they are timed.
+        anew: Whether those that were taken before give way to new ones.
         report: Is told what is measured.
 
     Raises:
@@ -35,7 +41,7 @@ def runtimes(
     conditions = asdict(setup.target.conditions)
     key = digest([conditions, asdict(protocol), [[each.title, each.identity] for each in entries]])
     path = setup.folder / f"runtimes-{key}.json"
-    kept = read(path)
+    kept = None if anew else read(path)
     try:
         found = None if kept is None else {name: Measurement.from_json(each) for name, each in kept.items()}
     except (TypeError, KeyError) as error:

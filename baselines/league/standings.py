@@ -3,12 +3,12 @@
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, get_args
 
 from baselines.challenge_table.correlation import metrics
 from baselines.league.entries import Kind
 from baselines.league.record import Result
-from sr.measure.measurement import Measurement
+from sr.measure.measurement import Measurement, of_json
 from sr.measure.quality import Quality
 from sr.rank_correlation import spearman
 from sr.scale import DEFAULT_SCALE
@@ -59,6 +59,23 @@ class Standing:
         values = [of(each.quality[val]) for each in self.of(steps) if val in each.quality]
         return Spread.of(values) if values else None
 
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON values from which `from_json` makes an equal one."""
+        return {
+            "title": self.title,
+            "kind": self.kind,
+            "measurement": self.measurement.to_json(),
+            "results": [asdict(result) for result in self.results],
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "Standing":
+        """Make the standing that `to_json` described; raises KeyError or TypeError for anything else."""
+        if values["kind"] not in get_args(Kind):
+            raise TypeError(f"a network is {', '.join(get_args(Kind))}, got {values['kind']!r}")
+        results = tuple(Result.from_json(each) for each in values["results"])
+        return of_json(cls(values["title"], values["kind"], Measurement.from_json(values["measurement"]), results))
+
 
 @dataclass(frozen=True)
 class Standings:
@@ -100,24 +117,28 @@ class Standings:
         return {name: spearman([metrics(each)[name] for each in measured], runtimes) for name in METRICS}
 
     def to_json(self) -> dict[str, Any]:
-        """Return all figures as JSON values."""
+        """Return all figures as JSON values from which `from_json` makes equal standings."""
         return {
             "budget_ms": self.budget_ms,
             **({} if self.scale == DEFAULT_SCALE else {"scale": self.scale}),
             "val": list(self.val),
             "bicubic": {name: asdict(quality) for name, quality in self.bicubic.items()},
             "correlations": self.correlations(),
-            "networks": [
-                {
-                    "title": each.title,
-                    "kind": each.kind,
-                    "within_budget": self.within(each),
-                    "measurement": each.measurement.to_json(),
-                    "results": [asdict(result) for result in each.results],
-                }
-                for each in self.standings
-            ],
+            "networks": [{**each.to_json(), "within_budget": self.within(each)} for each in self.standings],
         }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "Standings":
+        """Make the standings that `to_json` described; what follows from the rest is worked out anew.
+
+        Raises:
+            KeyError: Where a field is missing.
+            TypeError: Where one is something else.
+        """
+        bicubic = {name: of_json(Quality(**each)) for name, each in values["bicubic"].items()}
+        networks = tuple(Standing.from_json(each) for each in values["networks"])
+        scale = values.get("scale", DEFAULT_SCALE)
+        return of_json(cls(values["budget_ms"], tuple(values["val"]), bicubic, networks, scale))
 
 
 def psnr(quality: Quality) -> float:

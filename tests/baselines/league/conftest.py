@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from baselines.league.archive import Archive
 from baselines.league.entries import Entry, of_size
 from baselines.league.record import Result
 from baselines.league.setup import Setup
@@ -104,4 +105,19 @@ def standings() -> Standings:
             _standing("searched <a>", "searched", 36.0, 25.7, 25.8, reliable=False),
             _standing("pruned p", "pruned", 34.0, 25.4),
         ),
+    )
+
+
+@pytest.fixture
+def archive(standings: Standings) -> Archive:
+    """Return the same league as its file holds it."""
+    return Archive(
+        standings=standings,
+        command=("python", "benchmarks/league.py", "--budget-ms", "40", "--val", "Set14"),
+        recipe={"steps": 100, "batch": 8},
+        rates=(1e-3, 3e-3),
+        pictures=400,
+        date="2026-11-26T20:00:00+00:00",
+        python="3.11.7",
+        torch="2.13.0",
     )

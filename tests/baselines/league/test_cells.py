@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from baselines.league.cells import correlation_line, headings, markdown, rows, verdict_lines
+from baselines.league.cells import headings, markdown, rows
 from baselines.league.standings import Standings
-from sr.measure.quality import Quality
+from baselines.league.verdict import correlation_line
 
 
 def test_rows_are_as_wide_as_the_headings_and_end_in_bicubic(standings: Standings) -> None:
@@ -26,27 +26,6 @@ def test_a_network_whose_trainings_failed_is_listed_without_psnr(standings: Stan
     row = next(row for row in rows(failed, 100) if row[0] == "ecbsr 16")
     assert row[-1] == "2 trainings failed"
     assert row[7:10] == ("-", "-", "-")
-
-
-def test_the_verdict_compares_with_the_best_by_hand_within_the_budget(standings: Standings) -> None:
-    assert verdict_lines(standings, 100) == [
-        "On Set14 after 100 steps searched <a> is 0.200 dB better than ecbsr 16, the best designed by hand within 40 "
-        "ms; over brightness (Y) it is 0.200 dB better than ecbsr 16.",
-        "On Set14 after 100 steps pruned p is 0.150 dB worse than ecbsr 16, the best designed by hand within 40 ms; "
-        "over brightness (Y) it is 0.150 dB worse than ecbsr 16.",
-    ]
-    assert verdict_lines(replace(standings, budget_ms=10.0), 100) == []
-
-
-def test_a_difference_that_seeds_make_too_is_said_to_be_one(standings: Standings) -> None:
-    ours = next(each for each in standings.standings if each.kind == "searched")
-    nearer = [
-        replace(each, quality={"Set14": Quality(25.56 + 0.1 * each.seed, 27.55, 0.7, 14)}) for each in ours.results
-    ]
-    close = replace(standings, standings=(standings.standings[0], replace(ours, results=tuple(nearer))))
-    (line,) = verdict_lines(close, 100)
-    assert "0.060 dB better than ecbsr 16 (less than its trainings differ by), the best" in line
-    assert line.endswith("over brightness (Y) it is as good as ecbsr 16.")
 
 
 def test_markdown_has_a_table_for_each_length_the_longest_first(standings: Standings) -> None:

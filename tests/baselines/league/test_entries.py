@@ -38,6 +38,22 @@ def test_a_published_size_is_an_entry_of_its_own() -> None:
     assert entry.description == Description("baseline", {"name": "span"})
 
 
+@pytest.mark.parametrize(
+    ("text", "config"),
+    [
+        ("ecbsr:num_feat=16:num_block=4", {"num_feat": 16, "num_block": 4}),
+        ("espcn:num_feat=8:mid_feat=96:activation=relu:bounded=False",
+         {"num_feat": 8, "mid_feat": 96, "activation": "relu", "bounded": False}),
+    ],
+)  # fmt: skip
+def test_a_size_is_an_entry_equal_to_the_member_that_has_it(text: str, config: dict[str, object]) -> None:
+    for scale, more in ((4, {}), (2, {"scale": 2})):
+        families, (entry,) = parted([text], scale)
+        assert families == ()
+        assert entry == of_size(text.split(":")[0], config | more)
+        assert entry.title == text.replace(":", " ")
+
+
 def test_a_search_is_entered_with_the_architecture_that_it_chose(tmp_path: Path) -> None:
     architecture = repeated(8, "branched_conv", 2)
     run = tmp_path / "run"
@@ -116,6 +132,10 @@ def test_a_title_says_the_size_and_not_the_scale_that_all_share() -> None:
         (["imdn"], "of the families msrresnet, .*; got 'imdn'"),
         (["nothing=published"], "got 'nothing=published'"),
         (["span=wide"], "got 'span=wide'"),
+        (["nothing:num_feat=8"], "a baseline is one of .*; got 'nothing'"),
+        (["ecbsr:num_feat=a"], "ecbsr's num_feat must be of type int, got 'a'"),
+        (["ecbsr:"], "ecbsr is configured by .*; got ''"),
+        (["ecbsr:scale=2"], "--scale says how many times networks enlarge, not --entries; got 'ecbsr:scale=2'"),
         (["search=nowhere"], "is no folder of a finished search"),
         (["pruned=nowhere"], "is neither a checkpoint nor a folder of a finished pruning"),
         (["span=published", "span=published"], "two networks the name 'span as published'"),

@@ -5,7 +5,7 @@ from dataclasses import replace
 import torch
 
 from baselines.league.entries import Entry, of_size
-from baselines.league.hold import hold
+from baselines.league.hold import hold, measured_again
 from baselines.league.setup import Setup
 from baselines.league.standings import Standings
 from sr.checkpoint import load_network
@@ -36,6 +36,22 @@ def test_every_entry_is_measured_and_trained_by_every_seed_once(
     assert hold([by_hand, searched], 2, setup, protocol=few, report=events.append) == standings
     assert [event.text for event in events if isinstance(event, Message)] == [
         "0 trainings are left, which take about 0 s"
+    ]
+
+
+def test_measuring_again_trains_nothing_and_shows_what_was_trained(
+    by_hand: Entry, searched: Entry, setup: Setup, few: Protocol
+) -> None:
+    held = hold([by_hand], 1, setup, protocol=few)
+    files = set((setup.folder / "trainings").rglob("*"))
+    events: list[Event] = []
+    again = measured_again([by_hand, searched], setup, protocol=few, report=events.append)
+    assert [each.results for each in again.standings] == [held.standings[0].results, ()]
+    assert again.bicubic == held.bicubic
+    assert set((setup.folder / "trainings").rglob("*")) == files
+    assert [event.text for event in events if isinstance(event, Message)] == [
+        "measuring 2 networks in torch",
+        f"searched a has not been trained in {setup.folder} like this: it has a runtime alone",
     ]
 
 

@@ -17,6 +17,7 @@ def test_runtimes_share_their_reference_and_are_kept(
     assert len({each.reference_ms for each in found.values()}) == 1
     assert found[by_hand.title].complexity.convs == 3, "measured in deployed form"
     assert runtimes([by_hand, searched], setup, protocol=few) == found
+    assert runtimes([by_hand, searched], setup, protocol=few, anew=True) != found
     assert runtimes([by_hand], setup, protocol=few).keys() == {by_hand.title}
     (path, _) = sorted(setup.folder.glob("runtimes-*.json"), key=lambda path: -path.stat().st_size)
     path.write_text('{"a": {}}')

@@ -1,10 +1,39 @@
 """What a league came to, in figures."""
 
+import json
 from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from baselines.league.standings import Spread, Standings, psnr
+from baselines.league.record import Result
+from baselines.league.standings import Spread, Standing, Standings, psnr
+from sr.measure.complexity import Complexity
+from sr.measure.latency import Runtime
+from sr.measure.measurement import Measurement
+from sr.measure.quality import Quality
+from sr.measure.target import Conditions
+
+NUMBERS, COUNTS, TEXTS = st.floats(-1e6, 1e6), st.integers(1, 10**12), st.text(max_size=9)
+QUALITIES = st.builds(Quality, NUMBERS, NUMBERS, st.none() | NUMBERS, COUNTS)
+RESULTS = st.builds(
+    Result, COUNTS, COUNTS, NUMBERS, NUMBERS, st.dictionaries(TEXTS, QUALITIES, max_size=2), unsolved=TEXTS,
+    failure=TEXTS,
+)  # fmt: skip
+RUNTIMES = st.builds(Runtime, NUMBERS, NUMBERS, NUMBERS, COUNTS, reliable=st.booleans(), memory_format=TEXTS)
+PLACES = st.builds(Conditions, TEXTS, TEXTS, TEXTS, COUNTS, st.tuples(COUNTS, COUNTS), TEXTS)
+MEASUREMENTS = st.builds(
+    Measurement, st.builds(Complexity, *[COUNTS] * 6), RUNTIMES, PLACES, st.none() | NUMBERS, st.none() | QUALITIES
+)
+NETWORKS = st.builds(
+    Standing, TEXTS, st.sampled_from(["hand-designed", "searched", "pruned"]), MEASUREMENTS,
+    st.lists(RESULTS, max_size=2).map(tuple),
+)  # fmt: skip
+LEAGUES = st.builds(
+    Standings, NUMBERS, st.lists(TEXTS, max_size=2).map(tuple), st.dictionaries(TEXTS, QUALITIES, max_size=2),
+    st.lists(NETWORKS, max_size=3).map(tuple), st.sampled_from([2, 3, 4]),
+)  # fmt: skip
 
 
 def test_spread_is_the_standard_deviation_over_seeds() -> None:
@@ -43,3 +72,20 @@ def test_figures_are_json(standings: Standings) -> None:
     assert values["networks"][0]["results"][1]["quality"]["Set14"]["psnr"] == 25.6
     assert "scale" not in values
     assert replace(standings, scale=2).to_json()["scale"] == 2
+
+
+@settings(deadline=None, max_examples=40)
+@given(LEAGUES)
+def test_standings_are_read_from_json_as_they_were(league: Standings) -> None:
+    assert Standings.from_json(json.loads(json.dumps(league.to_json()))) == league
+
+
+def test_what_are_no_standings_is_refused(standings: Standings) -> None:
+    values = json.loads(json.dumps(standings.to_json()))
+    with pytest.raises(KeyError):
+        Standings.from_json({name: value for name, value in values.items() if name != "val"})
+    with pytest.raises(TypeError, match="budget-ms must be a number"):
+        Standings.from_json(values | {"budget_ms": "40"})
+    values["networks"][0]["kind"] = "found"
+    with pytest.raises(TypeError, match="hand-designed, searched, pruned, got 'found'"):
+        Standings.from_json(values)

@@ -1,0 +1,95 @@
+"""A league as a file: all of its figures, how they came about, and nothing of the folders of the machine."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PureWindowsPath
+from typing import Any
+
+from baselines.league.record import Result
+from baselines.league.standings import Standings
+from sr.errors import InputError
+from sr.measure.measurement import of_json
+
+
+@dataclass(frozen=True)
+class Archive:
+    """What a file holds.
+
+    Attributes:
+        standings: All networks.
+        command: That which it was held by, word by word; of its folders the last names.
+        recipe: Of every training; rates and seeds aside.
+        rates: Learning rates that each network chose from.
+        pictures: How many there were to train on.
+        date: When the file was written, in the ISO's form.
+        python: Its version.
+        torch: Its version, which trained them.
+    """
+
+    standings: Standings
+    command: tuple[str, ...]
+    recipe: Mapping[str, Any]
+    rates: tuple[float, ...]
+    pictures: int
+    date: str
+    python: str
+    torch: str
+
+    @property
+    def trainings(self) -> list[Result]:
+        """The results of all trainings; one network under two titles was trained once."""
+        found: list[Result] = []
+        for standing in self.standings.standings:
+            found += [each for each in standing.results if each not in found]
+        return found
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON values from which `from_json` makes an equal one."""
+        return self.standings.to_json() | {
+            "recipe": dict(self.recipe),
+            "rates": list(self.rates),
+            "pictures": self.pictures,
+            "command": list(self.command),
+            "date": self.date,
+            "python": self.python,
+            "torch": self.torch,
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "Archive":
+        """Make what `to_json` described; raises KeyError or TypeError for anything else."""
+        made = cls(
+            standings=Standings.from_json(values),
+            command=tuple(values["command"]),
+            recipe=values["recipe"],
+            rates=tuple(values["rates"]),
+            pictures=values["pictures"],
+            date=values["date"],
+            python=values["python"],
+            torch=values["torch"],
+        )
+        return of_json(made)
+
+
+def read_archive(path: Path) -> Archive:
+    """Return what a file of a league holds; raises InputError where there is none or it is something else."""
+    try:
+        return Archive.from_json(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(
+            f"{path} is no file that benchmarks/league.py --json wrote: {type(error).__name__}: {error}"
+        ) from error
+
+
+def without_folders(words: Sequence[str]) -> tuple[str, ...]:
+    """Return the words of a command with the last names of paths alone, also of those between commas and behind `=`."""
+    return tuple(",".join(map(_last_name, word.split(","))) for word in words)
+
+
+def _last_name(text: str) -> str:
+    name, equals, value = text.partition("=")
+    if equals:
+        return f"{name}={_last_name(value)}"
+    # Takes the paths of other systems, too.
+    return PureWindowsPath(text).name or text

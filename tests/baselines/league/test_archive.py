@@ -1,0 +1,51 @@
+"""The file of a league."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from baselines.league.archive import Archive, read_archive, without_folders
+from sr.errors import InputError
+from sr.files import write_json
+
+
+def test_a_league_is_read_from_its_file_as_it_was(archive: Archive, tmp_path: Path) -> None:
+    write_json(tmp_path / "league.json", archive.to_json())
+    assert read_archive(tmp_path / "league.json") == archive
+
+
+def test_one_network_under_two_titles_was_trained_once(archive: Archive) -> None:
+    assert len(archive.trainings) == 7
+    twins = [*archive.standings.standings, replace(archive.standings.standings[0], title="twin")]
+    assert len(replace(archive, standings=replace(archive.standings, standings=tuple(twins))).trainings) == 7
+
+
+@pytest.mark.parametrize("change", [{"networks": [1]}, {"command": None}, {"bicubic": []}, {"torch": 2}])
+def test_a_file_that_holds_something_else_is_refused_in_one_line(
+    archive: Archive, tmp_path: Path, change: dict[str, object]
+) -> None:
+    path = tmp_path / "league.json"
+    path.write_text(json.dumps(archive.to_json() | change), encoding="utf-8")
+    with pytest.raises(InputError, match=r"league.json is no file that benchmarks/league.py --json wrote"):
+        read_archive(path)
+    with pytest.raises(InputError, match=r"nothing.json is no file that .* wrote: FileNotFoundError"):
+        read_archive(tmp_path / "nothing.json")
+
+
+@pytest.mark.parametrize(
+    ("word", "shown"),
+    [
+        ("/data/of/mine/Set5,/data/Set14", "Set5,Set14"),
+        ("all,search=/runs/a/,pruned=runs/p.pth", "all,search=a,pruned=p.pth"),
+        ("--out=../runs/league", "--out=league"),
+        ("--entries=search=/runs/a", "--entries=search=a"),
+        (r"C:\pictures\DIV2K", "DIV2K"),
+        ("ecbsr:num_feat=16:num_block=4,span=published", "ecbsr:num_feat=16:num_block=4,span=published"),
+        ("480x270", "480x270"),
+        ("", ""),
+    ],
+)
+def test_of_folders_the_last_names_are_left(word: str, shown: str) -> None:
+    assert without_folders([word]) == (shown,)

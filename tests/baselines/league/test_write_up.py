@@ -1,0 +1,111 @@
+"""What is written of leagues, and that what is committed is made of the committed leagues."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from baselines.league.archive import Archive, read_archive, without_folders
+from baselines.league.standings import Standings
+from baselines.league.write_up import readme_table, results_page, with_tables, written
+from sr.errors import InputError
+from sr.files import write_json
+
+ROOT = Path(__file__).resolve().parents[3]
+RESULTS = ROOT / "benchmarks" / "results"
+FILES = sorted(RESULTS.glob("league-*.json"))
+NONE_YET = [pytest.param(None, marks=pytest.mark.skip(reason="no league is committed yet"))]
+
+
+def test_page_and_plots_and_readme_are_those_of_the_committed_leagues() -> None:
+    made = written(FILES, RESULTS / "league.md", ROOT / "docs", ROOT / "README.md")
+    for path, text in made.items():
+        told = f"python benchmarks/league_results.py makes {path.relative_to(ROOT)} anew"
+        assert path.read_text(encoding="utf-8") == text, told
+    assert set((ROOT / "docs").glob("league-*.svg")) == {path for path in made if path.suffix == ".svg"}
+
+
+@pytest.mark.parametrize("path", FILES or NONE_YET, ids=lambda path: getattr(path, "name", "none"))
+def test_committed_league_names_no_folder_of_a_machine(path: Path) -> None:
+    command = read_archive(path).command
+    assert command[2:] == without_folders(command[2:])
+
+
+def in_another_engine(archive: Archive, engine: str, times: float) -> Archive:
+    """Return a league of the same networks in an engine in which they take so many times as long."""
+    changed = []
+    for each in archive.standings.standings:
+        runtime, place = each.measurement.runtime, replace(each.measurement.conditions, engine=engine)
+        slower = replace(runtime, median_ms=times * runtime.median_ms, p90_ms=times * runtime.p90_ms)
+        changed.append(replace(each, measurement=replace(each.measurement, runtime=slower, conditions=place)))
+    return replace(archive, standings=replace(archive.standings, standings=tuple(changed)))
+
+
+def test_page_says_words_first_then_each_league_with_its_origin(archive: Archive) -> None:
+    page = results_page({"league-40ms.json": archive}, "What *people* say.\n")
+    parts = [
+        "# Networks of one runtime budget, trained alike", "What *people* say.", "## Networks within 40 ms in torch",
+        "](league-40ms.svg)", "a device, 2 threads, torch, float32, LR 256x256",
+        "### 100 steps, within 40 ms in torch", "- On Set14 after 100 steps ecbsr 16 is the best designed by hand",
+        "| network | from |", "| span 28 |",
+        "2026-11-26, PyTorch 2.13.0 and Python 3.11.7, 400 pictures to train on. The steps of 7 trainings took 7 s",
+        "of 0.001, 0.003, by trainings of one in 10 steps", "(../benchmarks/results/league-40ms.json)",
+        "`python benchmarks/league.py --budget-ms 40 --val Set14`", "## What predicts runtime",
+        "| [40 ms](../benchmarks/results/league-40ms.json) | torch | a device | 4 | 1 | 1.00 | 1.00 | -1.00 |",
+    ]  # fmt: skip
+    places = [page.index(part) for part in parts]
+    assert places == sorted(places)
+
+
+def test_networks_that_were_measured_in_another_engine_too_have_one_section_and_a_row_each(archive: Archive) -> None:
+    archives = {"league-a-torch.json": in_another_engine(archive, "onnxruntime", 2.0), "league-b.json": archive}
+    page = results_page(archives, "")
+    assert page.count("\n## Networks within") == 1
+    assert "](league-b.svg)" in page
+    assert "| onnxruntime | a device | 4 |" in page
+    assert "| torch | a device | 4 |" in page
+
+
+def test_page_without_leagues_says_so_behind_the_words() -> None:
+    assert results_page({}, "Words.").endswith("\n\nWords.\n\nNo league has been kept yet.\n")
+
+
+def test_readme_has_those_within_the_budget_in_eight_columns_at_most(standings: Standings) -> None:
+    bicubic = dict.fromkeys(("Set5", "Set14"), standings.bicubic["Set14"])
+    two = replace(standings, val=("Set5", "Set14"), bicubic=bicubic)
+    head, rule, *lines = readme_table(two).splitlines()
+    assert head == (
+        "| network | from | runtime, p90 (ms) | Set5 RGB (dB) | Set5 Y (dB) | Set14 RGB (dB) | Set14 Y (dB) | seeds |"
+    )
+    assert rule.count("---") == 8
+    assert [line.split(" | ")[0] for line in lines] == [
+        "| searched <a>", "| ECBSR 16", "| pruned p", "| bicubic interpolation",
+    ]  # fmt: skip
+    assert lines[1].startswith("| ECBSR 16 | hand-designed | 35.0, 38.5 | - | - | 25.55 \N{PLUS-MINUS SIGN} 0.07 |")
+    assert lines[2].endswith("| - | - | 25.40 | 27.40 | 1 |")
+
+
+def test_tables_between_marks_are_made_anew_and_all_else_stays(archive: Archive) -> None:
+    marks = "<!-- table of league-40ms.json -->\nold\n<!-- end of the table -->"
+    other = "<!-- table of another.json -->\nkept\n<!-- end of the table -->"
+    text = with_tables(f"before\n\n{marks}\n\n{other}\nafter\n", {"league-40ms.json": archive})
+    assert text == (
+        f"before\n\n<!-- table of league-40ms.json -->\n{readme_table(archive.standings)}\n<!-- end of the table -->"
+        f"\n\n{other}\nafter\n"
+    )
+
+
+def test_what_is_made_of_leagues_is_a_page_plots_and_a_readme(archive: Archive, tmp_path: Path) -> None:
+    (tmp_path / "league.md").write_text("Words.", encoding="utf-8")
+    (tmp_path / "README.md").write_text("No table.", encoding="utf-8")
+    names = ["league-40ms.json", "league-torch.json"]
+    for name, each in zip(names, (archive, in_another_engine(archive, "onnxruntime", 2.0)), strict=True):
+        write_json(tmp_path / name, each.to_json())
+    files = [tmp_path / name for name in names]
+    made = written(files, tmp_path / "league.md", tmp_path / "docs", tmp_path / "README.md")
+    assert [path.relative_to(tmp_path).as_posix() for path in made] == [
+        "docs/results.md", "docs/league-40ms.svg", "README.md",
+    ]  # fmt: skip
+    assert made[tmp_path / "README.md"] == "No table."
+    with pytest.raises(InputError, match="names of their own"):
+        written([files[0], files[0]], tmp_path / "league.md", tmp_path, tmp_path / "README.md")
