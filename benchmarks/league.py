@@ -4,14 +4,14 @@
         --entries all,search=runs/a,search=runs/b,pruned=runs/p --out runs/league --json league.json
 
 Entries are hand-designed families (the largest member within the budget), FAMILY=published, FAMILY:KEY=VALUE:... in a
-size of its own (ecbsr:num_feat=16:num_block=4), what searches chose and what prunings made. Every one is trained in
-its training form by the search's recipe, at the best of three learning rates, and measured in deployed form. Killed,
-the same command goes on; with another --steps into the same folder the page shows both lengths. It exits with 0
-whatever comes out: this is a measurement, not a test.
+size of its own (ecbsr:num_feat=16:num_block=4), what searches chose, what prunings made, and league=FILE: the networks
+of a file that --json wrote. Every one is trained in its training form by the search's recipe, at the best of three
+learning rates, and measured in deployed form. Killed, the same command goes on; with another --steps into the same
+folder the page shows both lengths. It exits with 0 whatever comes out: this is a measurement, not a test.
 
 With --measure-only the networks are measured anew and nothing is trained: where other programs had disturbed their
-runtimes, or for what another engine makes of them; there name their sizes, for a family's name is its member at the
-budget in the engine at hand. benchmarks/league_results.py makes docs/results.md of the files that --json writes.
+runtimes, or for what another engine makes of them (--engine torch --entries league=league.json; a family's name would
+be its member at the budget in that engine). benchmarks/league_results.py makes docs/results.md of what --json wrote.
 """
 
 import sys
@@ -126,7 +126,7 @@ def parse(argv: Sequence[str] | None) -> tuple[Config, Path | None]:
     add_shared_arguments(parser)
     parser.add_argument("--entries", default=ALL, metavar="NAMES",
                         help="between commas: all families that can be scaled (default), families of them, "
-                        "FAMILY:KEY=VALUE:..., FAMILY=published, search=RUN, pruned=RUN")  # fmt: skip
+                        "FAMILY:KEY=VALUE:..., FAMILY=published, search=RUN, pruned=RUN, league=FILE")  # fmt: skip
     parser.add_argument("--steps", type=int, default=5000, metavar="N", help="of each training (default 5000)")
     parser.add_argument("--seeds", type=int, default=3, metavar="N", help="trainings of each entry (default 3)")
     parser.add_argument("--measure-only", action="store_true",

@@ -25,7 +25,10 @@ from sr.scale import DEFAULT_SCALE
 
 Kind = Literal["hand-designed", "searched", "pruned"]
 ALL = "all"
-_HOW = f"{ALL}, families of it, FAMILY:KEY=VALUE:..., FAMILY=published, search=RUN and pruned=RUN, with commas between"
+_HOW = (
+    f"{ALL}, families of it, FAMILY:KEY=VALUE:..., FAMILY=published, search=RUN, pruned=RUN and league=FILE, "
+    "with commas between"
+)
 # As titles have them.
 _WORDS = {"True": True, "False": False}
 
@@ -91,7 +94,8 @@ def parted(texts: Sequence[str], scale: int = DEFAULT_SCALE) -> tuple[tuple[str,
 
     Args:
         texts: `all`, names of families, FAMILY=published, FAMILY:KEY=VALUE:... in a size of its own, search=RUN and
-            pruned=RUN, where RUN is the folder of a search or a pruning, or a checkpoint that one left.
+            pruned=RUN, where RUN is the folder of a search or a pruning, or a checkpoint that one left, and
+            league=FILE: the networks of a file that a league left, but for pruned ones, of which it has no weights.
         scale: How many times all of them enlarge.
 
     Raises:
@@ -103,6 +107,8 @@ def parted(texts: Sequence[str], scale: int = DEFAULT_SCALE) -> tuple[tuple[str,
         name, is_named, value = text.partition("=")
         if text == ALL:
             families += scalable_families(scale)
+        elif name == "league" and is_named:
+            entries += [_at_scale(scale, each) for each in _of_league(Path(value))]
         elif ":" in name:
             entries.append(_sized(text, scale))
         elif is_named:
@@ -140,6 +146,19 @@ def _named(name: str, value: str, text: str, scale: int) -> Entry:
         check_network(name, scale)
         return Entry(f"{name} as published", "hand-designed", Description("baseline", scaled({"name": name}, scale)))
     raise InputError(f"--entries takes {_HOW}; got {text!r}")
+
+
+def _of_league(path: Path) -> list[Entry]:
+    """Return the networks of a league's file that are trained from scratch."""
+    try:
+        networks = json.loads(path.read_text(encoding="utf-8"))["networks"]
+        return [
+            Entry(each["title"], each["kind"], Description(**each["network"]))
+            for each in networks
+            if each["kind"] != "pruned"
+        ]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"league={path} is no file that a league left with its networks: {error}") from error
 
 
 def _at_scale(scale: int, entry: Entry) -> Entry:

@@ -141,6 +141,7 @@ def _standings(
 ) -> Standings:
     """Return what is known so far, trainings of other lengths in the same folder included."""
     standings = [
-        Standing(each.title, each.kind, measured[each.title], tuple(results_of(each, setup))) for each in entries
+        Standing(each.title, each.kind, measured[each.title], tuple(results_of(each, setup)), each.description)
+        for each in entries
     ]
     return Standings(setup.budget_ms, tuple(setup.val), bicubic, tuple(standings), setup.scale)

@@ -23,8 +23,8 @@ from sr.report.page import FONT
 _WIDTH, _HEIGHT, _FONT_SIZE = 800, 600, 13
 _LEFT, _RIGHT, _TOP, _BOTTOM = 62, 16, 58, 46
 _INSIDE = (_WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM)
-# What names keep off around the middle of a marker.
-_MARKER = 16.0
+# What names keep off around the middle of a marker: the largest one's size.
+_MARKER = 20.0
 _COLORS = {"blue": BLUE, "green": GREEN, "vermilion": VERMILION}
 # Of what exceeds the budget, and of the grid.
 _FAINT, _GRID = 0.4, "#ECECEC"
@@ -174,10 +174,12 @@ def _networks(points: Sequence[_Point], x: _Axis, y: _Axis) -> list[str]:
     taken = [
         Box(spot[0] - 3, end[0], spot[0] + 3, end[1]) for spot, end in zip(spots, ends, strict=True) if end is not None
     ]
-    positions = label_positions(spots, [point.name for point in points], _INSIDE, taken, _MARKER)
+    # What is bold is wider.
+    names = [point.name + " " * (len(point.name) // 8 if point.look.strong else 0) for point in points]
+    positions = label_positions(spots, names, _INSIDE, taken, _MARKER)
     below: list[str] = []
     above: list[str] = []
-    for point, spot, end, position in zip(points, spots, ends, positions, strict=True):
+    for point, name, spot, end, position in zip(points, names, spots, ends, positions, strict=True):
         color, faint = _COLORS[point.look.color], "" if point.within else f' opacity="{_FAINT}"'
         if end is not None:
             bar = f"M{spot[0]:.1f} {-end[0]:.1f}V{-end[1]:.1f}"
@@ -186,7 +188,7 @@ def _networks(points: Sequence[_Point], x: _Axis, y: _Axis) -> list[str]:
         if position is None:
             continue
         if position.led:
-            below.append(_leader(spot, position, CHARACTER * len(point.name)))
+            below.append(_leader(spot, position, CHARACTER * len(name)))
         weight = ' font-weight="bold"' if point.look.strong else ""
         # The middle of a line of text lies a third of its size above its foot.
         up = spot[1] + position.up - _FONT_SIZE / 3

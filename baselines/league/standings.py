@@ -8,6 +8,7 @@ from typing import Any, get_args
 from baselines.challenge_table.correlation import metrics
 from baselines.league.entries import Kind
 from baselines.league.record import Result
+from sr.checkpoint import Description
 from sr.measure.measurement import Measurement, of_json
 from sr.measure.quality import Quality
 from sr.rank_correlation import spearman
@@ -43,12 +44,14 @@ class Standing:
         kind: Where it comes from.
         measurement: Taken beside all others.
         results: Of all its trainings.
+        description: What it is, so that others can build it; None where that was not kept.
     """
 
     title: str
     kind: Kind
     measurement: Measurement
     results: tuple[Result, ...]
+    description: Description | None = None
 
     def of(self, steps: int) -> list[Result]:
         """Return the results of one length that did not fail."""
@@ -64,6 +67,7 @@ class Standing:
         return {
             "title": self.title,
             "kind": self.kind,
+            "network": None if self.description is None else asdict(self.description),
             "measurement": self.measurement.to_json(),
             "results": [asdict(result) for result in self.results],
         }
@@ -73,8 +77,11 @@ class Standing:
         """Make the standing that `to_json` described; raises KeyError or TypeError for anything else."""
         if values["kind"] not in get_args(Kind):
             raise TypeError(f"a network is {', '.join(get_args(Kind))}, got {values['kind']!r}")
+        measurement = Measurement.from_json(values["measurement"])
         results = tuple(Result.from_json(each) for each in values["results"])
-        return of_json(cls(values["title"], values["kind"], Measurement.from_json(values["measurement"]), results))
+        network = values.get("network")
+        description = None if network is None else of_json(Description(**network))
+        return of_json(cls(values["title"], values["kind"], measurement, results, description))
 
 
 @dataclass(frozen=True)

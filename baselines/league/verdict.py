@@ -21,14 +21,15 @@ def verdict_lines(standings: Standings, steps: int) -> list[str]:
         best_on_y = _best(standings, steps, val, psnr_y)
         if best is None or best_on_y is None:
             continue
+        both = best is best_on_y
         lines.append(
             f"On {val} after {steps:,} steps {best.title} is the best designed by hand within "
-            f"{standings.budget_ms:g} ms: {_mean(best, steps, val, psnr)}; over brightness (Y) it is "
-            f"{best_on_y.title}: {_mean(best_on_y, steps, val, psnr_y)}."
+            f"{standings.budget_ms:g} ms: {_mean(best, steps, val, psnr)}; over brightness (Y) "
+            f"{'' if both else f'it is {best_on_y.title}: '}{_mean(best_on_y, steps, val, psnr_y)}."
         )
         lines += [
             f"On {val} after {steps:,} steps {each.title} is {_gain(each, best, steps, val, psnr)}; over brightness "
-            f"(Y) it is {_gain(each, best_on_y, steps, val, psnr_y)}{_by_one_seed(each, steps)}."
+            f"(Y) it is {_gain(each, best_on_y, steps, val, psnr_y, named=not both)}{_by_one_seed(each, steps)}."
             for each in standings.ranked(steps)
             if each.kind != "hand-designed" and standings.within(each) and each.spread(steps, val, psnr) is not None
         ]
@@ -100,14 +101,16 @@ def _by_one_seed(standing: Standing, steps: int) -> str:
     return ", by one seed" if len(standing.of(steps)) == 1 else ""
 
 
-def _gain(each: Standing, other: Standing, steps: int, val: str, of: Callable[[Quality], float]) -> str:
-    """Return by how many dB a network differs in the mean from the best hand-designed one, and whether that counts."""
+def _gain(
+    each: Standing, other: Standing, steps: int, val: str, of: Callable[[Quality], float], *, named: bool = True
+) -> str:
+    """Return by how many dB a network differs in the mean from another one, and whether that counts."""
     ours, theirs = _spread(each, steps, val, of), _spread(other, steps, val, of)
     difference = ours.mean - theirs.mean
     amount = f"{abs(difference):.3f}"
     if amount == "0.000":
-        return f"as good as {other.title}"
-    found = f"{amount} dB {'better' if difference > 0 else 'worse'} than {other.title}"
+        return f"as good as {other.title}" if named else "as good"
+    found = f"{amount} dB {'better' if difference > 0 else 'worse'}{f' than {other.title}' if named else ''}"
     if min(ours.count, theirs.count) > 1 and abs(difference) < math.hypot(ours.deviation, theirs.deviation):
         return f"{found} (less than its trainings differ by)"
     return found

@@ -10,6 +10,7 @@ import torch
 from baselines import build
 from baselines.at_budget import scalable_families
 from baselines.league.entries import Entry, of_size, parted
+from baselines.league.standings import Standings
 from search_spaces.architecture import Architecture
 from search_spaces.msrresnet import repeated
 from sr.checkpoint import Checkpoint, Description, save
@@ -52,6 +53,25 @@ def test_a_size_is_an_entry_equal_to_the_member_that_has_it(text: str, config: d
         assert families == ()
         assert entry == of_size(text.split(":")[0], config | more)
         assert entry.title == text.replace(":", " ")
+
+
+def test_networks_of_a_leagues_file_are_entered_as_they_stood_but_for_pruned_ones(
+    by_hand: Entry, searched: Entry, standings: Standings, tmp_path: Path
+) -> None:
+    described = [
+        replace(each, title=entry.title, kind=entry.kind, description=entry.description)
+        for each, entry in zip(standings.standings, (by_hand, searched), strict=False)
+    ]
+    league = replace(standings, standings=(*described, standings.standings[3]))
+    path = tmp_path / "league.json"
+    path.write_text(json.dumps(league.to_json()), encoding="utf-8")
+    families, entries = parted([f"league={path}"])
+    assert families == ()
+    assert entries == (by_hand, searched)
+    assert [each.identity for each in entries] == [by_hand.identity, searched.identity]
+    path.write_text(json.dumps(standings.to_json()), encoding="utf-8")
+    with pytest.raises(InputError, match="is no file that a league left with its networks"):
+        parted([f"league={path}"])
 
 
 def test_a_search_is_entered_with_the_architecture_that_it_chose(tmp_path: Path) -> None:
@@ -137,6 +157,7 @@ def test_a_title_says_the_size_and_not_the_scale_that_all_share() -> None:
         (["ecbsr:"], "ecbsr is configured by .*; got ''"),
         (["ecbsr:scale=2"], "--scale says how many times networks enlarge, not --entries; got 'ecbsr:scale=2'"),
         (["search=nowhere"], "is no folder of a finished search"),
+        (["league=nowhere"], "league=nowhere is no file that a league left with its networks"),
         (["pruned=nowhere"], "is neither a checkpoint nor a folder of a finished pruning"),
         (["span=published", "span=published"], "two networks the name 'span as published'"),
     ],

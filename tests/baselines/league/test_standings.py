@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from baselines.league.record import Result
 from baselines.league.standings import Spread, Standing, Standings, psnr
+from sr.checkpoint import Description
 from sr.measure.complexity import Complexity
 from sr.measure.latency import Runtime
 from sr.measure.measurement import Measurement
@@ -29,6 +30,7 @@ MEASUREMENTS = st.builds(
 NETWORKS = st.builds(
     Standing, TEXTS, st.sampled_from(["hand-designed", "searched", "pruned"]), MEASUREMENTS,
     st.lists(RESULTS, max_size=2).map(tuple),
+    st.none() | st.builds(Description, TEXTS, st.dictionaries(TEXTS, COUNTS | TEXTS, max_size=2)),
 )  # fmt: skip
 LEAGUES = st.builds(
     Standings, NUMBERS, st.lists(TEXTS, max_size=2).map(tuple), st.dictionaries(TEXTS, QUALITIES, max_size=2),
