@@ -34,7 +34,7 @@ def members(
         setup: With the budget, the target and the scale.
         model: What work costs on it.
         protocol: How sizes are timed.
-        report: Is told what is looked for, and which family has none.
+        report: Is told what is looked for, what other processes disturbed, and which family has none.
 
     Raises:
         InputError: As `at_budget` does, or for a broken file of an earlier run.
@@ -54,6 +54,9 @@ def members(
             config = dict(found[name].config) if name in found else None
             known[name] = {"sizes": of_these_sizes[name], "config": config}
         write_json(path, {"budget_ms": setup.budget_ms, "conditions": conditions, "members": known})
+        if disturbed := ", ".join(each.title for each in found.values() if each.measurement.runtime.disturbed):
+            line = f"other processes disturbed the measuring of {disturbed}: larger ones may keep to the budget"
+            report(Message(f"{line}; without {path} they are looked for again"))
     for name in names:
         if known[name]["config"] is None:
             report(Message(f"no {BASELINES[name].system} is within {setup.budget_ms:g} ms"))

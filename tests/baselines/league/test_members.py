@@ -15,7 +15,9 @@ def test_members_are_found_remembered_and_found_again_for_another_budget(setup: 
     (entry,) = members(["bicubic_pp"], setup, USUAL, protocol=few, report=events.append)
     assert entry.title == "bicubic_pp num_feat=128 num_block=8"
     assert dict(entry.description.config) == {"name": "bicubic_pp", **sizes_of("bicubic_pp")[-1]}
-    assert [str(event) for event in events] == ["looking in 1 families for the largest network within 60000 ms"]
+    # On a busy machine a second one says so.
+    assert str(events[0]) == "looking in 1 families for the largest network within 60000 ms"
+    assert all("disturbed the measuring of bicubic_pp" in str(event) for event in events[1:])
     events.clear()
     assert members(["bicubic_pp"], setup, USUAL, protocol=few, report=events.append) == [entry]
     assert events == []
