@@ -4,7 +4,6 @@ import html
 from dataclasses import replace
 
 from baselines.league.cells import headings, place_lines, rows
-from baselines.league.names import short_name
 from baselines.league.standings import Standing, Standings, psnr
 from baselines.league.verdict import verdict_lines
 from sr.files import StrPath, write_text
@@ -101,5 +100,5 @@ def _point(standing: Standing, steps: int, val: str) -> Point | None:
     spread = standing.spread(steps, val, psnr)
     if spread is None:
         return None
-    point = Point.of(short_name(standing.title), standing.measurement, "reference", standing.title)
+    point = Point.of(standing.name, standing.measurement, "reference", standing.title)
     return replace(point, psnr=spread.mean, psnr_spread=spread.deviation)

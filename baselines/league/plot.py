@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from baselines.league.names import short_name
 from baselines.league.page import LOOKS
 from baselines.league.standings import Standings, psnr
 from sr.errors import InputError
@@ -111,7 +110,7 @@ def _points(standings: Standings) -> list[_Point]:
     for each in standings.ranked(steps):
         spread, ms = each.spread(steps, val, psnr), each.measurement.runtime.median_ms
         assert spread is not None
-        name, look = short_name(each.title), LOOKS[each.kind]
+        name, look = each.name, LOOKS[each.kind]
         points.append(_Point(name, look, ms, spread.mean, spread.deviation, standings.within(each)))
     return sorted(points, key=lambda point: (point.look.order, point.within))
 

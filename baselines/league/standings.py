@@ -7,6 +7,7 @@ from typing import Any, get_args
 
 from baselines.challenge_table.correlation import metrics
 from baselines.league.entries import Kind
+from baselines.league.names import short_name
 from baselines.league.record import Result
 from sr.checkpoint import Description
 from sr.measure.measurement import Measurement, of_json
@@ -52,6 +53,11 @@ class Standing:
     measurement: Measurement
     results: tuple[Result, ...]
     description: Description | None = None
+
+    @property
+    def name(self) -> str:
+        """Its title where there is little room."""
+        return short_name(self.title)
 
     def of(self, steps: int) -> list[Result]:
         """Return the results of one length that did not fail."""

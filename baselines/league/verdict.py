@@ -23,12 +23,12 @@ def verdict_lines(standings: Standings, steps: int) -> list[str]:
             continue
         both = best is best_on_y
         lines.append(
-            f"On {val} after {steps:,} steps {best.title} is the best designed by hand within "
+            f"On {val} after {steps:,} steps {best.name} is the best designed by hand within "
             f"{standings.budget_ms:g} ms: {_mean(best, steps, val, psnr)}; over brightness (Y) "
-            f"{'' if both else f'it is {best_on_y.title}: '}{_mean(best_on_y, steps, val, psnr_y)}."
+            f"{'' if both else f'it is {best_on_y.name}: '}{_mean(best_on_y, steps, val, psnr_y)}."
         )
         lines += [
-            f"On {val} after {steps:,} steps {each.title} is {_gain(each, best, steps, val, psnr)}; over brightness "
+            f"On {val} after {steps:,} steps {each.name} is {_gain(each, best, steps, val, psnr)}; over brightness "
             f"(Y) it is {_gain(each, best_on_y, steps, val, psnr_y, named=not both)}{_by_one_seed(each, steps)}."
             for each in standings.ranked(steps)
             if each.kind != "hand-designed" and standings.within(each) and each.spread(steps, val, psnr) is not None
@@ -70,14 +70,14 @@ def _equal_quality_lines(standings: Standings, steps: int) -> list[str]:
     kinds: Sequence[Kind] = ("searched", "pruned")
     for kind in kinds:
         reach = [
-            (each.measurement.runtime.median_ms, each.title)
+            (each.measurement.runtime.median_ms, each.name)
             for each in standings.ranked(steps)
             if each.kind == kind and _spread(each, steps, val, psnr).mean >= wanted
         ]
         if reach:
-            ms, title = min(reach)
+            ms, name = min(reach)
             lines.append(
-                f"The PSNR of {best.title} on {val} is reached by {title} in {digits(ms)} ms, {ms / theirs:.2f} times "
+                f"The PSNR of {best.name} on {val} is reached by {name} in {digits(ms)} ms, {ms / theirs:.2f} times "
                 f"its {digits(theirs)} ms."
             )
     return lines
@@ -109,8 +109,8 @@ def _gain(
     difference = ours.mean - theirs.mean
     amount = f"{abs(difference):.3f}"
     if amount == "0.000":
-        return f"as good as {other.title}" if named else "as good"
-    found = f"{amount} dB {'better' if difference > 0 else 'worse'}{f' than {other.title}' if named else ''}"
+        return f"as good as {other.name}" if named else "as good"
+    found = f"{amount} dB {'better' if difference > 0 else 'worse'}{f' than {other.name}' if named else ''}"
     if min(ours.count, theirs.count) > 1 and abs(difference) < math.hypot(ours.deviation, theirs.deviation):
         return f"{found} (less than its trainings differ by)"
     return found

@@ -8,7 +8,6 @@ from pathlib import Path
 from baselines.league.archive import Archive, read_archive
 from baselines.league.cells import headings, markdown_table, place_lines, rows, spread_text
 from baselines.league.learning_rate import SHARE
-from baselines.league.names import short_name
 from baselines.league.plot import league_svg
 from baselines.league.standings import METRICS, Standings, psnr, psnr_y
 from baselines.league.verdict import rank_text, verdict_lines
@@ -175,7 +174,7 @@ def readme_table(standings: Standings) -> str:
         if standings.within(each):
             runtime = each.measurement.runtime
             lines.append((
-                short_name(each.title), each.kind, f"{digits(runtime.median_ms)}, {digits(runtime.p90_ms)}",
+                each.name, each.kind, f"{digits(runtime.median_ms)}, {digits(runtime.p90_ms)}",
                 *(spread_text(each.spread(steps, val, of)) for val, _, of in figures), str(len(each.of(steps))),
             ))  # fmt: skip
     bicubic = [f"{of(standings.bicubic[val]):.2f}" for val, _, of in figures]

@@ -15,7 +15,7 @@ def test_the_page_draws_and_lists_every_length(standings: Standings, tmp_path: P
     text = (tmp_path / "league.html").read_text()
     assert "Set14 after 400 steps: PSNR over RGB" in text
     assert "Set14 after 100 steps: PSNR over RGB" in text
-    assert "searched &lt;a&gt; is 0.200 dB better than ecbsr 16" in text
+    assert "searched &lt;a&gt; is 0.200 dB better than ECBSR 16" in text
     assert '"budget":40' in text
     assert "<a>" not in text.split("</script>")[-1]
 

@@ -46,7 +46,7 @@ def test_page_says_words_first_then_each_league_with_its_origin(archive: Archive
     parts = [
         "# Networks of one runtime budget, trained alike", "What *people* say.", "## Networks within 40 ms in torch",
         "](league-40ms.svg)", "a device, 2 threads, torch, float32, LR 256x256",
-        "### 100 steps, within 40 ms in torch", "- On Set14 after 100 steps ecbsr 16 is the best designed by hand",
+        "### 100 steps, within 40 ms in torch", "- On Set14 after 100 steps ECBSR 16 is the best designed by hand",
         "| network | from |", "| span 28 |",
         "2026-11-26, PyTorch 2.13.0 and Python 3.11.7, 400 pictures to train on. The steps of 7 trainings took 7 s",
         "of 0.001, 0.003, by trainings of one in 10 steps", "(../benchmarks/results/league-40ms.json)",
