@@ -23,6 +23,7 @@ from baselines.league.archive import Archive, without_folders
 from baselines.league.cells import markdown
 from baselines.league.entries import ALL, parted
 from baselines.league.hold import hold, measured_again
+from baselines.league.learning_rate import SHARE
 from baselines.league.members import members
 from baselines.league.page import write_page
 from baselines.league.setup import Setup
@@ -87,8 +88,8 @@ def main(argv: list[str] | None = None) -> int:
     if figures is not None:
         words = without_folders(sys.argv[1:] if argv is None else argv)
         archive = Archive(
-            standings, ("python", "benchmarks/league.py", *words), asdict(setup.recipe), setup.rates, len(setup.train),
-            **provenance(),
+            standings, ("python", "benchmarks/league.py", *words), asdict(setup.recipe), setup.rates, SHARE,
+            len(setup.train), **provenance(),
         )  # fmt: skip
         write_json(figures, archive.to_json())
     say(f"Look at {config.out / 'league.html'}.")

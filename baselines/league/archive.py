@@ -11,6 +11,9 @@ from baselines.league.standings import Standings
 from sr.errors import InputError
 from sr.measure.measurement import of_json
 
+# Of files that do not say it.
+_FIRST_SHARE = 10
+
 
 @dataclass(frozen=True)
 class Archive:
@@ -21,6 +24,7 @@ class Archive:
         command: That which it was held by, word by word; of its folders the last names.
         recipe: Of every training; rates and seeds aside.
         rates: Learning rates that each network chose from.
+        share: It chose by trainings of one in so many of the steps.
         pictures: How many there were to train on.
         date: When the file was written, in the ISO's form.
         python: Its version.
@@ -31,6 +35,7 @@ class Archive:
     command: tuple[str, ...]
     recipe: Mapping[str, Any]
     rates: tuple[float, ...]
+    share: int
     pictures: int
     date: str
     python: str
@@ -49,6 +54,7 @@ class Archive:
         return self.standings.to_json() | {
             "recipe": dict(self.recipe),
             "rates": list(self.rates),
+            "share": self.share,
             "pictures": self.pictures,
             "command": list(self.command),
             "date": self.date,
@@ -64,6 +70,7 @@ class Archive:
             command=tuple(values["command"]),
             recipe=values["recipe"],
             rates=tuple(values["rates"]),
+            share=values.get("share", _FIRST_SHARE),
             pictures=values["pictures"],
             date=values["date"],
             python=values["python"],

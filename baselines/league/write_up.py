@@ -7,7 +7,6 @@ from pathlib import Path
 
 from baselines.league.archive import Archive, read_archive
 from baselines.league.cells import headings, markdown_table, place_lines, rows, spread_text
-from baselines.league.learning_rate import SHARE
 from baselines.league.plot import league_svg
 from baselines.league.standings import METRICS, Standings, psnr, psnr_y
 from baselines.league.verdict import rank_text, verdict_lines
@@ -138,8 +137,8 @@ def _origin(name: str, archive: Archive) -> str:
     return (
         f"{archive.date.partition('T')[0]}, PyTorch {archive.torch} and Python {archive.python}, {archive.pictures} "
         f"pictures to train on. The steps of {len(archive.trainings)} trainings took {took}, one after another; before "
-        f"them each network chose its learning rate, of {rates}, by trainings of one in {SHARE} steps, "
-        f"which takes {len(archive.rates) / SHARE:g} times as long as one of its trainings. "
+        f"them each network chose its learning rate, of {rates}, by trainings of 1/{archive.share} of the steps, "
+        f"which takes {len(archive.rates) / archive.share:g} times as long as one of its trainings. "
         f"The command, of whose folders the last names stand here ([all figures]({_RESULTS}/{name})):\n\n"
         f"`{shlex.join(archive.command)}`"
     )

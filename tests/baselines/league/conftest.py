@@ -116,6 +116,7 @@ def archive(standings: Standings) -> Archive:
         command=("python", "benchmarks/league.py", "--budget-ms", "40", "--val", "Set14"),
         recipe={"steps": 100, "batch": 8},
         rates=(1e-3, 3e-3),
+        share=4,
         pictures=400,
         date="2026-11-26T20:00:00+00:00",
         python="3.11.7",

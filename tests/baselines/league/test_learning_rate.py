@@ -18,9 +18,9 @@ def test_the_best_psnr_decides_and_the_lower_rate_where_two_are_equal() -> None:
     assert Choice(((1e-3, None), (3e-3, None))).best == 1e-3
 
 
-def test_a_short_training_is_a_tenth_and_warms_up_in_a_fifth_of_it_at_most() -> None:
+def test_a_short_training_is_a_quarter_and_warms_up_in_a_fifth_of_it_at_most() -> None:
     short = short_recipe(Recipe(steps=1000))
-    assert (short.steps, short.warmup_steps) == (100, 20)
+    assert (short.steps, short.warmup_steps) == (250, 50)
     assert short_recipe(Recipe(steps=4)).steps == 1
 
 
