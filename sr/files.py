@@ -6,8 +6,11 @@ import json
 import os
 import re
 import shutil
+import struct
 import tempfile
 import time
+import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -17,6 +20,8 @@ import portalocker
 from sr.errors import InputError
 
 StrPath = str | os.PathLike[str]
+# What zipfile raises for an archive that is damaged; names that are no UTF-8 are a ValueError.
+BROKEN_ZIP = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, ValueError, RuntimeError)
 # A temporary name takes so many bytes of the name to be: with all of it one of 255 would be too long.
 _SHOWN = 120
 # By which what a kill left is known for ours, whatever it was to become.

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from sr import checkpoint
 from sr.errors import InputError
+from sr.files import BROKEN_ZIP
 
 _START = 64
 # How files begin that are saved in place of weights.
@@ -116,8 +117,8 @@ def _check_archive(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
-    except (zipfile.BadZipFile, OSError):
-        return  # Cut off: torch.load refuses it.
+    except BROKEN_ZIP:
+        return  # torch.load refuses it.
     endings = {name.rpartition("/")[2] for name in names}
     if "constants.pkl" in endings:
         raise InputError(f"{path} is a TorchScript program, not weights; save the network's state_dict()")

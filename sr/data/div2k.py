@@ -6,13 +6,12 @@ import shutil
 import urllib.error
 import urllib.request
 import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from sr.config import FetchConfig
 from sr.errors import InputError
-from sr.files import scratch_folder, write_text
+from sr.files import BROKEN_ZIP, scratch_folder, write_text
 from sr.progress import Message, Progress, Report, no_report
 from sr.scale import DEFAULT_SCALE
 
@@ -124,7 +123,7 @@ def _broken_member(path: Path) -> str | None:
     try:
         with zipfile.ZipFile(path) as archive:
             name = archive.testzip()
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError) as error:
+    except BROKEN_ZIP as error:
         return f"it is no sound zip file ({error})"
     return None if name is None else f"the checksum of {name} in it is wrong"
 

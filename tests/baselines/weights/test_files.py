@@ -93,6 +93,14 @@ def test_a_truncated_file_is_refused(tmp_path):
     assert "no file of tensors" in _refused(tmp_path / "torn.pth")
 
 
+def test_an_archive_whose_names_are_damaged_is_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "whole.pth", "w") as archive:
+        archive.writestr("\N{BULLET}/data.pkl", b"")
+    content = (tmp_path / "whole.pth").read_bytes()
+    (tmp_path / "damaged.pth").write_bytes(content.replace("\N{BULLET}".encode(), b"\xff\xff\xff"))
+    assert "no file of tensors" in _refused(tmp_path / "damaged.pth")
+
+
 def test_a_pickled_network_is_not_run(tmp_path):
     torch.save(nn.Conv2d(3, 3, 1), tmp_path / "network.pth")
     message = _refused(tmp_path / "network.pth")
