@@ -11,19 +11,14 @@ says a traceback is a fault of ours: what it said stands in the JSON.
 """
 
 import argparse
-import json
 import math
-import os
 import random
 import signal
-import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -31,7 +26,9 @@ from typing import Any
 
 from faults_database import Database, server_version, why_no_database
 from faults_disk import fill, small_disk
+from faults_process import Worker
 from faults_verdict import describe, verdict
+from machine_paths import shown_command, without_folders
 
 from sr.checkpoint import provenance
 from sr.command import DONE, Parser, run
@@ -45,76 +42,10 @@ FAILED = 1
 CUT_SECONDS = 20.0
 _POLL_SECONDS = 0.1
 _SAID_EVERY_SECONDS = 20.0
-_SHOWN_CHARACTERS = 6000
 # Without a trial for so long something hangs.
 _HANGS_SECONDS = 600.0
 # The disk for what the processes write: of each trained network some megabytes stay.
 _DISK_MB, _DISK_MB_PER_TRIAL = 64, 4
-
-
-@dataclass
-class Worker:
-    """A process of the search, started again where it ends before its time."""
-
-    name: str
-    folder: Path
-    arguments: list[str]
-    process: "subprocess.Popen[bytes] | None" = None
-    starts: int = 0
-    redone: float = 0.0
-    said: list[str] = field(default_factory=list)
-    tracebacks: list[str] = field(default_factory=list)
-
-    @property
-    def output(self) -> Path:
-        """What it says."""
-        return Path(f"{self.folder}.out")
-
-    def start(self) -> None:
-        """Start it in a session of its own."""
-        self.starts += 1
-        command = [sys.executable, str(Path(__file__).with_name("faults_worker.py")), str(self.folder), *self.arguments]
-        root = Path(__file__).resolve().parents[1]
-        environment = os.environ | {"PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
-        with self.output.open("wb") as output:
-            self.process = subprocess.Popen(  # noqa: S603 - itself
-                command, cwd=root, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-                start_new_session=True,
-            )  # fmt: skip
-
-    def kill(self) -> None:
-        """Kill it where it is, and all that it started."""
-        assert self.process is not None
-        with suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
-
-    def ended(self) -> int | None:
-        """Return its exit code, None while it runs."""
-        assert self.process is not None
-        return self.process.poll()
-
-    def note_end(self) -> None:
-        """Take in what it said last, and what it did not finish."""
-        self.said.append(self.last_words())
-        text = self.output.read_text("utf-8", errors="replace").strip()
-        if "Traceback" in text:
-            self.tracebacks.append(text[-_SHOWN_CHARACTERS:])
-        lines = self.log()
-        if lines and "begun" in lines[-1]:
-            self.redone += time.monotonic() - lines[-1]["at"]
-
-    def last_words(self) -> str:
-        """Return the last line of what it says."""
-        return (self.output.read_text("utf-8", errors="replace").strip().splitlines() or [""])[-1]
-
-    def log(self) -> list[dict[str, Any]]:
-        """Return the whole lines of what it began and told."""
-        path = Path(f"{self.folder}.log")
-        if not path.exists():
-            return []
-        whole = path.read_text("utf-8").rpartition("\n")[0]
-        return [json.loads(line) for line in whole.splitlines()]
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -133,7 +64,7 @@ def main(argv: list[str] | None = None) -> int:
             results[kind] = under_faults(kind, Path(folder), args)
         say(f"{kind}: {describe(results[kind])}")
         if args.json:
-            shown = " ".join(["python", "benchmarks/faults.py", *(sys.argv[1:] if argv is None else argv)])
+            shown = shown_command("faults.py", argv)
             write_json(args.json, {**results, "command": shown, **_place(), **provenance()})
     return DONE if all(each is None or each["is_whole"] for each in results.values()) else FAILED
 
@@ -183,32 +114,46 @@ def under_faults(kind: str, folder: Path, args: argparse.Namespace) -> dict[str,
             workers.append(Worker(place.name, place, values))
         if database is not None:
             database.start()
-        began = time.monotonic()
+        faults = faults_of(args, database, disk, workers)
+        happened: list[dict[str, Any]] = []
+        began, broke = time.monotonic(), ""
         try:
-            faults = faults_of(args, database, disk, workers)
-            happened = _search(workers, faults, args)
+            try:
+                _search(workers, faults, args, happened)
+            except InputError as error:
+                # What the record holds all the same is worth to know.
+                broke = str(error)
+                say(f"{kind}: {broke}")
             seconds = time.monotonic() - began
+            _end(workers)
             told = [line for worker in workers for line in worker.log() if "told" in line]
             found = verdict(storage, told, [worker.folder / "front.csv" for worker in workers])
-            found |= _of_workers(workers) | {"seconds": seconds, "faults": happened}
-            return found | {"is_whole": _is_whole(found, args.trials) and len(happened) == len(faults)}
+            found |= _of_workers(workers) | {"seconds": seconds, "faults": happened, "broke": without_folders(broke)}
+            is_whole = _is_whole(found, args.trials) and not broke and len(happened) == len(faults)
+            return found | {"is_whole": is_whole}
         finally:
-            for worker in workers:
-                if worker.process is not None and worker.ended() is None:
-                    worker.kill()
+            _end(workers)
             if database is not None:
                 database.stop(gently=False)
 
 
+def _end(workers: list[Worker]) -> None:
+    """Kill what runs still."""
+    for worker in workers:
+        if worker.process is not None and worker.ended() is None:
+            worker.kill()
+
+
 def _of_workers(workers: list[Worker]) -> dict[str, Any]:
     """Return how the workers fared."""
-    tracebacks = [text for worker in workers for text in worker.tracebacks]
+    tracebacks = [without_folders(text) for worker in workers for text in worker.tracebacks]
+    errors = [without_folders(said) for worker in workers for said in worker.said if said.startswith("error: ")]
     return {
         "tracebacks": len(tracebacks),
         "said": tracebacks,
         "starts": sum(worker.starts for worker in workers),
         "redone_seconds": sum(worker.redone for worker in workers),
-        "ends": dict(Counter(said for worker in workers for said in worker.said if said.startswith("error: "))),
+        "ends": dict(Counter(errors)),
     }
 
 
@@ -261,9 +206,14 @@ def _live(workers: list[Worker]) -> list[int]:
     return [worker.process.pid for worker in workers if worker.process is not None and worker.ended() is None]
 
 
-def _search(workers: list[Worker], faults: list[Fault], args: argparse.Namespace) -> list[dict[str, Any]]:
-    """Run the workers until all have ended by themselves; return what happened to them."""
-    happened: list[dict[str, Any]] = []
+def _search(
+    workers: list[Worker], faults: list[Fault], args: argparse.Namespace, happened: list[dict[str, Any]]
+) -> None:
+    """Run the workers until all have ended by themselves, and note what happened to them.
+
+    Raises:
+        InputError: Where they hang, or one ends again and again.
+    """
     began = said_at = told_at = time.monotonic()
     told, waiting = -1, list(faults)
     for worker in workers:
@@ -274,17 +224,16 @@ def _search(workers: list[Worker], faults: list[Fault], args: argparse.Namespace
         count = len({line["told"] for worker in workers for line in worker.log() if "told" in line})
         if count != told:
             told, told_at = count, time.monotonic()
-            said_at = _say_progress(told, said_at, began, args)
+        said_at = _say_progress(told, said_at, began, args)
         if waiting and told >= waiting[0][0]:
             _, name, strike = waiting.pop(0)
             happened.append({"fault": name, "after": told, "how": strike()})
             say(f"after {told} trials: {name} ({happened[-1]['how']})")
             told_at = time.monotonic()
-        left = [worker for worker in left if _goes_on(worker, args.kills + 20)]
+        left = [worker for worker in left if worker.goes_on(args.kills + 20)]
         if time.monotonic() - told_at > _HANGS_SECONDS:
             last = "; ".join(f"{worker.name}: {worker.last_words() or 'nothing'}" for worker in workers)
             raise InputError(f"no trial was told for {_HANGS_SECONDS:g} s after {told}; said last: {last}")
-    return happened
 
 
 def _say_progress(told: int, said_at: float, began: float, args: argparse.Namespace) -> float:
@@ -296,20 +245,6 @@ def _say_progress(told: int, said_at: float, began: float, args: argparse.Namesp
     say(f"{told} of {args.trials} trials told in {duration(now - began)}"
         f"{f', about {duration(left)} left' if told else ''}")  # fmt: skip
     return now
-
-
-def _goes_on(worker: Worker, most_starts: int) -> bool:
-    """Return whether a worker is not done yet; one that ended before its time is started again."""
-    code = worker.ended()
-    if code is None:
-        return True
-    worker.note_end()
-    if code == DONE:
-        return False
-    if worker.starts > most_starts:
-        raise InputError(f"{worker.name} ends again and again: {worker.said[-1]}")
-    worker.start()
-    return True
 
 
 if __name__ == "__main__":

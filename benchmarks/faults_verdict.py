@@ -17,7 +17,7 @@ def verdict(storage: str, told: Sequence[Mapping[str, Any]], fronts: Sequence[Pa
     Args:
         storage: Of the record.
         told: What each process said that it told: the number, the key and the state of a trial.
-        fronts: The tables of the front that they left.
+        fronts: The tables of the front that they left, where each is done.
     """
     _, trials = recorded(storage)
     by_number = {trial.number: trial for trial in trials}
@@ -34,7 +34,7 @@ def verdict(storage: str, told: Sequence[Mapping[str, Any]], fronts: Sequence[Pa
     open_ones = [trial.number for trial in trials if trial.state == "put off" and trial.duplicate_of is None]
     unexplained = [trial.number for trial in trials if trial.state == "failed" and not trial.reason]
     # Who ends last knows of all; who ended before may lack what was put off until the device was calm.
-    last = max(fronts, key=lambda path: path.stat().st_mtime_ns)
+    left = sorted((path for path in fronts if path.exists()), key=lambda path: path.stat().st_mtime_ns)
     anew = sorted(front_anew(trials))
     return {
         "trials": len(trials),
@@ -43,7 +43,7 @@ def verdict(storage: str, told: Sequence[Mapping[str, Any]], fronts: Sequence[Pa
         "twice": twice + told_twice,
         "unexplained": len(open_ones) + len(unexplained) + trial_times(storage).in_hand,
         "front": len(anew),
-        "front_is_the_same": front_in(last) == anew,
+        "front_is_the_same": bool(left) and front_in(left[-1]) == anew,
     }
 
 
@@ -70,4 +70,5 @@ def describe(found: dict[str, Any]) -> str:
         f"{found['trials']} trials ({states}); lost {found['lost']}, twice {found['twice']}, without an end or "
         f"a reason {found['unexplained']}, tracebacks {found['tracebacks']}; front of {found['front']} {same} the one "
         f"computed anew; {found['redone_seconds']:.0f} s redone of {found['seconds']:.0f} s; {found['starts']} starts"
+        + (f"; BROKE OFF: {found['broke']}" if found["broke"] else "")
     )
