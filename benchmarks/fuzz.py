@@ -6,7 +6,7 @@ Hypothesis draws pictures, checkpoints, the records of searches, ONNX files and 
 runs on them in a process that is watched. A case is as it should be where the command ends by itself within the time,
 with an exit code that it documents and one line for what the user can mend, changes nothing of the user's and writes
 only where it was told to. Of each other kind of end the smallest case that hypothesis finds is kept. It exits with 1
-where there is any.
+where there is any. Stopped before its time (Ctrl-C, `timeout`) it writes what was found so far, and exits with 1.
 """
 
 import argparse
@@ -15,6 +15,7 @@ import json
 import logging
 import multiprocessing
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -35,6 +36,7 @@ from fuzz_worker import Worker
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis.configuration import set_hypothesis_home_dir
 from hypothesis.errors import HypothesisException
+from machine_paths import shown_command, without_folders
 
 from sr.checkpoint import provenance
 from sr.command import DONE, Parser, run
@@ -180,16 +182,14 @@ def main(argv: list[str] | None = None) -> int:
     # Of each process its cases, and the problems among them that were not met before.
     counts = context.RawArray("q", 2 * args.processes)
     lanes = [context.Process(target=_lane, args=(number, args, out, counts)) for number in range(args.processes)]
-    for lane in lanes:
-        lane.start()
-    _say_progress(lanes, counts, args.inputs, began)
+    _run_all(lanes, counts, args.inputs, began)
     results = {kind: _joined(out, kind, args.processes) for kind in KINDS}
     for line in table(results):
         say(line)
     say(f"{sum(each.cases for each in results.values())} cases in {time.monotonic() - began:.0f} s; those that failed "
         f"are in {args.out}")  # fmt: skip
     if args.json:
-        shown = " ".join(["python", "benchmarks/fuzz.py", *(sys.argv[1:] if argv is None else argv)])
+        shown = shown_command("fuzz.py", argv)
         kinds = {kind: each.to_json() for kind, each in results.items()}
         cases = sum(each.cases for each in results.values())
         write_json(args.json, {"cases": cases, "kinds": kinds, "command": shown, **_place(), **provenance()})
@@ -198,6 +198,19 @@ def main(argv: list[str] | None = None) -> int:
             say(f"process {number} ended with {lane.exitcode}, and its cases are not whole", to_stderr=True)
     ended_well = all(lane.exitcode == 0 for lane in lanes)
     return DONE if ended_well and not any(each.problems for each in results.values()) else FAILED
+
+
+def _run_all(lanes: Sequence[BaseProcess], counts: "Array[c_longlong]", inputs: int, began: float) -> None:
+    """Run the processes, and say now and then how far they are; where it is interrupted they end before their time."""
+    for lane in lanes:
+        lane.start()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        _say_progress(lanes, counts, inputs, began)
+    except KeyboardInterrupt:
+        for lane in lanes:
+            lane.terminate()
+            lane.join()
 
 
 def _say_progress(lanes: Sequence[BaseProcess], counts: "Array[c_longlong]", inputs: int, began: float) -> None:
@@ -253,6 +266,9 @@ def _lane(number: int, args: argparse.Namespace, out: Path, counts: "Array[c_lon
 
     # Where a library that draws pictures dies, it says where.
     faulthandler.enable()
+    # Who started it says when it is to stop.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     began = time.monotonic()
     logging.disable(logging.WARNING)
     with tempfile.TemporaryDirectory(prefix="paretosr-fuzz-") as place:
@@ -274,8 +290,11 @@ def _lane(number: int, args: argparse.Namespace, out: Path, counts: "Array[c_lon
                 except Exception:  # noqa: BLE001 - what is wrong with the drawing of one kind takes nothing of the others
                     explorer.found.problems["the drawing of cases failed"] += 1
                     traceback.print_exc()
-                write_json(out / f"process{number}" / f"{kind}.json", explorer.found.to_json())
+                finally:
+                    write_json(out / f"process{number}" / f"{kind}.json", explorer.found.to_json())
                 left -= share
+        except KeyboardInterrupt:
+            sys.exit(FAILED)
         finally:
             worker.close()
 
@@ -290,7 +309,8 @@ def _joined(out: Path, kind: str, processes: int) -> Found:
         found = json.loads(path.read_text("utf-8"))
         joined.cases += found["cases"]
         joined.codes.update(found["codes"])
-        joined.problems.update(found["problems"])
+        for problem, count in found["problems"].items():
+            joined.problems[without_folders(problem)] += count
         joined.slowest = max(joined.slowest, found["slowest"])
         joined.seconds += found["seconds"]
     return joined
