@@ -6,24 +6,27 @@ The photographs are those in --data, cropped to the shape and, where they are of
 it is the number of pixels that counts here. Each engine is the command in a process of its own, from reading to writing
 PNG, start-up left out of the seconds. With --large one picture of that size, such as 14000x13600 for 190 megapixels,
 goes through the first engine as well: its peak is to stay under 4 GiB. Results take some 20 bytes of --scratch for each
-LR pixel, and go once they are measured.
+LR pixel, and go once they are measured. What is measured stands in the JSON as soon as it is.
 
 It exits with 0 whatever comes of it: these are measurements, not tests.
 """
 
 import json
+import multiprocessing
 import os
-import shlex
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from argparse import Namespace
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from machine_paths import shown_command, without_folders
 from PIL import Image, ImageOps
 
 from sr.checkpoint import provenance
@@ -34,6 +37,7 @@ from sr.lr_size import LrSize, parse_size, size_text
 from sr.measure.target import Target
 from sr.terminal import say
 
+FAILED = 1
 ENGINES = ("torch", "onnxruntime", "openvino")
 SIZE = (2160, 3840)
 PICTURES = 8
@@ -44,25 +48,41 @@ MOST_BYTES = 4 * 2**30
 def main(argv: list[str] | None = None) -> int:
     """Measure each engine, print it, and write it as JSON."""
     args = parse(argv)
-    found = []
+    # The command that it runs ends with it, and some GiB of pictures go, also where `timeout` ends it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(FAILED))
+    conditions = {engine: Target.of(args.device, engine=engine).conditions for engine in args.engines}
+    first = conditions[args.engines[0]]
+    figures: dict[str, Any] = {
+        "command": shown_command("upscaling.py", argv), "date": provenance()["date"], "network": args.network.name,
+        "device": first.device, "threads": first.threads,
+        "versions": {engine: each.versions for engine, each in conditions.items()},
+    }  # fmt: skip
     with tempfile.TemporaryDirectory(dir=args.scratch, prefix="paretosr-upscaling-") as scratch:
         folder = Path(scratch)
-        made_from = make_pictures(args.data, folder / "in", args.size, args.pictures)
-        found = [measured(args, engine, folder / "in", folder / "out", args.size) for engine in args.engines]
+        figures["made_from"] = _made_apart(args.data, folder / "in", args.size, args.pictures)
+        figures["runs"] = []
+        for engine in args.engines:
+            figures["runs"].append(measured(args, engine, folder / "in", folder / "out", args.size))
+            _write(args.json, figures)
         if args.large:
-            make_pictures(args.data, folder / "large", args.large, 1)
+            shutil.rmtree(folder / "in")
+            figures["made_from"] += _made_apart(args.data, folder / "large", args.large, 1)
             large = measured(args, args.engines[0], folder / "large", folder / "out", args.large)
-            found.append(large | {"under_4_gib": large["peak_bytes"] < MOST_BYTES})
-    if args.json:
-        made_by = shlex.join(["python", "benchmarks/upscaling.py", *(sys.argv[1:] if argv is None else argv)])
-        conditions = {engine: Target.of(args.device, engine=engine).conditions for engine in args.engines}
-        first = conditions[args.engines[0]]
-        write_json(args.json, {
-            "command": made_by, "date": provenance()["date"], "network": str(args.network), "device": first.device,
-            "threads": first.threads, "versions": {engine: each.versions for engine, each in conditions.items()},
-            "made_from": made_from, "runs": found,
-        })  # fmt: skip
+            figures["runs"].append(large | {"under_4_gib": large["peak_bytes"] < MOST_BYTES})
+            _write(args.json, figures)
     return DONE
+
+
+def _made_apart(data: Path, folder: Path, size: LrSize, count: int) -> list[str]:
+    """Make pictures in a process of its own: what this one ever held counts for the commands that it starts."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
+        return process.submit(make_pictures, data, folder, size, count).result()
+
+
+def _write(path: Path | None, figures: dict[str, Any]) -> None:
+    """Write what was measured so far, where it is to be."""
+    if path:
+        write_json(path, figures)
 
 
 def parse(argv: list[str] | None) -> Namespace:
@@ -120,7 +140,7 @@ def measured(args: Namespace, engine: str, pictures: Path, out: Path, size: LrSi
         "peak_bytes": peak,
     }  # fmt: skip
     if code != DONE:
-        entry["said"] = said[-3:]
+        entry["said"] = [without_folders(line) for line in said[-3:]]
         say(f"{engine:12} {size_text(size)}: failed, {' / '.join(entry['said'])}")
         return entry
     seconds = [each["seconds"] for each in json.loads(report.read_text())["upscaled"]]
@@ -141,10 +161,14 @@ def _watched(command: list[str]) -> tuple[list[str], int, int]:
     )  # fmt: skip
     assert process.stdout is not None
     said = []
-    with process.stdout as lines:
-        for line in lines:
-            said.append(line.rstrip())
-            say(f"  {said[-1]}")
+    try:
+        with process.stdout as lines:
+            for line in lines:
+                said.append(line.rstrip())
+                say(f"  {said[-1]}")
+    except BaseException:
+        process.kill()
+        raise
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     # In KiB, but for macOS.
