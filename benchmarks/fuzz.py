@@ -14,6 +14,7 @@ import faulthandler
 import json
 import logging
 import multiprocessing
+import os
 import shutil
 import signal
 import sys
@@ -112,6 +113,13 @@ class Explorer:
     def explore(self, count: int, first_seed: int) -> Found:
         """Run so many cases, fewer where the time ends."""
         began = time.monotonic()
+        try:
+            self._explore(count, first_seed)
+        finally:
+            self.found.seconds = time.monotonic() - began
+        return self.found
+
+    def _explore(self, count: int, first_seed: int) -> None:
         rounds = fruitless = 0
         while self.found.cases < count and fruitless < _MOST_FRUITLESS and time.monotonic() < self._deadline:
             before, rounds = self.found.cases, rounds + 1
@@ -123,8 +131,6 @@ class Explorer:
                 # What fails is kept already, the smallest last.
                 self._current = ""
             fruitless = 0 if self.found.cases > before else fruitless + 1
-        self.found.seconds = time.monotonic() - began
-        return self.found
 
     def _test(self, count: int) -> Any:  # noqa: ANN401 - hypothesis wraps it
         @settings(max_examples=count, database=None, deadline=None, phases=(Phase.generate, Phase.shrink),
@@ -266,8 +272,8 @@ def _lane(number: int, args: argparse.Namespace, out: Path, counts: "Array[c_lon
 
     # Where a library that draws pictures dies, it says where.
     faulthandler.enable()
-    # Who started it says when it is to stop.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Who started it says when it is to stop: what a terminal or `timeout` sends to all would be a case's own.
+    os.setsid()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     began = time.monotonic()
     logging.disable(logging.WARNING)

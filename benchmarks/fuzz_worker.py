@@ -6,7 +6,6 @@ import importlib
 import os
 import resource
 import shutil
-import signal
 import sys
 import tempfile
 import time
@@ -137,8 +136,6 @@ class _Watch:
 
 def _serve(connection: Connection, folder: Path) -> None:
     """Run the cases that come, until none does."""
-    # An interrupt is for who started it, and would be the case's own.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_DATA, (_MEMORY_BYTES, resource.RLIM_INFINITY))
     home = folder / "home"
     os.environ |= {"HOME": str(home), "XDG_CACHE_HOME": str(home / ".cache")}
