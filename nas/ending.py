@@ -70,7 +70,7 @@ def finish(
     report(Message(f"chosen: trial {finalist.trial.number}, {summary}; training it for {recipe.steps:,} steps"))
 
     def remember(recipe: Recipe) -> None:
-        study.remember(study.settings | {"final_recipe": asdict(recipe)})
+        study.remember({"final_recipe": asdict(recipe)})
 
     chosen = train_and_ship(
         finalist, recipe, fidelity, val, out / "chosen", calm, plan, on_recipe=remember, report=report
@@ -107,7 +107,7 @@ def _without_a_network(config: SearchConfig, study: Study, budget_ms: float) -> 
 def _closed(config: SearchConfig, study: Study, lines: Sequence[str]) -> bool:
     """Write the closing lines and the page, and return whether a picture of its plot was drawn too."""
     out = Path(config.out)
-    study.remember(study.settings | {"phase": "done"})
+    study.remember({"phase": "done"})
     write_text(out / "closing.txt", "\n".join(lines) + "\n")
     return write_page(run_of(out, study.settings, study.trials, config.storage or str(out / JOURNAL), config.study))
 
@@ -145,7 +145,7 @@ def _choose(
     seconds = time_budget.training_seconds()
     recipe = final_recipe(finalist.trial, fidelity, seconds, config.train_steps, plan.planning_steps)
     chosen = {"phase": "training", "chosen": number, "final_recipe": asdict(recipe)}
-    study.remember(settings | chosen | {"playoff": None if playoff is None else playoff.to_json()})
+    study.remember(chosen | {"playoff": None if playoff is None else playoff.to_json()})
     return finalist, recipe, playoff
 
 

@@ -167,7 +167,8 @@ def _begin_or_go_on(
 def _begin_with(study: Study, architectures: Sequence[Architecture]) -> None:
     """Have these proposed first, those that a study was begun with in their place."""
     study.enqueue(architectures)
-    study.remember({"begun_with": [each.key for each in architectures], **study.settings})
+    if "begun_with" not in study.settings:
+        study.remember({"begun_with": [each.key for each in architectures]})
 
 
 def prepare(
@@ -204,7 +205,7 @@ def _known_device(study: Study, setup: Setup, plan: MeasurementPlan, report: Rep
     The reference network is measured, so that predictions are of this device from the first one on.
     """
     if "known" not in study.settings:
-        study.remember(study.settings | {"known": probe_device(setup, plan.candidate, report).to_json()})
+        study.remember({"known": probe_device(setup, plan.candidate, report).to_json()})
     return KnownDevice.from_json(study.settings["known"])
 
 
@@ -261,7 +262,7 @@ def _explore(
     on_trial: Callable[[Trial], None] | None,
 ) -> None:
     """Search, with as many trainings at once as are fastest here."""
-    study.remember(study.settings | {"phase": "search"})
+    study.remember({"phase": "search"})
     setup, workers = fidelity.setup, config.workers
     on_cluster = None if config.cluster is None else fidelity.bucket or fidelity.folder
     if workers is None:
@@ -274,7 +275,7 @@ def _explore(
 
     with executor(workers, setup, on_cluster, report=report) as pool:
         # What the page of a running search shows.
-        study.remember(study.settings | {"workers": pool.workers})
+        study.remember({"workers": pool.workers})
         Search(
             study, sampler, partial(cost_candidate, setup=setup, protocol=plan.candidate), fidelity, pool, surrogate,
             time_budget, calm_ms=calm_ms, patience=config.patience, on_told=on_told, report=report,

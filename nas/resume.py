@@ -123,7 +123,7 @@ def _check_kept(config: SearchConfig, study: Study) -> None:
 def _warm_up(config: SearchConfig, space: SearchSpace, study: Study) -> None:
     """Take the trials of the earlier search that a study was begun with, those that are left of them."""
     take_trials(Path(study.settings[_WARM_START]), study, space, Path(config.out) / "candidates")
-    study.remember(study.settings | {"phase": "search"})
+    study.remember({"phase": "search"})
 
 
 def _is_begun_by_another(study: Study) -> bool:

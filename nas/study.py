@@ -32,7 +32,7 @@ class Study(Protocol):
         ...
 
     def remember(self, settings: dict[str, Any]) -> None:
-        """Replace `settings`, on disk before returning."""
+        """Add to `settings`, all at once and on disk before returning; what others add meanwhile stays."""
         ...
 
     def enqueue(self, architectures: Sequence[Architecture]) -> None:

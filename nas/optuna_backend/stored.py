@@ -80,6 +80,23 @@ def advanced_key(number: int) -> str:
     return f"{TRIAL}/{number}"
 
 
+def settings_of(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a study remembers: what it was begun with, and over it what was added, call by call."""
+    added = sorted(name for name in attributes if name.startswith(f"{SETTINGS}/"))
+    settings = dict(attributes.get(SETTINGS, {}))
+    for name in added:
+        settings |= attributes[name]
+    return settings
+
+
+def key_to_remember(attributes: Mapping[str, Any], who: str) -> str:
+    """Return the key under which a process is to keep what a study remembers from now on: no other one's."""
+    if SETTINGS not in attributes:
+        return SETTINGS
+    count = sum(name.startswith(f"{SETTINGS}/") for name in attributes)
+    return f"{SETTINGS}/{count:06}/{who}"
+
+
 @patient
 def recorded(storage: str) -> tuple[dict[str, Any], list[Trial]]:
     """Return the settings and the trials, by number, of the only study in a storage, which stays as it is.
@@ -97,9 +114,11 @@ def recorded(storage: str) -> tuple[dict[str, Any], list[Trial]]:
         raise InputError(f"{where} holds a study that was killed while it was made; name the folder of another search")
     told = [each for each in study.get_trials(deepcopy=False) if TRIAL in each.user_attrs]
     try:
-        check_settings(advanced[SETTINGS])
-        trials = [Trial.from_json(advanced.get(advanced_key(each.number), each.user_attrs[TRIAL])) for each in told]
-        return dict(advanced[SETTINGS]), trials
+        settings = settings_of(advanced)
+        check_settings(settings)
+        return settings, [
+            Trial.from_json(advanced.get(advanced_key(each.number), each.user_attrs[TRIAL])) for each in told
+        ]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(f"{where} holds what no search of this version leaves: {error}; take its copy") from error
 

@@ -13,7 +13,7 @@ from nas.interrupts import uninterrupted
 from nas.optuna_backend.hearts import Hearts
 from nas.optuna_backend.owner import id_of
 from nas.optuna_backend.patience import patient
-from nas.optuna_backend.storage import SETTINGS, open_storage
+from nas.optuna_backend.storage import open_storage
 from nas.optuna_backend.stored import (
     DROPPED,
     QUEUED,
@@ -23,8 +23,10 @@ from nas.optuna_backend.stored import (
     begun,
     closed_for_nothing,
     is_live,
+    key_to_remember,
     opened,
     picks_of,
+    settings_of,
     was_queued,
 )  # fmt: skip
 from nas.optuna_backend.trials import STATES, constraints
@@ -101,7 +103,7 @@ class OptunaStudy:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What `remember` was given last."""
+        """What `remember` was given, by any process; of one name the last."""
         return self._settings()
 
     @patient
@@ -111,13 +113,13 @@ class OptunaStudy:
 
     @patient
     def _settings(self) -> dict[str, Any]:
-        return dict(self._attributes().get(SETTINGS, {}))
+        return settings_of(self._attributes())
 
     @patient
     @uninterrupted()
     def remember(self, settings: dict[str, Any]) -> None:
-        """Keep `settings` with the study."""
-        self._study.set_user_attr(SETTINGS, settings)
+        """Keep `settings` with the study, beside what it remembers already."""
+        self._study.set_user_attr(key_to_remember(self._attributes(), self._hearts.id), settings)
 
     @patient
     @uninterrupted()

@@ -66,16 +66,16 @@ def test_new_study_remembers_its_settings_and_an_autotuned_recipe(tmp_path: Path
 
 
 def test_study_that_does_not_say_what_it_was_begun_with_is_named(tmp_path: Path, setup: Setup) -> None:
-    study, _ = opened(config_of(tmp_path), setup)
-    whole = study.settings
-    for changed, said in (
+    whole = opened(config_of(tmp_path), setup)[0].settings
+    for number, (changed, said) in enumerate((
         ({"phase": "search"}, "'conditions'"),
         (whole | {"recipe": {"stepz": 4}}, "unexpected keyword argument 'stepz'"),
         (whole | {"pictures": 3}, "its pictures cannot be 3"),
-    ):
-        study.remember(changed)
+    )):  # fmt: skip
+        out = tmp_path / str(number)
+        OptunaStudy(MSRRESNET_SPACE, "search", str(out / "study.journal"), 60_000.0).remember(changed)
         with pytest.raises(InputError, match=rf"does not say what it was begun with: .*{said}; take its copy"):
-            opened(config_of(tmp_path, resume=True), setup)
+            opened(config_of(out, resume=True), setup)
 
 
 def test_resumed_study_keeps_its_recipe(tmp_path: Path, setup: Setup) -> None:
@@ -112,13 +112,14 @@ def test_resumed_study_of_another_target_or_budget_is_refused(tmp_path: Path, se
 
 
 def test_resumed_study_of_another_scale_is_refused_by_name(tmp_path: Path, setup: Setup, setup_at_x2: Setup) -> None:
-    study, _ = opened(config_of(tmp_path), setup)
+    whole = opened(config_of(tmp_path), setup)[0].settings
     # Before there were other scales none was written down.
-    study.remember({name: value for name, value in study.settings.items() if name != "scale"})
-    opened(config_of(tmp_path, resume=True), setup)
+    early = OptunaStudy(MSRRESNET_SPACE, "search", str(tmp_path / "early" / "study.journal"), 60_000.0)
+    early.remember({name: value for name, value in whole.items() if name != "scale"})
+    opened(config_of(tmp_path / "early", resume=True), setup)
     space = MSRRESNET_SPACE.at_scale(2)
     with pytest.raises(InputError, match=r"keeps its settings, but its scale was 4 and is now 2; give the same flags"):
-        open_study(config_of(tmp_path, resume=True, scale=2), space, setup_at_x2, None, exists=True)
+        open_study(config_of(tmp_path / "early", resume=True, scale=2), space, setup_at_x2, None, exists=True)
     there = config_of(tmp_path / "x2", scale=2)
     _, tuned = open_study(there, space, setup_at_x2, None, exists=False)
     assert tuned.recipe == setup_at_x2.recipe

@@ -129,7 +129,7 @@ def test_told_trials_and_settings_are_there_again(study: Study, reopen: Open, ou
     assert [trial.number for trial in again.trials] == [0, 1, 2]
     assert again.settings == study.settings == {"phase": "search", "budget_ms": 100.0}
     again.remember({"phase": "done"})
-    assert reopen().settings == {"phase": "done"}
+    assert reopen().settings == {"phase": "done", "budget_ms": 100.0}
     assert has_study(storage, "s")
     assert not has_study(storage, "t")
 

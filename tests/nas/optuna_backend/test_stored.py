@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from nas.optuna_backend.stored import check_settings, recorded
+from nas.optuna_backend.stored import check_settings, key_to_remember, recorded, settings_of
 from nas.optuna_backend.study import OptunaStudy
 from search_spaces import SPACES
 from sr.errors import InputError
@@ -45,3 +45,23 @@ def test_setting_of_another_kind_is_named(name: str, value: object, said: str, t
     OptunaStudy(SPACES["msrresnet"], "search", journal, 40.0).remember({**WHOLE, name: value})
     with pytest.raises(InputError, match=f"holds what no search of this version leaves: {said}; take its copy"):
         recorded(journal)
+
+
+def test_what_two_processes_remember_at_once_is_kept_and_what_belongs_together_stays_so() -> None:
+    kept: dict[str, Any] = {key_to_remember({}, "a"): {"phase": "search", "workers": None}}
+    # Both look before either writes.
+    ours, theirs = (key_to_remember(kept, who) for who in ("a", "b"))
+    kept |= {theirs: {"phase": "training", "chosen": 7, "final_recipe": 70}, ours: {"workers": 2, "chosen": 5}}
+    assert settings_of(kept) == {"phase": "training", "workers": 2, "chosen": 7, "final_recipe": 70}
+    kept[key_to_remember(kept, "a")] = {"phase": "done"}
+    assert settings_of(kept) == {"phase": "done", "workers": 2, "chosen": 7, "final_recipe": 70}
+
+
+def test_processes_add_to_what_a_study_remembers(tmp_path: Path) -> None:
+    journal = str(tmp_path / "study.journal")
+    one, other = (OptunaStudy(SPACES["msrresnet"], "search", journal, 40.0) for _ in range(2))
+    one.remember(WHOLE)
+    other.remember({"known": 1.0})
+    one.remember({"workers": 2})
+    assert one.settings == other.settings == WHOLE | {"known": 1.0, "workers": 2}
+    assert recorded(journal) == (one.settings, [])
