@@ -2,7 +2,9 @@
 
 import io
 import math
+import os
 import re
+import struct
 from typing import Any
 
 from PIL import ExifTags, Image
@@ -21,6 +23,7 @@ STORAGE_TAGS = frozenset(
 # Of Photoshop's resources in a JPEG.
 _IPTC = 0x0404
 _XMP_ORIENTATION = re.compile(rb"(tiff:Orientation\s*(?:=\s*[\"']|>))\s*\d")
+_PNG_SIGNATURE_BYTES, _COLOUR_CODE_BYTES = 8, 4
 # Texts of PNG that are something else, which is read as that.
 _NO_TEXTS = re.compile(r"XML:com\.adobe\.xmp|Raw profile type .*|exif|icc", re.IGNORECASE)
 
@@ -52,6 +55,7 @@ def metadata_of(image: Image.Image, scale: int = DEFAULT_SCALE) -> tuple[Metadat
         gamma=info.get("gamma"),
         chromaticity=info.get("chromaticity"),
         srgb_intent=info.get("srgb"),
+        colour_code=_colour_code(image),
         text=_text_of(image),
         plays=_plays(image),
     )
@@ -90,6 +94,24 @@ def _rewritten(found: Image.Exif) -> bytes:
         if directory:
             fresh[number] = directory
     return fresh.tobytes()[len(_EXIF_HEAD) :]
+
+
+def _colour_code(image: Image.Image) -> bytes | None:
+    """Return the content of PNG's cICP chunk, which Pillow passes over; None for none."""
+    path = getattr(image, "filename", "")
+    if image.format != "PNG" or not path:
+        return None
+    with open(path, "rb") as file:  # noqa: PTH123 - text or bytes, as it was opened
+        file.seek(_PNG_SIGNATURE_BYTES)
+        while len(head := file.read(8)) == 8:
+            length, kind = struct.unpack(">I4s", head)
+            if kind == b"cICP" and length == _COLOUR_CODE_BYTES:
+                return file.read(length)
+            if kind == b"IDAT":
+                return None
+            # Over its check sum too.
+            file.seek(length + 4, os.SEEK_CUR)
+    return None
 
 
 def _text_of(image: Image.Image) -> tuple[tuple[str, str], ...]:

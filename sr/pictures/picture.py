@@ -121,6 +121,7 @@ class Metadata:
         gamma: Of PNG's gAMA, the exponent of what encoded it.
         chromaticity: Of PNG's cHRM: x and y of white, red, green and blue.
         srgb_intent: Of PNG's sRGB.
+        colour_code: Of PNG's cICP, by which HDR and wide colours are told: four numbers of ITU-T H.273.
         text: Keys and texts, such as a comment or what a program noted; Latin-1 and other text alike.
         plays: How often an animation plays; 0 for ever.
     """
@@ -132,6 +133,7 @@ class Metadata:
     gamma: float | None = None
     chromaticity: tuple[float, ...] | None = None
     srgb_intent: int | None = None
+    colour_code: bytes | None = None
     text: tuple[tuple[str, str], ...] = ()
     plays: int = 0
 

@@ -58,6 +58,8 @@ def carried(metadata: Metadata) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _colours(metadata: Metadata) -> Iterator[tuple[bytes, bytes]]:
+    if metadata.colour_code is not None:
+        yield b"cICP", metadata.colour_code
     if metadata.icc is not None:
         yield b"iCCP", b"ICC profile\0\0" + zlib.compress(metadata.icc)
     elif metadata.srgb_intent is not None:

@@ -50,7 +50,7 @@ _COMMON = frozenset(("icc", "exif", "xmp"))
 # By the name that --format takes, and GIF, which is written where an animated one was given.
 FORMATS = {
     "png": Format(".png", bits=16, longest_side=2**31 - 1, alpha=True, moving=True, streamed=True,
-                  carries=_COMMON | {"dpi", "gamma", "chromaticity", "srgb_intent", "text"}),
+                  carries=_COMMON | {"dpi", "gamma", "chromaticity", "srgb_intent", "colour_code", "text"}),
     "jpg": Format(".jpg", bits=8, longest_side=65_500, alpha=False, moving=False, streamed=False,
                   carries=_COMMON | {"dpi", "text"}),
     "webp": Format(".webp", bits=8, longest_side=16_383, alpha=True, moving=True, streamed=False, carries=_COMMON),
@@ -62,8 +62,10 @@ FORMATS = {
 # Which format an animation or pages keep where none is asked for; everything else becomes PNG.
 _KEPT = {"GIF": "gif", "WEBP": "webp", "TIFF": "tiff"}
 _SRGB_CHROMATICITIES = (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)
-_WORDS = {"icc": "colour profile", "exif": "EXIF", "xmp": "XMP", "dpi": "resolution", "gamma": "gamma",
-          "chromaticity": "chromaticities", "text": "texts", "comment": "comment"}  # fmt: skip
+_SRGB_COLOUR_CODE = bytes((1, 13, 0, 1))
+_WORDS = {"icc": "colour profile", "colour_code": "colour code (cICP)", "exif": "EXIF", "xmp": "XMP",
+          "dpi": "resolution", "gamma": "gamma", "chromaticity": "chromaticities", "text": "texts",
+          "comment": "comment"}  # fmt: skip
 
 
 def format_for(kind: str, count: int, asked: str | None) -> str:
@@ -121,6 +123,8 @@ def lost_in(name: str, metadata: Metadata, layout: Layout, *, moving: bool = Fal
     if metadata.icc is not None or _means_srgb(metadata):
         # They say nothing then that is not said, or taken for granted, elsewhere.
         metadata = replace(metadata, gamma=None, chromaticity=None)
+    if metadata.colour_code == _SRGB_COLOUR_CODE:
+        metadata = replace(metadata, colour_code=None)
     lost = [word for field, word in _WORDS.items()
             if field not in FORMATS[name].carries and getattr(metadata, field, None)]  # fmt: skip
     if moving and name == "tiff":

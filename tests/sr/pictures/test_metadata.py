@@ -87,6 +87,20 @@ def test_texts_and_resolution_are_found(tmp_path: Path) -> None:
     assert (found.text, found.dpi) == ((("Comment", "by hand"),), (96, 96))
 
 
+def test_the_colour_code_of_a_png_is_found(tmp_path: Path) -> None:
+    image, info = Image.fromarray(np.zeros((5, 7, 3), np.uint8)), PngInfo()
+    # Display P3 with the brightness of HDR.
+    info.add(b"cICP", bytes((12, 16, 0, 1)))
+    image.save(tmp_path / "a.png", pnginfo=info)
+    image.save(tmp_path / "b.png")
+    image.save(tmp_path / "c.jpg")
+    assert [carried(tmp_path / name)[0].colour_code for name in ("a.png", "b.png", "c.jpg")] == [
+        b"\x0c\x10\0\1",
+        None,
+        None,
+    ]
+
+
 @pytest.mark.parametrize(("options", "plays"), [({"loop": 0}, 0), ({"loop": 2}, 3), ({}, 1)])
 def test_how_often_a_gif_plays(options: dict[str, int], plays: int, tmp_path: Path) -> None:
     frames = [Image.fromarray(np.full((5, 7), value, np.uint8)) for value in (0, 255)]

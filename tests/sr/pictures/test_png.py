@@ -70,6 +70,11 @@ def test_the_intent_of_srgb_is_kept_where_there_is_no_profile() -> None:
         assert image.info["srgb"] == 1
 
 
+def test_the_colour_code_is_written_as_it_is_known() -> None:
+    content = written(np.zeros((3, 4, 3), np.uint8), Metadata(colour_code=bytes((9, 16, 0, 1))))
+    assert content.index(b"\0\0\0\4cICP\x09\x10\0\1") < content.index(b"IDAT")
+
+
 def test_rows_are_written_while_they_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(png, "_GROUP_BYTES", 1000)
     handle, sizes = io.BytesIO(), []

@@ -76,6 +76,9 @@ def test_what_a_format_has_no_place_for_is_named() -> None:
     assert lost_in("webp", metadata, RGB) == ("resolution", "gamma", "texts")
     assert lost_in("jpg", Metadata(gamma=0.45455), RGB) == ()
     assert lost_in("jpg", Metadata(xmp=b"x" * 70_000), RGB) == ("XMP",)
+    hdr, srgb = (Metadata(colour_code=bytes(code)) for code in ((9, 16, 0, 1), (1, 13, 0, 1)))
+    assert lost_in("png", hdr, RGB) == lost_in("tiff", srgb, RGB) == ()
+    assert lost_in("tiff", hdr, RGB) == ("colour code (cICP)",)
     assert lost_in("tiff", Metadata(), RGB, moving=True) == ("timing",)
 
 
