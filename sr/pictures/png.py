@@ -1,9 +1,12 @@
 """PNG written row by row, at 8 and 16 bits, with what a picture carries; Pillow takes it whole and at 8 bits."""
 
 import math
+import os
 import struct
 import zlib
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import BinaryIO
 
 import numpy as np
@@ -14,10 +17,14 @@ from sr.pictures.picture import FrameRows, Layout, Metadata, Pixels
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _COLOUR_TYPE = {1: 0, 2: 4, 3: 2, 4: 6}
 _INCHES_PER_METRE = 1 / 0.0254
-# Rows are filtered and compressed in groups of about so many bytes: what is in memory at once is a few times that.
-_GROUP_BYTES = 2**22
+# Rows are filtered and compressed in groups of about so many bytes, each apart from the others, by threads: what is in
+# memory at once is a few times that for each.
+_GROUP_BYTES = 2**21
+_MOST_THREADS = 8
 # Of zlib: from 6 on it takes twice the time for a hundredth.
 _LEVEL = 4
+# What stands at the beginning of zlib's format: a window of 32 KiB, compressed fast. And its end: a block of nothing.
+_ZLIB_HEAD, _LAST_BLOCK = b"\x78\x5e", b"\x03\x00"
 _SUB, _UP, _AVERAGE = 1, 2, 3
 _KEYWORD_BYTES = 79
 
@@ -36,10 +43,12 @@ def write_png(handle: BinaryIO, frame: FrameRows, metadata: Metadata) -> None:
     _chunk(handle, b"IHDR", header)
     for kind, content in carried(metadata):
         _chunk(handle, kind, content)
-    compressor = zlib.compressobj(_LEVEL, strategy=zlib.Z_FILTERED)
-    for rows in _filtered(frame, layout):
-        _chunk(handle, b"IDAT", compressor.compress(rows))
-    _chunk(handle, b"IDAT", compressor.flush())
+    _chunk(handle, b"IDAT", _ZLIB_HEAD)
+    check = zlib.adler32(b"")
+    for filtered, compressed in _compressed(frame, layout):
+        check = zlib.adler32(filtered, check)
+        _chunk(handle, b"IDAT", compressed)
+    _chunk(handle, b"IDAT", _LAST_BLOCK + struct.pack(">I", check))
     _chunk(handle, b"IEND", b"")
 
 
@@ -79,33 +88,55 @@ def _text_chunk(key: str, text: str) -> tuple[bytes, bytes]:
 
 
 def _chunk(handle: BinaryIO, kind: bytes, content: bytes) -> None:
-    """Write one chunk: length, kind, content, CRC; none for an IDAT of nothing."""
-    if kind == b"IDAT" and not content:
-        return
+    """Write one chunk: length, kind, content, CRC."""
     handle.write(struct.pack(">I", len(content)) + kind)
     handle.write(content)
     handle.write(struct.pack(">I", zlib.crc32(content, zlib.crc32(kind))))
 
 
-def _filtered(frame: FrameRows, layout: Layout) -> Iterator[bytes]:
-    """Yield the rows, each behind the number of its filter: of three the one with the smallest differences."""
-    step = layout.channels * layout.bits // 8
-    above = np.zeros(layout.row_bytes, np.uint8)
-    for band in frame.regrouped(max(1, _GROUP_BYTES // layout.row_bytes)):
-        rows = _as_bytes(band)
-        ups = np.vstack([above, rows[:-1]])
-        lefts = np.zeros_like(rows)
-        lefts[:, step:] = rows[:, :-step]
-        above = rows[-1].copy()
-        best, least = np.empty((len(rows), rows.shape[1] + 1), np.uint8), np.full(len(rows), math.inf)
-        for kind, predicted in ((_UP, ups), (_SUB, lefts), (_AVERAGE, (lefts & ups) + ((lefts ^ ups) >> 1))):
-            differences = rows - predicted
-            # As signed bytes: 255 is as near to 0 as 1 is.
-            size = np.minimum(differences, -differences).sum(axis=1, dtype=np.int64)
-            smaller = size < least
-            least[smaller] = size[smaller]
-            best[smaller, 0], best[smaller, 1:] = kind, differences[smaller]
-        yield best.tobytes()
+def _compressed(frame: FrameRows, layout: Layout) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the rows in groups, filtered, and each as blocks of deflate that need nothing of those before them."""
+    threads = min(_MOST_THREADS, os.cpu_count() or 1)
+    waiting: deque[Future[tuple[bytes, bytes]]] = deque()
+    above = np.zeros((1, layout.row_bytes), np.uint8)
+    with ThreadPoolExecutor(threads) as pool:
+        for band in frame.regrouped(max(1, _GROUP_BYTES // layout.row_bytes)):
+            rows = _as_bytes(band)
+            waiting.append(pool.submit(_deflated, above, rows, layout.channels * layout.bits // 8))
+            above = rows[-1:].copy()
+            if len(waiting) > threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _deflated(above: NDArray[np.uint8], rows: NDArray[np.uint8], step: int) -> tuple[bytes, bytes]:
+    """Return rows below another one filtered, and that compressed up to the end of a byte."""
+    filtered = _filtered(above, rows, step)
+    compressor = zlib.compressobj(_LEVEL, wbits=-zlib.MAX_WBITS, strategy=zlib.Z_FILTERED)
+    return filtered, compressor.compress(filtered) + compressor.flush(zlib.Z_SYNC_FLUSH)
+
+
+def _filtered(above: NDArray[np.uint8], rows: NDArray[np.uint8], step: int) -> bytes:
+    """Return rows, each behind the number of its filter: of three the one with the smallest differences.
+
+    Args:
+        above: (1, bytes), the row above the first.
+        rows: (rows, bytes).
+        step: Bytes of a pixel.
+    """
+    ups = np.vstack([above, rows[:-1]])
+    lefts = np.zeros_like(rows)
+    lefts[:, step:] = rows[:, :-step]
+    best, least = np.empty((len(rows), rows.shape[1] + 1), np.uint8), np.full(len(rows), math.inf)
+    for kind, predicted in ((_UP, ups), (_SUB, lefts), (_AVERAGE, (lefts & ups) + ((lefts ^ ups) >> 1))):
+        differences = rows - predicted
+        # As signed bytes: 255 is as near to 0 as 1 is.
+        size = np.minimum(differences, -differences).sum(axis=1, dtype=np.int64)
+        smaller = size < least
+        least[smaller] = size[smaller]
+        best[smaller, 0], best[smaller, 1:] = kind, differences[smaller]
+    return best.tobytes()
 
 
 def _as_bytes(band: Pixels) -> NDArray[np.uint8]:
