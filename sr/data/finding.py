@@ -2,13 +2,13 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from sr.data.layouts import LR_ALONE, Label, Layout, Pairing, is_lr, is_usual_lr, label_of, other_form, recognise
 from sr.data.left_out import LeftOut, summary
 from sr.data.list_file import LIST_SUFFIXES, read_list
-from sr.data.listing import CLOSED, ONLY_NAMED, Folder, scan
+from sr.data.listing import CLOSED, NO_PICTURE, ONLY_NAMED, Folder, scan
 from sr.data.matching import match_names, split_by_names, without_other_scales
 from sr.data.places import Place
 from sr.errors import InputError
@@ -21,6 +21,8 @@ OUTSIDE = "outside the folders of the layout"
 # A layout lies within so many folders of the one that is given, as in DF2K/DIV2K/DIV2K_train_LR_bicubic/X4.
 _DEPTH = 4
 _LR_DEPTH = 2
+# What data sets are packed in.
+_PACKED = (".zip", ".tar", ".tar.gz", ".tgz", ".7z", ".rar", ".lmdb", ".h5", ".hdf5")
 # HR directly in the folder that is given, without LR.
 _TOP_ALONE = Layout((Pairing("", None, 0),), {})
 
@@ -84,6 +86,7 @@ def _in_folder(place: Place, scale: int) -> list[Group]:
     groups = [_paired(leaves, pairing, scale) for pairing in layout.pairings]
     used = {each for pairing in layout.pairings for each in (pairing.hr, pairing.lr)}
     for folder in folders:
+        _refuse_packed_lr(place.path, folder, layout, scale)
         if folder.relative in used:
             continue
         label = label_of(folder.relative)
@@ -105,6 +108,8 @@ def _plain(place: Place, folders: Sequence[Folder], leaves: Mapping[str, Folder]
     if not leaves or (top is None and not place.recursive):
         raise InputError(_nothing_in(place.path, folders, leaves))
     groups = [] if top is None else [_beside_or_alone(top.path, top.pictures, top.left_out, scale, whole=True)]
+    if top is not None and all(source.lr is None for source in groups[0].sources):
+        _refuse_packed_lr(place.path, top, _TOP_ALONE, scale)
     for folder in folders:
         if not folder.relative:
             groups.append(Group(None, left_out=() if folder.pictures else folder.left_out))
@@ -211,18 +216,37 @@ def _why_unused(folder: Folder, layout: Layout, scale: int) -> str:
     return known or (LR_ALONE if is_lr(folder.relative, scale) else "")
 
 
-def _refuse_unknown_lr(top: Path, folder: Folder, why: str, layout: Layout, scale: int) -> None:
-    """Raise InputError where a folder seems to hold the LR of HR for which none was found."""
+def _refuse_unknown_lr(
+    top: Path, folder: Folder, why: str, layout: Layout, scale: int, *, packed_in: str | None = None
+) -> None:
+    """Raise InputError where a folder seems to hold the LR of HR for which none was found.
+
+    packed_in: The file that it is yet to be unpacked from.
+    """
     if why != LR_ALONE:
         return
     for pairing in layout.pairings:
         parent = str(PurePosixPath(pairing.hr).parent)
         within = parent == "." or folder.relative.startswith(parent + "/")
         if pairing.lr is None and within and label_of(folder.relative) in (None, label_of(pairing.hr)):
+            hr = pairing.hr or "its pictures"
+            if packed_in is not None:
+                raise InputError(f"{top} holds {packed_in}, as if with the LR of {hr}; unpack it, or move it away")
             raise InputError(
-                f"{top} holds {folder.relative}, which is not understood as the LR x{scale} of "
-                f"{pairing.hr or 'its pictures'}; name it LRx{scale} or LR_bicubic/X{scale}, or move it away"
+                f"{top} holds {folder.relative}, which is not understood as the LR x{scale} of {hr}; name it "
+                f"LRx{scale} or LR_bicubic/X{scale}, or move it away"
             )
+
+
+def _refuse_packed_lr(top: Path, folder: Folder, layout: Layout, scale: int) -> None:
+    """Raise InputError where LR of HR for which none was found seems to lie packed in a folder."""
+    for each in folder.left_out:
+        name = each.path.name
+        if each.reason == NO_PICTURE and name.lower().endswith(_PACKED):
+            below = PurePosixPath(folder.relative)
+            unpacked = replace(folder, relative=str(below / name.partition(".")[0]))
+            why = _why_unused(unpacked, layout, scale)
+            _refuse_unknown_lr(top, unpacked, why, layout, scale, packed_in=str(below / name))
 
 
 def _refuse_lr_without_pictures(

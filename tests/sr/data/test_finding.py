@@ -107,6 +107,35 @@ def test_lr_that_is_not_understood_is_refused_by_its_name(tmp_path: Path, files:
 
 
 @pytest.mark.parametrize(
+    "files",
+    [
+        ["DIV2K_train_HR/a.png", "DIV2K_train_LR_bicubic_X4.zip"],
+        ["DF2K/DIV2K_train_HR/a.png", "DF2K/DIV2K_train_LR_bicubic.tar.gz"],
+        ["HR/a.png", "LRx4.h5", "HR.zip"],
+        ["a.png", "LRx4.ZIP"],
+    ],
+)
+def test_lr_that_is_packed_is_refused_by_its_name(tmp_path: Path, files: list[str]) -> None:
+    touch(tmp_path, *files)
+    with pytest.raises(InputError, match=f"holds {files[1]}, as if with the LR of .*; unpack it, or move it away"):
+        find(Place(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        ["HR/a.png", "LR_bicubic/X4/ax4.png", "LR_bicubic_X4.zip"],
+        ["DIV2K_train_HR/a.png", "DIV2K_valid_LR_bicubic_X4.zip"],
+        ["DIV2K_train_HR/a.png", "DIV2K_train_LR_bicubic_X2.zip", "DIV2K_train_LR_unknown_X4.zip"],
+        ["HR/a.png", "HR.zip", "LR.txt"],
+        ["a.png", "LRx4/a.png", "LRx4.zip"],
+    ],
+)
+def test_packed_files_are_no_matter_where_lr_is_there_or_they_hold_none_of_it(tmp_path: Path, files: list[str]) -> None:
+    assert [hr for hr, _ in pairs_of(find(Place(touch(tmp_path, *files))), tmp_path)] == [files[0]]
+
+
+@pytest.mark.parametrize(
     ("files", "given", "lr"),
     [
         (["HR/a.png", "LR_bicubic/X4/ax4.png"], "HR", "LR_bicubic/X4/ax4.png"),
