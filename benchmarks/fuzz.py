@@ -68,6 +68,7 @@ class Found:
         problems: How often each was met.
         slowest: Seconds that the slowest case took.
         seconds: That all took.
+        deaths: How often a process died of what other cases had left in it, and not of one alone.
     """
 
     cases: int = 0
@@ -75,11 +76,12 @@ class Found:
     problems: Counter[str] = field(default_factory=Counter)
     slowest: float = 0.0
     seconds: float = 0.0
+    deaths: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON holds it."""
         return {"cases": self.cases, "codes": dict(self.codes), "problems": dict(self.problems),
-                "slowest": self.slowest, "seconds": self.seconds}  # fmt: skip
+                "slowest": self.slowest, "seconds": self.seconds, "deaths": self.deaths}  # fmt: skip
 
 
 class _FailsError(Exception):
@@ -157,6 +159,7 @@ class Explorer:
         problem = outcome.problem
         self.found.cases += 1
         self.found.codes["none" if outcome.code is None else str(outcome.code)] += 1
+        self.found.deaths += outcome.is_again and not problem.startswith(CRASH)
         self.found.slowest = max(self.found.slowest, outcome.seconds)
         if problem:
             self.found.problems[problem] += 1
@@ -319,6 +322,7 @@ def _joined(out: Path, kind: str, processes: int) -> Found:
             joined.problems[without_folders(problem)] += count
         joined.slowest = max(joined.slowest, found["slowest"])
         joined.seconds += found["seconds"]
+        joined.deaths += found["deaths"]
     return joined
 
 
@@ -331,6 +335,8 @@ def table(results: dict[str, Found]) -> list[str]:
             f"{kind:14} {found.cases:6} {codes[0]:7} {codes[1]:6} {codes[2]:6} {codes[3]:4} "
             f"{len(found.problems):8} {found.slowest:6.1f} s"
         )
+        if found.deaths:
+            lines.append(f"    {found.deaths:5} times a process died of what other cases had left in it: no problem")
         lines += [f"    {count:5} times: {problem}" for problem, count in found.problems.most_common()]
     return lines
 

@@ -58,12 +58,14 @@ class Outcome:
         problem: What is wrong, the same for cases of one cause; empty where nothing is.
         detail: What was said and done.
         seconds: That it took.
+        is_again: Whether a process that had run others before died of it, and it is of a fresh one.
     """
 
     code: int | None
     problem: str = ""
     detail: str = ""
     seconds: float = 0.0
+    is_again: bool = False
 
 
 def problem_of(

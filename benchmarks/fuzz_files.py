@@ -169,9 +169,9 @@ def searched(folder: Path) -> dict[str, bytes]:
     study = OptunaStudy(space, "search", str(journal), 100.0)
     place = Conditions("device", "driver", "versions", 2, (64, 64), "float32")
     settings = {
-        "space": "msrresnet", "budget_ms": 100.0, "conditions": asdict(place), "recipe": {"seed": 0}, "phase": "done",
+        "space": "msrresnet", "budget_ms": 100.0, "conditions": asdict(place), "recipe": {"seed": 0}, "phase": "search",
         "pictures": {"train": {"count": 4, "fingerprint": "a"}, "val": {"count": 2, "fingerprint": "b"}},
-        "fidelity": "rungs", "sampler": "mixed", "chosen": 0,
+        "fidelity": "rungs", "sampler": "mixed",
     }  # fmt: skip
     study.remember(settings)
     study.enqueue(space.seeds[:4])
@@ -182,6 +182,7 @@ def searched(folder: Path) -> dict[str, bytes]:
         quality = Quality(25.0 + index, 26.0, None, 2)
         measured.append(Measurement(count(build(architecture), (64, 64)), runtime, place, 5.0, quality))
         study.tell(Trial(number, architecture, "trained", measured[-1], seconds=1.0))
+    study.remember({"phase": "done", "chosen": 0})
     study.leave()
     write_tables(folder, study.trials)
     chosen = measured[0].to_json() | {

@@ -11,6 +11,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Iterator
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnContext, SpawnProcess
 from pathlib import Path
@@ -49,11 +50,23 @@ class Worker:
         self._context, self._folder, self._seconds = context, folder, seconds
         self._process: SpawnProcess | None = None
         self._connection: Any = None
+        self._cases = 0
 
     def outcome(self, case: Case) -> Outcome:
-        """Run a case."""
+        """Run a case; in a fresh process too where one died of it that had run others before.
+
+        A user's command has a process of its own: what hundreds of others left in one is no fault of the case.
+        """
+        outcome = self._tried(case)
+        if outcome.problem.startswith(CRASH) and self._cases > 1:
+            outcome = replace(self._tried(case), is_again=True)
+        return outcome
+
+    def _tried(self, case: Case) -> Outcome:
         if self._process is None:
             self._start()
+            self._cases = 0
+        self._cases += 1
         try:
             self._connection.send(case)
             if self._connection.poll(self._seconds):
