@@ -24,6 +24,8 @@ from sr.quantization.open_vino import at_size, quantized
 _HINTS = {"float32": "f32", "float16": "f16", "bfloat16": "bf16", "int8": "f32"}
 # What limits the instructions that oneDNN takes.
 _LIMITS = ("DNNL_MAX_CPU_ISA", "ONEDNN_MAX_CPU_ISA")
+# What a file may take. Of a picture in [0, 1] whole numbers would be black, without a word.
+_TAKEN = ("f16", "f32", "f64")
 _RAN = {"f32": "float32", "f16": "float16", "bf16": "bfloat16", "i8": "int8", "u8": "int8"}
 
 
@@ -96,7 +98,7 @@ class OpenVino:
 
 
 def _check_signature(path: Path, model: Any) -> None:  # noqa: ANN401 - the package may not be installed
-    """Raise InputError where a file takes something else than one RGB batch, before OpenVINO dies of it."""
+    """Raise InputError where a file takes something else than one RGB batch of floats, before OpenVINO dies of it."""
     shapes = [entry.get_partial_shape() for entry in (*model.inputs, *model.outputs)]
     fits = all(
         shape.rank.is_static and len(shape) == 4 and (shape[1].is_dynamic or shape[1].get_length() == 3)
@@ -107,6 +109,9 @@ def _check_signature(path: Path, model: Any) -> None:  # noqa: ANN401 - the pack
             f"{path}: a network here takes one (n, 3, h, w) and gives one (n, 3, s*h, s*w), got "
             f"{', '.join(map(str, shapes)) or 'nothing'}"
         )
+    taken = model.inputs[0].get_element_type().get_type_name()
+    if taken not in _TAKEN:
+        raise InputError(f"{path}: a network here takes float32, got {taken}; export it in float32")
 
 
 def read_graph(graph: bytes) -> Any:  # noqa: ANN401 - the package may not be installed

@@ -5,6 +5,7 @@ from pathlib import Path
 import onnx
 import pytest
 import torch
+from onnx import TensorProto, helper
 from torch import Tensor, nn
 
 from search_spaces.architecture import Architecture, Block
@@ -166,6 +167,20 @@ def test_a_file_that_is_no_network_is_one_line(name: str, tmp_path: Path) -> Non
         with pytest.raises(InputError) as caught:
             engine.open(path, target)
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", [TensorProto.UINT8, TensorProto.INT64])
+@pytest.mark.parametrize("name", ["onnxruntime", "openvino"])
+def test_a_file_that_takes_whole_numbers_is_one_line(name: str, kind: int, tmp_path: Path) -> None:
+    scales = helper.make_tensor("scales", TensorProto.FLOAT, [4], [1.0, 1.0, 4.0, 4.0])
+    lr, sr = (helper.make_tensor_value_info(each, kind, ["n", 3, f"h{each}", f"w{each}"]) for each in ("lr", "sr"))
+    graph = helper.make_graph([helper.make_node("Resize", ["lr", "", "scales"], ["sr"])], "graph", [lr], [sr], [scales])
+    path = tmp_path / "network.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=10), path)
+    target = Target(CPU, (16, 16), engine=name)
+    # Of some such numbers onnxruntime has no such operator, which it says.
+    with pytest.raises(InputError, match=r"takes float32, got .*; export it in float32|no ONNX network that"):
+        engine_named(name, target).open(path, target)
 
 
 @pytest.mark.parametrize("name", [name for name in QUICK if name != "torch"])
