@@ -6,11 +6,12 @@ Prunes a 64-channel HCSRN to the published parameters, multiply-adds and activat
 challenge's baseline, and beside the dense network, all in turn in the same rounds.
 """
 
-import shlex
 import sys
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from machine_paths import shown_command
 
 from prune import flags
 from prune.config import PER_LAYER, PruneConfig
@@ -78,7 +79,7 @@ def main(argv: list[str] | None = None) -> int:
             "runtimes": {name: asdict(runtime) for name, runtime in runtimes.items()},
             "engine": place.engine,
             "device": place.device, "threads": place.threads, "versions": place.versions, "date": provenance()["date"],
-            "command": shlex.join(["python", "benchmarks/ahc_srn.py", *(argv if argv is not None else sys.argv[1:])]),
+            "command": shown_command("ahc_srn.py", argv),
         })  # fmt: skip
     return DONE
 

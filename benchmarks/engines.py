@@ -17,7 +17,6 @@ import copy
 import json
 import random
 import resource
-import shlex
 import statistics
 import subprocess
 import sys
@@ -30,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from machine_paths import shown_command
 from torch import nn
 from torch.export import Dim
 
@@ -77,7 +77,7 @@ def main(argv: list[str] | None = None) -> int:
         first = next(iter(conditions.values()))
         place = {"device": first.device, "threads": first.threads, "allocator": first.allocator}
         versions = {engine: each.versions for engine, each in conditions.items()}
-        command = shlex.join(["python", "benchmarks/engines.py", *(sys.argv[1:] if argv is None else argv)])
+        command = shown_command("engines.py", argv)
         about = {"command": command, "date": provenance()["date"], "instructions": instructions()}
         write_json(args.json, {**about, **place, "versions": versions, "lr_size": args.lr_size, **found})
     return DONE

@@ -19,7 +19,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from baselines.league.archive import Archive, without_folders
+from machine_paths import shown_command
+
+from baselines.league.archive import Archive
 from baselines.league.cells import markdown
 from baselines.league.entries import ALL, parted
 from baselines.league.hold import hold, measured_again
@@ -86,10 +88,9 @@ def main(argv: list[str] | None = None) -> int:
         standings = hold(all_entries, config.seeds, setup, workers=config.workers, after_seed=write, report=report)
     say(markdown(standings))
     if figures is not None:
-        words = without_folders(sys.argv[1:] if argv is None else argv)
         archive = Archive(
-            standings, ("python", "benchmarks/league.py", *words), asdict(setup.recipe), setup.rates, SHARE,
-            len(setup.train), **provenance(),
+            standings, shown_command("league.py", argv), asdict(setup.recipe), setup.rates, SHARE, len(setup.train),
+            **provenance(),
         )  # fmt: skip
         write_json(figures, archive.to_json())
     say(f"Look at {config.out / 'league.html'}.")

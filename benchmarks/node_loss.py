@@ -13,7 +13,6 @@ different, or where the killed node was at nothing.
 import contextlib
 import math
 import os
-import shlex
 import signal
 import sys
 import tempfile
@@ -25,6 +24,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
+from machine_paths import shown_command
 from scale import simulated
 
 from nas.config.search import SearchConfig
@@ -114,7 +114,7 @@ def main(argv: list[str] | None = None) -> int:
             "lossy": figures_of(lossy), **found,
             "killed_after_seconds": finite(loss.killed_after), "joined_after_seconds": finite(loss.joined_after),
             "device": lossy.device, "processors": os.cpu_count(), "ray": imported().__version__, **provenance(),
-            "command": shlex.join(["python", "benchmarks/node_loss.py", *(argv if argv is not None else sys.argv[1:])]),
+            "command": shown_command("node_loss.py", argv),
         })  # fmt: skip
     is_whole = len(whole.trials) == len(lossy.trials) == config.trials and found["same_front"]
     nothing = not (found["lost"] or found["told_twice"] or found["differing"])

@@ -12,13 +12,14 @@ dense network's fine-tuning is not, and is done once.
 """
 
 import json
-import shlex
 import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
+
+from machine_paths import shown_command
 
 from prune import flags
 from prune.config import PER_LAYER, PruneConfig
@@ -137,7 +138,7 @@ def figures(
     return {
         "goals": list(goals), "device": places[0].device, "threads": places[0].threads,
         "date": provenance()["date"],
-        "command": shlex.join(["python", "benchmarks/pruning.py", *(argv if argv is not None else sys.argv[1:])]),
+        "command": shown_command("pruning.py", argv),
         "runs": [
             {"engine": engine, "ratio": ratio, "beside_group": beside_group(result), **without_layers(result)}
             for (engine, ratio), result in results.items()

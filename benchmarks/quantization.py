@@ -9,7 +9,6 @@ alone. All files of a network run in the same rounds, whatever their engine. It 
 a measurement, not a test.
 """
 
-import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from machine_paths import shown_command
 from torch import nn
 
 from baselines.registry import BASELINES, build
@@ -193,7 +193,7 @@ def place(asked: Asked, argv: Sequence[str] | None) -> dict[str, Any]:
         "device": conditions.device, "threads": conditions.threads, "versions": conditions.versions,
         "dot_products_of_8_bits": has_dot_products(), "lr_size": list(asked.config.lr_size),
         "fine_tune_steps": asked.config.fine_tune_steps, "date": provenance()["date"],
-        "command": shlex.join(["python", "benchmarks/quantization.py", *(argv if argv is not None else sys.argv[1:])]),
+        "command": shown_command("quantization.py", argv),
     }  # fmt: skip
 
 

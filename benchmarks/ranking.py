@@ -7,11 +7,12 @@ search ranks by: the PSNR of the first rung, or the regression that reads it whe
 whether the goals are met or not: this is a measurement, not a test.
 """
 
-import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from machine_paths import shown_command
 
 from nas.calibrate import parse as parse_calibration
 from nas.calibration.ranking import Ranking
@@ -31,7 +32,7 @@ TAU, SHARE, TOP = 0.80, 0.10, 3
 def main(argv: list[str] | None = None) -> int:
     """Calibrate, and print each goal with what was measured."""
     config, figures = parse(argv)
-    command = shlex.join(["python", "benchmarks/ranking.py", *(argv if argv is not None else sys.argv[1:])])
+    command = shown_command("ranking.py", argv)
     result = calibrate(config, Terminal(), command=command)
     for each in result.rankings:
         say(each.describe())

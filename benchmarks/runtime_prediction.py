@@ -10,13 +10,14 @@ measurement, not a test.
 
 import math
 import random
-import shlex
 import statistics
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from machine_paths import shown_command
 
 from nas.predictors.latency import LatencyPredictor, Sample, at_one_speed, describe, prediction_error
 from search_spaces import SPACES
@@ -109,7 +110,7 @@ def parse(argv: list[str] | None) -> Config:
     parser.add_argument("--engine", choices=(AUTO, *ENGINE_NAMES), default=AUTO, help="default auto")
     parser.add_shared("seed", "device", "json")
     args = parser.parse_args(argv)
-    command = shlex.join(["python", "benchmarks/runtime_prediction.py", *(argv if argv is not None else sys.argv[1:])])
+    command = shown_command("runtime_prediction.py", argv)
     target = with_engine(Target.of(args.device, parse_size(args.lr_size)), args.engine, report=Terminal())
     return Config(target, args.budget_ms, args.networks, args.seed, args.json, command)
 

@@ -15,7 +15,6 @@ import math
 import os
 import random
 import resource
-import shlex
 import statistics
 import sys
 import tempfile
@@ -28,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+from machine_paths import shown_command
 from optuna.trial import TrialState, create_trial
 
 from nas.config.search import SAMPLER_NAMES
@@ -113,7 +113,7 @@ def main(argv: list[str] | None = None) -> int:
             "workers": [{key: value for key, value in row.items() if key != "told"} for row in rows],
             "same_trials": same, "record": record, "trials": config.trials, "seconds": config.seconds,
             "processors": os.cpu_count(), "ray": imported().__version__, "date": provenance()["date"],
-            "command": shlex.join(["python", "benchmarks/scale.py", *(argv if argv is not None else sys.argv[1:])]),
+            "command": shown_command("scale.py", argv),
         })  # fmt: skip
     kept = same and slowest <= PROPOSAL_SECONDS and all(row["overhead_ms"] <= OVERHEAD_MS for row in rows)
     return DONE if kept else FAILED

@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from machine_paths import shown_command
+
 import paretosr
 from nas.config.search import SearchConfig
 from nas.config.shared_arguments import add_shared_arguments, shared_config, shared_values
@@ -80,7 +82,7 @@ def main(argv: list[str] | None = None) -> int:
             "ratio": ratio, "ratios": medians, "better_at_the_end": ahead, "goal": GOAL, "met": met, "runs": runs,
             "device": place.device, "engine": place.engine, "threads": place.threads, "versions": place.versions,
             "date": provenance()["date"],
-            "command": " ".join(["python", "benchmarks/search_speed.py", *(sys.argv[1:] if argv is None else argv)]),
+            "command": shown_command("search_speed.py", argv),
         })  # fmt: skip
     return DONE
 

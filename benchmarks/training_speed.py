@@ -11,7 +11,6 @@ with 0 whether the goals are met or not: this is a measurement, not a test.
 
 import copy
 import math
-import shlex
 import statistics
 import sys
 import tempfile
@@ -23,6 +22,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from machine_paths import shown_command
 from PIL import Image
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
@@ -133,8 +133,7 @@ def main(argv: list[str] | None = None) -> int:
             "fit": [asdict(each) for each in fast], "autotune_seconds": autotune_seconds,
             "floor_steps_per_second": 1 / floor, "recipe": asdict(autotuned), "architecture": ARCHITECTURE.to_json(),
             "device": place.device, "threads": place.threads, "versions": place.versions, "date": provenance()["date"],
-            "command": shlex.join(["python", "benchmarks/training_speed.py",
-                                   *(argv if argv is not None else sys.argv[1:])]),
+            "command": shown_command("training_speed.py", argv),
             "conditions": asdict(place),
         })  # fmt: skip
     return DONE

@@ -7,7 +7,6 @@ from ours (`search_spaces.network.untrained`), each with and without solving for
 (`sr.training.closed_form_output`). It exits with 0 whatever comes out: this is a measurement, not a test.
 """
 
-import shlex
 import statistics
 import sys
 from dataclasses import asdict, dataclass, replace
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from machine_paths import shown_command
 from torch import nn
 
 from nas.config.shared import SharedConfig
@@ -66,8 +66,7 @@ def main(argv: list[str] | None = None) -> int:
             "psnr": means, "bicubic": bicubic, "networks": rows, "recipe": asdict(setup.recipe),
             "pictures": [len(setup.train), *setup.val.names], "device": place.device, "threads": place.threads,
             "versions": place.versions, "date": provenance()["date"],
-            "command": shlex.join(["python", "benchmarks/training_start.py",
-                                   *(argv if argv is not None else sys.argv[1:])]),
+            "command": shown_command("training_start.py", argv),
         })  # fmt: skip
     return DONE
 

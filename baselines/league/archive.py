@@ -1,9 +1,9 @@
 """A league as a file: all of its figures, how they came about, and nothing of the folders of the machine."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 from typing import Any
 
 from baselines.league.record import Result
@@ -21,7 +21,7 @@ class Archive:
 
     Attributes:
         standings: All networks.
-        command: That which it was held by, word by word; of its folders the last names.
+        command: That which it was held by.
         recipe: Of every training; rates and seeds aside.
         rates: Learning rates that each network chose from.
         share: It chose by trainings of one in so many of the steps.
@@ -32,7 +32,7 @@ class Archive:
     """
 
     standings: Standings
-    command: tuple[str, ...]
+    command: str
     recipe: Mapping[str, Any]
     rates: tuple[float, ...]
     share: int
@@ -56,7 +56,7 @@ class Archive:
             "rates": list(self.rates),
             "share": self.share,
             "pictures": self.pictures,
-            "command": list(self.command),
+            "command": self.command,
             "date": self.date,
             "python": self.python,
             "torch": self.torch,
@@ -67,7 +67,7 @@ class Archive:
         """Make what `to_json` described; raises KeyError or TypeError for anything else."""
         made = cls(
             standings=Standings.from_json(values),
-            command=tuple(values["command"]),
+            command=values["command"],
             recipe=values["recipe"],
             rates=tuple(values["rates"]),
             share=values.get("share", _FIRST_SHARE),
@@ -87,16 +87,3 @@ def read_archive(path: Path) -> Archive:
         raise InputError(
             f"{path} is no file that benchmarks/league.py --json wrote: {type(error).__name__}: {error}"
         ) from error
-
-
-def without_folders(words: Sequence[str]) -> tuple[str, ...]:
-    """Return the words of a command with the last names of paths alone, also of those between commas and behind `=`."""
-    return tuple(",".join(map(_last_name, word.split(","))) for word in words)
-
-
-def _last_name(text: str) -> str:
-    name, equals, value = text.partition("=")
-    if equals:
-        return f"{name}={_last_name(value)}"
-    # Takes the paths of other systems, too.
-    return PureWindowsPath(text).name or text

@@ -1,7 +1,6 @@
 """What docs/results.md and the README say of leagues: made of their files and of the words that people wrote."""
 
 import re
-import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -140,7 +139,7 @@ def _origin(name: str, archive: Archive) -> str:
         f"them each network chose its learning rate, of {rates}, by trainings of 1/{archive.share} of the steps, "
         f"which takes {len(archive.rates) / archive.share:g} times as long as one of its trainings. "
         f"The command, of whose folders the last names stand here ([all figures]({_RESULTS}/{name})):\n\n"
-        f"`{shlex.join(archive.command)}`"
+        f"`{archive.command}`"
     )
 
 

@@ -113,7 +113,7 @@ def archive(standings: Standings) -> Archive:
     """Return the same league as its file holds it."""
     return Archive(
         standings=standings,
-        command=("python", "benchmarks/league.py", "--budget-ms", "40", "--val", "Set14"),
+        command="python benchmarks/league.py --budget-ms 40 --val Set14",
         recipe={"steps": 100, "batch": 8},
         rates=(1e-3, 3e-3),
         share=4,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from baselines.league.archive import Archive, read_archive, without_folders
+from baselines.league.archive import Archive, read_archive
 from sr.errors import InputError
 from sr.files import write_json
 
@@ -39,20 +39,3 @@ def test_a_file_that_holds_something_else_is_refused_in_one_line(
         read_archive(path)
     with pytest.raises(InputError, match=r"nothing.json is no file that .* wrote: FileNotFoundError"):
         read_archive(tmp_path / "nothing.json")
-
-
-@pytest.mark.parametrize(
-    ("word", "shown"),
-    [
-        ("/data/of/mine/Set5,/data/Set14", "Set5,Set14"),
-        ("all,search=/runs/a/,pruned=runs/p.pth", "all,search=a,pruned=p.pth"),
-        ("--out=../runs/league", "--out=league"),
-        ("--entries=search=/runs/a", "--entries=search=a"),
-        (r"C:\pictures\DIV2K", "DIV2K"),
-        ("ecbsr:num_feat=16:num_block=4,span=published", "ecbsr:num_feat=16:num_block=4,span=published"),
-        ("480x270", "480x270"),
-        ("", ""),
-    ],
-)
-def test_of_folders_the_last_names_are_left(word: str, shown: str) -> None:
-    assert without_folders([word]) == (shown,)

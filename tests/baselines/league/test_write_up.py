@@ -1,11 +1,12 @@
 """What is written of leagues, and that what is committed is made of the committed leagues."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from baselines.league.archive import Archive, read_archive, without_folders
+from baselines.league.archive import Archive, read_archive
 from baselines.league.standings import Standings
 from baselines.league.write_up import readme_table, results_page, with_tables, written
 from sr.errors import InputError
@@ -27,8 +28,7 @@ def test_page_and_plots_and_readme_are_those_of_the_committed_leagues() -> None:
 
 @pytest.mark.parametrize("path", FILES or NONE_YET, ids=lambda path: getattr(path, "name", "none"))
 def test_committed_league_names_no_folder_of_a_machine(path: Path) -> None:
-    command = read_archive(path).command
-    assert command[2:] == without_folders(command[2:])
+    assert not re.search(r"(^|[\s=,])/", read_archive(path).command)
 
 
 def in_another_engine(archive: Archive, engine: str, times: float) -> Archive:
