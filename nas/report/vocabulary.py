@@ -1,6 +1,9 @@
 """What the parts of an architecture are, in the words that the diagrams of a page use."""
 
+from itertools import groupby
 from typing import Any
+
+from search_spaces.architecture import Architecture
 
 # By the kinds of `search_spaces.kinds.BLOCKS`.
 BLOCK_WORDS = {
@@ -39,3 +42,20 @@ def vocabulary(scale: int) -> dict[str, Any]:
     if scale == 4:
         words |= {name: f"twice: {words[name]}" for name in _IN_STEPS}
     return {"blocks": BLOCK_WORDS, "upsampler": words, "aggregation": _AGGREGATION_WORDS, "scale": scale}
+
+
+def described(architecture: Architecture) -> str:
+    """Return in a sentence without its full stop what an architecture does with a picture, first to last."""
+    words = vocabulary(architecture.scale)
+    kinds = [block.kind for block in architecture.blocks if block.kind != "identity"]
+    runs = [(kind, len(list(same))) for kind, same in groupby(kinds)]
+    joined = words["aggregation"].get(architecture.aggregation)
+    enlarged = "the LR picture itself is added, enlarged "
+    steps = [
+        f"a 3\N{MULTIPLICATION SIGN}3 convolution from the picture to {architecture.num_feat} channels",
+        *(f"{count} \N{MULTIPLICATION SIGN} {kind} ({words['blocks'][kind]})" for kind, count in runs),
+        *([f"{architecture.aggregation} ({joined})"] if joined else []),
+        f"{architecture.upsampler} ({words['upsampler'][architecture.upsampler]})",
+    ]
+    skip = "" if architecture.image_skip == "none" else f"; {enlarged}({architecture.image_skip})"
+    return f"{', then '.join(steps)}{skip}"

@@ -96,7 +96,7 @@ function openPanel(point, kind, from) {
     html("dd", "", list, text(value));
   }
   if (point.command) {
-    html("h3", "", dialog, "Take it away");
+    html("h3", "", dialog, point.leads ?? "Take it away");
     addCommand(point.command, dialog);
   }
   if (point.note) html("p", "note", dialog, point.note);
