@@ -30,7 +30,7 @@ function scaleOf(axis, low, high, from, to) {
   const all = axis.log ? logTicks(low, high) : linearTicks(low, high, wanted);
   const ticks = [];
   const at = (value) => from + (to - from) * along(value);
-  for (const tick of all.length > 1 ? all : linearTicks(low, high, wanted)) {
+  for (const tick of all.length > 3 ? all : linearTicks(low, high, wanted)) {
     // Side by side labels take room by their length, one above the other by their height.
     const apart = to > from ? Math.max(34, 8 * tickText(tick).length + 6) : 34;
     if (!ticks.length || Math.abs(at(tick) - at(ticks[ticks.length - 1])) > apart) ticks.push(tick);
