@@ -16,7 +16,7 @@ from nas.report.insights import (
 )
 from nas.report.points import candidate_values, export_command, points_of
 from nas.report.predictions import prediction_lines
-from nas.report.rivals import rivals_section
+from nas.report.rivals import rival_words, rivals_section
 from nas.report.run import Run
 from nas.report.sentences import (
     asked_and_got,
@@ -49,6 +49,8 @@ from sr.report.slider import slider
 from sr.report.tables import facts_list, meter_table, share_table
 
 PAGE, PICTURE = "pareto.html", "pareto.png"
+# The pictures that every search has.
+_OF_ALL = (LR, BICUBIC, OURS, HR)
 _AREA = "dB \N{MULTIPLICATION SIGN} ms"
 _GROWTH = {"grown": Look("", "circle", "blue", 3.5, 1, front=True)}
 
@@ -87,7 +89,9 @@ def _first_screen(run: Run) -> str:
     lines = "".join(f"<li>{html.escape(line)}</li>" for line in outcome_lines(run))
     more = f'<ul class="plain">{lines}</ul>' if lines else ""
     if run.samples:
-        return f"<section>{slider(_samples(run), aside=shown)}</section>\n" + (
+        samples = _samples(run)
+        words = {name: rival_words(name) for each in samples for name in each.files if name not in _OF_ALL}
+        return f"<section>{slider(samples, aside=shown, words=words)}</section>\n" + (
             f"<section><h2>What you got</h2>{more}{_commands(run)}</section>\n" if more else "")  # fmt: skip
     missing = "" if run.ending is None else (
         '<p class="note">No pictures were kept by the version that ran this search.</p>')  # fmt: skip
@@ -98,7 +102,7 @@ def _samples(run: Run) -> list[Sample]:
     """Return the pictures with those of the best rival alone: all of them would weigh as much as the rest."""
     quality = {} if run.ending is None else run.ending.rival_quality
     best = max(quality, key=lambda name: quality[name].psnr, default=None)
-    shown = {LR, BICUBIC, OURS, HR, best}
+    shown = {*_OF_ALL, best}
     return [
         replace(each, files={name: file for name, file in each.files.items() if name in shown}) for each in run.samples
     ]

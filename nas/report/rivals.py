@@ -41,6 +41,11 @@ def rival_point(title: str, measured: Measurement) -> Point:
     return Point.of(title.partition(" ")[0], measured, "reference", size_words(title))
 
 
+def rival_words(title: str) -> str:
+    """Return a title such as `ecbsr num_feat=16` in words, the family first."""
+    return ", ".join(filter(None, (title.partition(" ")[0], size_words(title))))
+
+
 def size_words(title: str) -> str:
     """Return the size that a title such as `ecbsr num_feat=16 num_block=8` names, in words."""
     words = []

@@ -81,7 +81,7 @@ def facts(run: Run) -> list[tuple[str, str]]:
     ours, quality = run.ending.measurement, run.ending.quality
     return [
         (f"{digits(ours.runtime.median_ms)} ms", f"runtime; the budget is {run.budget_ms:g}"),
-        (f"{_rate(ours.runtime.median_ms)} a second", f"frames, {_sizes(run)}, by the network alone"),
+        (f"{_rate(ours.runtime.median_ms)} fps", f"{_sizes(run)}, by the network alone"),
         (f"{quality.psnr:.2f} dB", f"PSNR over RGB, {run.ending.gain:+.2f} against bicubic"),
         (f"{quality.psnr_y:.2f} dB", f"PSNR over brightness, {quality.psnr_y - run.ending.bicubic.psnr_y:+.2f}"),
         (f"{digits(ours.complexity.params / 1e3)} k", "parameters"),

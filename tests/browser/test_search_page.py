@@ -22,7 +22,8 @@ from tests.browser.conftest import Open, crops, downloaded_table, press, share_o
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return search_page(synthetic_run(Path("runs/<forty>"), 60, crops(tmp_path_factory.mktemp("samples"))))
+    samples = crops(tmp_path_factory.mktemp("samples"), "ecbsr num_feat=16", "rfdn num_feat=16")
+    return search_page(synthetic_run(Path("runs/<forty>"), 60, samples))
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (1280, "dark"), (400, "light"), (400, "dark")])
@@ -47,6 +48,8 @@ def test_pictures_are_chosen_by_the_keyboard(page: str, open_page: Open) -> None
     shown.locator(".versions:visible button", has_text="original").focus()
     shown.keyboard.press("Enter")
     assert shown.locator(".tag.of-left").inner_text() == "original (HR)"
+    assert shown.locator(".versions:visible button").all_inner_texts()[3] == "ecbsr, 16 channels"
+    assert shown.locator(".versions:visible button").count() == 5, "of those designed by hand the best alone"
     shown.locator(".crops button").nth(1).press("Enter")
     assert "second" in shown.locator(".stage img.left").get_attribute("alt")
 
