@@ -27,7 +27,7 @@ def headline(run: Run) -> str:
         gain = f"{run.ending.gain:+.2f}\N{NO-BREAK SPACE}dB"
         return f"{scale} super-resolution in {digits(runtime.median_ms)}\N{NO-BREAK SPACE}ms, {gain} against bicubic"
     if run.is_going_on:
-        return f"Searching for {scale} super-resolution within {run.budget_ms:g} ms"
+        return f"Searching for {scale} super-resolution within {run.budget_ms:g}\N{NO-BREAK SPACE}ms"
     return f"No {scale} network keeps to {run.budget_ms:g} ms here"
 
 
