@@ -51,14 +51,14 @@ def size_words(title: str) -> str:
     words = []
     for part in title.split()[1:]:
         key, _, value = part.partition("=")
-        counted = _COUNTED.get(key)
-        words.append(f"{key} {value}".strip() if counted is None else _count(int(value), counted))
+        is_counted = key in _COUNTED and value.isdecimal()
+        words.append(_count(int(value), _COUNTED[key]) if is_counted else f"{key} {value}".strip())
     return ", ".join(words)
 
 
 def train_command(title: str, scale: int) -> str:
     """Return the command that trains a network designed by hand, by the title that a search gives it."""
-    name, *parts = title.split()
+    name, *parts = title.split(" ")
     words = ["python -m baselines.train", shlex.quote(name)]
     for key, _, value in (part.partition("=") for part in parts):
         given = ["--num-feat", value] if key == "num_feat" else ["--config", f"{key}={json.dumps(_value(value))}"]
@@ -87,13 +87,13 @@ def _note(run: Run) -> str:
         f"Those with a PSNR were trained for the same steps and judged on all {run.ending.quality.pictures} validation "
         "pictures"
     )
-    untrained = (
+    judged = (
         "They were timed and not trained (<code>--rivals all</code> trains them)" if not quality else
         trained if len(quality) == len(run.ending.rivals or ()) else f"{trained}; the others were timed alone"
     )  # fmt: skip
     return (
         f"Of each family the largest network that was expected to keep to {run.budget_ms:g} ms, timed in turn with the "
-        f"others{together}, so that what disturbed one disturbed all. {untrained}."
+        f"others{together}, so that what disturbed one disturbed all. {judged}."
     )
 
 

@@ -34,6 +34,13 @@ _AGGREGATION_WORDS = {
     "long_skip": "adds the first features",
     "concat": "1\N{MULTIPLICATION SIGN}1 over all blocks, plus the first",
 }
+# How the LR picture that a network adds to is enlarged.
+_SKIP_WORDS = {
+    "nearest": "by nearest neighbour",
+    "bilinear": "by bilinear interpolation",
+    "bicubic": "by bicubic interpolation",
+    "learned": "by a learned 3\N{MULTIPLICATION SIGN}3",
+}
 
 
 def vocabulary(scale: int) -> dict[str, Any]:
@@ -41,7 +48,8 @@ def vocabulary(scale: int) -> dict[str, Any]:
     words = dict(_UPSAMPLER_WORDS)
     if scale == 4:
         words |= {name: f"twice: {words[name]}" for name in _IN_STEPS}
-    return {"blocks": BLOCK_WORDS, "upsampler": words, "aggregation": _AGGREGATION_WORDS, "scale": scale}
+    return {"blocks": BLOCK_WORDS, "upsampler": words, "aggregation": _AGGREGATION_WORDS, "image_skip": _SKIP_WORDS,
+            "scale": scale}  # fmt: skip
 
 
 def described(architecture: Architecture) -> str:
@@ -50,12 +58,12 @@ def described(architecture: Architecture) -> str:
     kinds = [block.kind for block in architecture.blocks if block.kind != "identity"]
     runs = [(kind, len(list(same))) for kind, same in groupby(kinds)]
     joined = words["aggregation"].get(architecture.aggregation)
-    enlarged = "the LR picture itself is added, enlarged "
+    enlarged = words["image_skip"].get(architecture.image_skip)
     steps = [
         f"a 3\N{MULTIPLICATION SIGN}3 convolution from the picture to {architecture.num_feat} channels",
         *(f"{count} \N{MULTIPLICATION SIGN} {kind} ({words['blocks'][kind]})" for kind, count in runs),
         *([f"{architecture.aggregation} ({joined})"] if joined else []),
         f"{architecture.upsampler} ({words['upsampler'][architecture.upsampler]})",
     ]
-    skip = "" if architecture.image_skip == "none" else f"; {enlarged}({architecture.image_skip})"
+    skip = f"; the LR picture itself is added, enlarged {enlarged}" if enlarged else ""
     return f"{', then '.join(steps)}{skip}"

@@ -114,14 +114,14 @@ def test_served_page_shows_itself_anew_when_the_record_changes(open_page: Open) 
     state = {"stamp": "1"}
 
     def build() -> str:
-        return search_page(synthetic_run(Path("runs/forty"), 20 + int(state["stamp"])))
+        return search_page(synthetic_run(Path("runs/forty"), 60 + int(state["stamp"])))
 
     with live_page(build, lambda: state["stamp"], 0) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         shown = open_page(f"http://127.0.0.1:{server.server_port}/")
-        assert "21" in shown.locator(".facts").inner_text()
+        assert "61" in shown.locator(".facts").inner_text()
         state["stamp"] = "5"
-        shown.wait_for_function("document.querySelector('.facts').innerText.includes('25')", timeout=60_000)
+        shown.wait_for_function("document.querySelector('.facts').innerText.includes('65')", timeout=60_000)
         shown.close()
         server.shutdown()
 
@@ -155,6 +155,6 @@ def test_page_of_a_search_that_goes_on_is_served_by_the_command(open_page: Open,
 
 
 def test_searches_side_by_side_are_drawn(open_page: Open) -> None:
-    shown = open_page(comparison_page([synthetic_run(Path(name), 30) for name in ("one", "two")]))
+    shown = open_page(comparison_page([synthetic_run(Path(name), 60) for name in ("one", "two")]))
     assert shown.locator("figure.chart text.name").count() == 2
     assert len(downloaded_table(shown)) == 1 + 2

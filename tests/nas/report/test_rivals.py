@@ -62,6 +62,8 @@ def test_nothing_stands_beside_what_goes_on_or_has_no_rival(run: Run) -> None:
 def test_size_is_said_in_words() -> None:
     assert size_words("ecbsr num_feat=16 num_block=1") == "16 channels, 1 block"
     assert size_words("rlfn num_feat=8 mid_feat=4") == "8 channels, mid_feat 4"
+    assert size_words("of a record that another program wrote num_feat=many").endswith("num_feat many")
+    assert size_words("") == ""
 
 
 @pytest.mark.parametrize("name", [name for name, entry in BASELINES.items() if entry.scaled_by])
