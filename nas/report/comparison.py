@@ -22,8 +22,10 @@ def comparison_page(runs: Sequence[Run]) -> str:
     body = ""
     for number, (yardstick, members) in enumerate(groups.items()):
         points, looks = _points(members, titles)
+        budgets = {run.budget_ms for run in members}
         plot = dataset(f"group {number}", points, looks) + chart(
             f"PSNR against runtime, {yardstick}", f"group {number}", RUNTIME, PSNR, bars=True, opens=True, height=460,
+            budget_ms=budgets.pop() if len(budgets) == 1 else None,
             notes=[BARS, "a colour and a shape for each device, engine and precision"],
         ) + csv_button(f"group {number}")  # fmt: skip
         body += section(f"PSNR against runtime: {yardstick}", _note(members), plot)
@@ -173,4 +175,4 @@ def _conditions(runs: Sequence[Run], titles: Mapping[int, str]) -> str:
     described = [_described(run) for run in runs]
     rows = [(name, *(each[name] for each in described)) for name in described[0]]
     classes = ["chosen" if len(set(row[1:])) > 1 else "" for row in rows]
-    return table(("", *(titles[id(run)] for run in runs)), rows, classes)
+    return f'<div class="words">{table(("", *(titles[id(run)] for run in runs)), rows, classes)}</div>'

@@ -35,6 +35,7 @@ class Ending:
         calm_p90_ms: What nine of its runs of ten keep to at the device's calm speed, where it was never calm while the
             runtime was taken; None where it was.
         ended: When, in UTC; None where an earlier version did not keep it.
+        beside: Its runtime in the rounds of the rivals; None where an earlier version did not keep it.
     """
 
     number: int | None
@@ -46,6 +47,7 @@ class Ending:
     rival_quality: Mapping[str, Quality] = field(default_factory=dict)
     calm_p90_ms: float | None = None
     ended: datetime | None = None
+    beside: Measurement | None = None
 
     @property
     def quality(self) -> Quality:
@@ -66,6 +68,7 @@ def keep_ending(folder: Path, chosen: Chosen) -> Ending:
         folder / _KEPT,
         {
             "chosen": chosen.trial.number,
+            "beside": chosen.finalist.beside.to_json(),
             "rivals": {name: each.to_json() for name, each in chosen.finalist.rivals.items()},
             "rival_quality": {name: asdict(each) for name, each in chosen.rival_quality.items()},
             "calm_p90_ms": chosen.calm_p90_ms,
@@ -75,6 +78,7 @@ def keep_ending(folder: Path, chosen: Chosen) -> Ending:
     return Ending(
         chosen.trial.number, chosen.trial.architecture, chosen.measurement, chosen.bicubic, chosen.engines,
         chosen.finalist.rivals, chosen.rival_quality, chosen.calm_p90_ms, now,
+        chosen.finalist.beside,
     )  # fmt: skip
 
 
@@ -109,6 +113,7 @@ def read_ending(folder: Path, settings: Mapping[str, Any]) -> Ending | None:
             {} if kept is None else {name: of_json(Quality(**each)) for name, each in kept["rival_quality"].items()},
             calm_p90_ms=None if kept is None else _calm_p90_ms(kept),
             ended=None if kept is None else datetime.fromisoformat(kept["ended"]),
+            beside=None if kept is None or "beside" not in kept else Measurement.from_json(kept["beside"]),
         )
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise InputError(f"{path} is not what a search left there: {error}; name the folder of a search") from error

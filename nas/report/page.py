@@ -16,6 +16,7 @@ from nas.report.insights import (
 )
 from nas.report.points import candidate_values, export_command, points_of
 from nas.report.predictions import prediction_lines
+from nas.report.rivals import rival_words, rivals_section
 from nas.report.run import Run
 from nas.report.sentences import (
     asked_and_got,
@@ -40,19 +41,17 @@ from sr.report.charts import (
     csv_button,
     dataset,
     embedded_json,
-    point_values,
 )
 from sr.report.figures import pareto_figure, write_png
-from sr.report.page import Point, digits, document, front_table, section, table
+from sr.report.page import digits, document, front_table, section, table
 from sr.report.samples import BICUBIC, HR, LR, OURS, Sample
 from sr.report.slider import slider
 from sr.report.tables import facts_list, meter_table, share_table
 
 PAGE, PICTURE = "pareto.html", "pareto.png"
-_FINISHED = {
-    "chosen": Look("ours", "star", "green", 11, 3, named=True, strong=True),
-    "reference": Look("designed by hand, trained alike", "diamond", "vermilion", 6, 2, named=True, far=True),
-}
+# The pictures that every search has.
+_OF_ALL = (LR, BICUBIC, OURS, HR)
+_AREA = "dB \N{MULTIPLICATION SIGN} ms"
 _GROWTH = {"grown": Look("", "circle", "blue", 3.5, 1, front=True)}
 
 
@@ -77,7 +76,7 @@ def _body(run: Run) -> str:
     data = dataset("candidates", candidate_values(run), SEARCHED) + embedded_json("vocabulary", vocabulary(run.scale))
     return data + _first_screen(run) + "".join(
         part for part in (
-            _runtime_section(run), _finished_section(run), _pair(_activations_section(), _predictors_section(run)),
+            _runtime_section(run), rivals_section(run), _pair(_activations_section(), _predictors_section(run)),
             _pair(_growth_section(run), _importance_section(run)), _winners_section(run), _front_section(run),
             _trust_section(run), _how_section(run),
         ) if part
@@ -90,7 +89,9 @@ def _first_screen(run: Run) -> str:
     lines = "".join(f"<li>{html.escape(line)}</li>" for line in outcome_lines(run))
     more = f'<ul class="plain">{lines}</ul>' if lines else ""
     if run.samples:
-        return f"<section>{slider(_samples(run), aside=shown)}</section>\n" + (
+        samples = _samples(run)
+        words = {name: rival_words(name) for each in samples for name in each.files if name not in _OF_ALL}
+        return f"<section>{slider(samples, aside=shown, words=words)}</section>\n" + (
             f"<section><h2>What you got</h2>{more}{_commands(run)}</section>\n" if more else "")  # fmt: skip
     missing = "" if run.ending is None else (
         '<p class="note">No pictures were kept by the version that ran this search.</p>')  # fmt: skip
@@ -101,7 +102,7 @@ def _samples(run: Run) -> list[Sample]:
     """Return the pictures with those of the best rival alone: all of them would weigh as much as the rest."""
     quality = {} if run.ending is None else run.ending.rival_quality
     best = max(quality, key=lambda name: quality[name].psnr, default=None)
-    shown = {LR, BICUBIC, OURS, HR, best}
+    shown = {*_OF_ALL, best}
     return [
         replace(each, files={name: file for name, file in each.files.items() if name in shown}) for each in run.samples
     ]
@@ -112,12 +113,16 @@ def _commands(run: Run) -> str:
     if run.ending is None:
         return ""
     command = html.escape(export_command(run.folder, "chosen"))
-    return f'<div class="tools"><button type="button" data-copy="{command}">Copy</button></div>'
+    button = f'<button type="button" data-copy="{command}">Copy</button>'
+    return (
+        '<p class="note">Its files lie in the folder <code>chosen</code> of the search. To have them with a model card '
+        f'and a page that upscales in the browser:</p><div class="tools">{button}</div>'
+    )
 
 
 def _runtime_section(run: Run) -> str:
     """Return PSNR against runtime."""
-    notes = [BARS, *(["below the dotted line: runtime alone"] if run.measured else [])]
+    notes = [BARS, *(["below the dotted line: runtime alone"] if _has_strip(run) else [])]
     plot = chart(
         "PSNR against runtime of every candidate", "candidates", RUNTIME, PSNR, budget_ms=run.budget_ms, front=True,
         bars=True, strip=True, opens=True, height=470, notes=notes,
@@ -126,23 +131,9 @@ def _runtime_section(run: Run) -> str:
     return section("PSNR against runtime", note, plot + csv_button("candidates"))
 
 
-def _finished_section(run: Run) -> str:
-    """Return the shipped network beside hand-designed ones that were trained as long; nothing where there is none."""
-    if run.ending is None or not run.ending.rival_quality or not run.ending.rivals:
-        return ""
-    ours = Point.of("ours", run.ending.measurement, "chosen", run.ending.architecture.summary)
-    points = [point_values(ours)]
-    for name, quality in run.ending.rival_quality.items():
-        measured = run.ending.rivals[name]
-        point = point_values(Point.of(name.partition(" ")[0], measured, "reference", name))
-        points.append(point | {"psnr": round(quality.psnr, 4)})
-    plot = chart(
-        "PSNR against runtime of fully trained networks", "finished", RUNTIME, PSNR, budget_ms=run.budget_ms, bars=True,
-        opens=True, height=380, notes=[BARS],
-    )  # fmt: skip
-    note = f"All trained for the same steps and judged on all {run.ending.quality.pictures} validation pictures."
-    return section("Fully trained: ours and networks designed by hand", note,
-                   dataset("finished", points, _FINISHED) + plot)  # fmt: skip
+def _has_strip(run: Run) -> bool:
+    """Return whether anything has a runtime and no PSNR."""
+    return any(point.psnr is None for point in points_of(run))
 
 
 def _activations_section() -> str:
@@ -181,13 +172,13 @@ def _growth_section(run: Run) -> str:
     points = []
     for each in steps:
         values: dict[str, Any] = {"id": f"after #{each.number}", "kind": "grown", "volume": round(each.volume, 4),
-                                  "number": each.number, "lines": [f"{digits(each.volume)} dB x ms"]}  # fmt: skip
+                                  "number": each.number, "lines": [f"{digits(each.volume)} {_AREA}"]}  # fmt: skip
         if timed:
             values["minutes"] = round(run.worked_on.ended[each.number].total_seconds() / 60, 3)
         points.append(values)
     x = ChartAxis("minutes", "since the first candidate", "minutes", log=False) if timed else ChartAxis(
         "number", "candidate", log=False)  # fmt: skip
-    plot = chart("Hypervolume over time", "growth", x, ChartAxis("volume", "hypervolume", "dB x ms", log=False),
+    plot = chart("Hypervolume over time", "growth", x, ChartAxis("volume", "hypervolume", _AREA, log=False),
                  front=True, height=360)  # fmt: skip
     note = (
         "The area that the front covers, from the budget and the worst of the first candidates on (its hypervolume). "

@@ -1,9 +1,11 @@
 """The networks of a search as its plots and panels take them."""
 
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from nas.report.rivals import rival_point, rival_values
 from nas.report.run import Run
 from nas.report.sentences import candidate_lines
 from nas.training.rung_training import weights_path
@@ -23,17 +25,13 @@ def export_command(folder: Path, pick: str) -> str:
 
 def candidate_values(run: Run) -> list[dict[str, Any]]:
     """Return every measured network as the plots take it."""
-    by_label = {f"#{each.number}": each for each in run.measured}
     values = []
-    for point in points_of(run):
-        trial = by_label.get(point.label)
-        if trial is None:
-            values.append(point_values(point))
-            continue
-        more = _panel_of(trial, run)
-        name = {"name": f"ours, {point.label}"} if point.kind == "chosen" else {}
-        values.append(point_values(point, **more) | name | {"lines": candidate_lines(trial)})
-    return values
+    for trial, point in zip(run.measured, _candidates(run), strict=True):
+        own: dict[str, Any] = {"lines": candidate_lines(trial, run.ending)}
+        if point.kind == "chosen":
+            own["name"] = f"ours, {point.label}"
+        values.append(point_values(point, **_panel_of(trial, run)) | own)
+    return [*values, *(rival_values(title, measured, run.scale) for title, measured in _rivals(run).items())]
 
 
 def _panel_of(trial: Trial, run: Run) -> dict[str, Any]:
@@ -63,20 +61,22 @@ def _why_not(trial: Trial) -> str:
 
 def points_of(run: Run) -> list[Point]:
     """Return every measured network: candidates, and the hand-designed ones, whose PSNR is of other trainings."""
+    return [*_candidates(run), *(rival_point(title, measured) for title, measured in _rivals(run).items())]
+
+
+def _candidates(run: Run) -> list[Point]:
+    """Return the measured candidates, by number."""
     front = {trial.number for trial in run.front}
-    points = [
+    return [
         Point.of(f"#{trial.number}", trial.measurement, _kind_of(trial, front, run), trial.architecture.summary)
         for trial in run.measured
         if trial.measurement is not None
     ]
-    rivals = None if run.ending is None else run.ending.rivals
-    return [*points, *(_rival_point(title, measured) for title, measured in (rivals or {}).items())]
 
 
-def _rival_point(title: str, measured: Measurement) -> Point:
-    """Return a hand-designed network as it is drawn: labelled by its family, its size beside it."""
-    name, _, size = title.partition(" ")
-    return Point.of(name, measured, "reference", f"designed by hand, {size}")
+def _rivals(run: Run) -> Mapping[str, Measurement]:
+    """Return the hand-designed networks that stood beside what was shipped, by title."""
+    return {} if run.ending is None else run.ending.rivals or {}
 
 
 def _kind_of(trial: Trial, front: set[int], run: Run) -> Kind:

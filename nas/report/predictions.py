@@ -31,8 +31,8 @@ def _of_runtime(error: PredictionError | None) -> str:
     if error is None:
         return "Runtime: too few networks were measured to say how well it could be predicted."
     return (
-        f"Runtime: predicted before it was measured, it was right within {100 * error.median:.0f} % for every other "
-        f"network and within {100 * error.p90:.0f} % for nine of ten ({error.networks} networks, each predicted "
+        f"Runtime: predicted before it was measured, it was right within {100 * error.median:.0f} % for half of "
+        f"the networks and within {100 * error.p90:.0f} % for nine of ten ({error.networks} networks, each predicted "
         "without having seen it). Predictions only decide what is worth measuring: every runtime on "
         "this page is measured."
     )

@@ -1,12 +1,13 @@
 """What was asked, what came out, and how: a search in sentences for people who do not know how it works."""
 
 from nas.playoff import Playoff
+from nas.report.ending import Ending
 from nas.report.predictions import early_steps
 from nas.report.run import Run
+from nas.report.vocabulary import described
 from nas.trial import Trial
 from nas.verdict import describe_kept
 from sr.lr_size import size_text
-from sr.measure.measurement import Measurement
 from sr.progress import duration
 from sr.report.page import digits
 
@@ -26,7 +27,7 @@ def headline(run: Run) -> str:
         gain = f"{run.ending.gain:+.2f}\N{NO-BREAK SPACE}dB"
         return f"{scale} super-resolution in {digits(runtime.median_ms)}\N{NO-BREAK SPACE}ms, {gain} against bicubic"
     if run.is_going_on:
-        return f"Searching for {scale} super-resolution within {run.budget_ms:g} ms"
+        return f"Searching for {scale} super-resolution within {run.budget_ms:g}\N{NO-BREAK SPACE}ms"
     return f"No {scale} network keeps to {run.budget_ms:g} ms here"
 
 
@@ -35,8 +36,8 @@ def asked_and_got(run: Run) -> str:
     place = run.conditions
     asked = (
         f"You asked for the best \N{MULTIPLICATION SIGN}{run.scale} super-resolution network that keeps to "
-        f"{run.budget_ms:g} ms for a {size_text(place.lr_size)} picture on {place.device} in {place.engine}, "
-        f"{place.dtype}"
+        f"{run.budget_ms:g} ms ({_rate(run.budget_ms)} frames a second) for a {size_text(place.lr_size)} picture on "
+        f"{place.device} in {place.engine}"
     )
     if run.ending is not None:
         ours = run.ending.measurement.runtime
@@ -80,6 +81,7 @@ def facts(run: Run) -> list[tuple[str, str]]:
     ours, quality = run.ending.measurement, run.ending.quality
     return [
         (f"{digits(ours.runtime.median_ms)} ms", f"runtime; the budget is {run.budget_ms:g}"),
+        (f"{_rate(ours.runtime.median_ms)} fps", f"{_sizes(run)}, by the network alone"),
         (f"{quality.psnr:.2f} dB", f"PSNR over RGB, {run.ending.gain:+.2f} against bicubic"),
         (f"{quality.psnr_y:.2f} dB", f"PSNR over brightness, {quality.psnr_y - run.ending.bicubic.psnr_y:+.2f}"),
         (f"{digits(ours.complexity.params / 1e3)} k", "parameters"),
@@ -87,17 +89,28 @@ def facts(run: Run) -> list[tuple[str, str]]:
     ]
 
 
+def _rate(ms: float) -> str:
+    """Return how many pictures a second a runtime is, whole ones where there are ten."""
+    return f"{1e3 / ms:,.0f}" if ms <= 100 else digits(1e3 / ms)
+
+
+def _sizes(run: Run) -> str:
+    """Return the size of a picture before and after."""
+    height, width = run.conditions.lr_size
+    return f"{size_text((height, width))} to {size_text((run.scale * height, run.scale * width))}"
+
+
 def outcome_lines(run: Run) -> list[str]:
     """Return what else is worth knowing of the shipped network."""
     if run.ending is None:
         return []
     ending = run.ending
-    lines = [f"The network: {ending.architecture.summary}. Press its star in the plot to see it drawn."]
+    lines = [f"The network: {described(ending.architecture)}. Press its star in the plot to see it drawn."]
     if ending.calm_p90_ms is not None:
         lines.append("The device was slower than when calm whenever this was measured: its runtime may be lower.")
     engines = [f"{name} {digits(each.median_ms)} ms ({each.precision})" for name, each in ending.engines.items()]
     lines.append(f"The same network in every engine installed here: {', '.join(engines)}.")
-    return [*lines, *_gain_line(run), *_rival_lines(run)]
+    return [*lines, *_gain_line(run)]
 
 
 def _gain_line(run: Run) -> list[str]:
@@ -112,32 +125,6 @@ def _gain_line(run: Run) -> list[str]:
     return [f"Searching gained {playoff.gain[0]:+.2f} dB over the best architecture that every search begins with, "
             f"#{playoff.control}, after the same {playoff.steps:,} training steps, and was expected to gain "
             f"{playoff.expected_gain:+.2f} dB by the end of the long training."]  # fmt: skip
-
-
-def _rival_lines(run: Run) -> list[str]:
-    """Say how hand-designed networks of this budget compare."""
-    assert run.ending is not None
-    if run.ending.rivals is None:
-        return ["Which hand-designed networks stood beside it was not kept by the version that ran this search."]
-    if not run.ending.rivals:
-        return ["No hand-designed family has a network within this budget."]
-    quality = run.ending.rival_quality
-    listed = [_rival(name, each, run) for name, each in run.ending.rivals.items()]
-    unknown = (
-        ""
-        if len(quality) == len(listed)
-        else " Those without a PSNR were timed and not trained: --rivals all trains them."
-    )
-    return [f"Designed by hand, for the same budget and measured in the same rounds: {'; '.join(listed)}.{unknown}"]
-
-
-def _rival(name: str, measured: Measurement, run: Run) -> str:
-    """Say what a hand-designed network takes, and comes to where it was trained."""
-    assert run.ending is not None
-    quality = run.ending.rival_quality.get(name)
-    reached = "" if quality is None else f", {quality.psnr:.2f} dB"
-    over = " (over it in these)" if measured.runtime.median_ms > run.budget_ms else ""
-    return f"{name} {digits(measured.runtime.median_ms)} ms{over}{reached}"
 
 
 def tally(run: Run) -> str:
@@ -161,10 +148,19 @@ def plotted_psnr(run: Run) -> str:
     judged = [each.measurement.quality for each in run.trained if each.measurement is not None]
     pictures = max((each.pictures for each in judged if each is not None), default=0)
     trained = f"after the same {steps:,} training steps" if steps else "with weights taken from one shared network"
+    ours = ", the chosen one's too" if run.ending is not None else ""
     return (
-        f"Each candidate's PSNR is that {trained}, the chosen one's too, on the centres of {pictures} validation "
-        "pictures: good for comparing them, and lower than what a full training reaches."
+        f"Each candidate's PSNR is that {trained}{ours}, on the centres of {pictures} validation pictures: good for "
+        f"comparing them, and lower than what a full training reaches.{_why_not_the_best(run)}"
     )
+
+
+def _why_not_the_best(run: Run) -> str:
+    """Say why another candidate within the budget stands above ours, where one does."""
+    ours = next((each for each in run.trained if run.ending is not None and each.number == run.ending.number), None)
+    if ours is None or all(each.psnr <= ours.psnr or each.p90_ms > run.budget_ms for each in run.trained):
+        return ""
+    return " Ours was chosen by what longer trainings promised, so that another may stand above it here."
 
 
 def how(run: Run) -> list[tuple[str, str]]:
@@ -209,11 +205,15 @@ def _pace(run: Run) -> str:
     return f"{3600 * len(run.worked_on.ended) / seconds:,.0f}" if seconds else ""
 
 
-def candidate_lines(trial: Trial) -> list[str]:
-    """Return what is said of a candidate where it is pointed at."""
+def candidate_lines(trial: Trial, ending: Ending | None = None) -> list[str]:
+    """Return what is said of a candidate where it is pointed at; ending: what the search came to."""
     lines = [trial.architecture.summary]
-    if len(trial.rungs) > 1:
-        lines.append(f"{trial.rungs[-1].psnr:.2f} dB after {trial.rungs[-1].steps:,} steps")
+    if trial.rungs and trial.rungs[0].steps:
+        reached = [f"{rung.psnr:.2f} dB after {rung.steps:,} training steps" for rung in trial.rungs]
+        lines.append(", ".join(reached))
+    if ending is not None and ending.number == trial.number:
+        ours = ending.measurement.runtime
+        lines.append(f"as shipped {ending.quality.psnr:.2f} dB on whole pictures in {digits(ours.median_ms)} ms")
     if trial.reason:
         lines.append(trial.reason)
     return lines

@@ -1,6 +1,9 @@
 """What the parts of an architecture are, in the words that the diagrams of a page use."""
 
+from itertools import groupby
 from typing import Any
+
+from search_spaces.architecture import Architecture
 
 # By the kinds of `search_spaces.kinds.BLOCKS`.
 BLOCK_WORDS = {
@@ -31,6 +34,13 @@ _AGGREGATION_WORDS = {
     "long_skip": "adds the first features",
     "concat": "1\N{MULTIPLICATION SIGN}1 over all blocks, plus the first",
 }
+# How the LR picture that a network adds to is enlarged.
+_SKIP_WORDS = {
+    "nearest": "by nearest neighbour",
+    "bilinear": "by bilinear interpolation",
+    "bicubic": "by bicubic interpolation",
+    "learned": "by a learned 3\N{MULTIPLICATION SIGN}3",
+}
 
 
 def vocabulary(scale: int) -> dict[str, Any]:
@@ -38,4 +48,22 @@ def vocabulary(scale: int) -> dict[str, Any]:
     words = dict(_UPSAMPLER_WORDS)
     if scale == 4:
         words |= {name: f"twice: {words[name]}" for name in _IN_STEPS}
-    return {"blocks": BLOCK_WORDS, "upsampler": words, "aggregation": _AGGREGATION_WORDS, "scale": scale}
+    return {"blocks": BLOCK_WORDS, "upsampler": words, "aggregation": _AGGREGATION_WORDS, "image_skip": _SKIP_WORDS,
+            "scale": scale}  # fmt: skip
+
+
+def described(architecture: Architecture) -> str:
+    """Return in a sentence without its full stop what an architecture does with a picture, first to last."""
+    words = vocabulary(architecture.scale)
+    kinds = [block.kind for block in architecture.blocks if block.kind != "identity"]
+    runs = [(kind, len(list(same))) for kind, same in groupby(kinds)]
+    joined = words["aggregation"].get(architecture.aggregation)
+    enlarged = words["image_skip"].get(architecture.image_skip)
+    steps = [
+        f"a 3\N{MULTIPLICATION SIGN}3 convolution from the picture to {architecture.num_feat} channels",
+        *(f"{count} \N{MULTIPLICATION SIGN} {kind} ({words['blocks'][kind]})" for kind, count in runs),
+        *([f"{architecture.aggregation} ({joined})"] if joined else []),
+        f"{architecture.upsampler} ({words['upsampler'][architecture.upsampler]})",
+    ]
+    skip = f"; the LR picture itself is added, enlarged {enlarged}" if enlarged else ""
+    return f"{', then '.join(steps)}{skip}"

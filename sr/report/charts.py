@@ -78,7 +78,13 @@ BARS = "bars: nine runs of ten end by their right end, one of ten by their left"
 
 
 def point_values(point: Point, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever JSON holds
-    """Return a network as a plot takes it; more: what its panel shows, `lines`, `architecture` and `command`."""
+    """Return a network as a plot takes it.
+
+    Args:
+        point: Its figures.
+        more: What its panel shows beyond these: `lines`, `architecture`, and `command` below the heading `leads` (where
+            there is none: "Take it away").
+    """
     values: dict[str, Any] = {
         "id": point.label,
         "name": point.label,

@@ -29,7 +29,10 @@ def meter_table(
             f'<tr><td>{html.escape(name)}</td><td>{said}</td><td class="meter-cell"><div class="meter">'
             f'<i style="width:{100 * width:.1f}%"></i></div></td><td>{html.escape(last)}</td></tr>\n'
         )
-    return f'<div class="scroll" tabindex="0"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    return (
+        f'<div class="scroll" tabindex="0"><table class="meters"><thead><tr>{head}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
+    )
 
 
 def share_table(corner: str, columns: Sequence[str], rows: Mapping[str, Sequence[float]]) -> str:

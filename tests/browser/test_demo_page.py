@@ -25,6 +25,13 @@ from tests.browser.conftest import Open
 NAMED_BY = "ONNXRUNTIME_WEB"
 FILES = ("ort.wasm.min.js", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
 
+# Drops the picture at an address on the page, as a mouse does that brings it from elsewhere.
+DROP = """async (address) => {
+  const data = new DataTransfer();
+  data.items.add(new File([await (await fetch(address)).blob()], "photo.png", { type: "image/png" }));
+  document.getElementById("drop").dispatchEvent(new DragEvent("drop", { dataTransfer: data, cancelable: true }));
+}"""
+
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
@@ -62,7 +69,10 @@ def test_page_upscales_a_photograph_as_the_network_does(
     pixels = np.ascontiguousarray(skimage.data.astronaut()[90:120, 100 : 100 + side])
     Image.fromarray(pixels).save(tmp_path / "photo.png")
     page = open_page(f"{address}/demo/")
-    page.set_input_files("#picture", tmp_path / "photo.png")
+    if side < 100:
+        page.evaluate(DROP, "../photo.png")
+    else:
+        page.set_input_files("#picture", tmp_path / "photo.png")
     page.wait_for_selector("#shown:not([hidden])")
     page.wait_for_function("document.getElementById('save').href")
     with torch.inference_mode():

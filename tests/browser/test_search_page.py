@@ -22,7 +22,8 @@ from tests.browser.conftest import Open, crops, downloaded_table, press, share_o
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return search_page(synthetic_run(Path("runs/<forty>"), 60, crops(tmp_path_factory.mktemp("samples"))))
+    samples = crops(tmp_path_factory.mktemp("samples"), "ecbsr num_feat=16", "rfdn num_feat=16")
+    return search_page(synthetic_run(Path("runs/<forty>"), 60, samples))
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (1280, "dark"), (400, "light"), (400, "dark")])
@@ -47,6 +48,8 @@ def test_pictures_are_chosen_by_the_keyboard(page: str, open_page: Open) -> None
     shown.locator(".versions:visible button", has_text="original").focus()
     shown.keyboard.press("Enter")
     assert shown.locator(".tag.of-left").inner_text() == "original (HR)"
+    assert shown.locator(".versions:visible button").all_inner_texts()[3] == "ecbsr, 16 channels"
+    assert shown.locator(".versions:visible button").count() == 5, "of those designed by hand the best alone"
     shown.locator(".crops button").nth(1).press("Enter")
     assert "second" in shown.locator(".stage img.left").get_attribute("alt")
 
@@ -111,14 +114,14 @@ def test_served_page_shows_itself_anew_when_the_record_changes(open_page: Open) 
     state = {"stamp": "1"}
 
     def build() -> str:
-        return search_page(synthetic_run(Path("runs/forty"), 20 + int(state["stamp"])))
+        return search_page(synthetic_run(Path("runs/forty"), 60 + int(state["stamp"])))
 
     with live_page(build, lambda: state["stamp"], 0) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         shown = open_page(f"http://127.0.0.1:{server.server_port}/")
-        assert "21" in shown.locator(".facts").inner_text()
+        assert "61" in shown.locator(".facts").inner_text()
         state["stamp"] = "5"
-        shown.wait_for_function("document.querySelector('.facts').innerText.includes('25')", timeout=60_000)
+        shown.wait_for_function("document.querySelector('.facts').innerText.includes('65')", timeout=60_000)
         shown.close()
         server.shutdown()
 
@@ -152,6 +155,6 @@ def test_page_of_a_search_that_goes_on_is_served_by_the_command(open_page: Open,
 
 
 def test_searches_side_by_side_are_drawn(open_page: Open) -> None:
-    shown = open_page(comparison_page([synthetic_run(Path(name), 30) for name in ("one", "two")]))
+    shown = open_page(comparison_page([synthetic_run(Path(name), 60) for name in ("one", "two")]))
     assert shown.locator("figure.chart text.name").count() == 2
     assert len(downloaded_table(shown)) == 1 + 2

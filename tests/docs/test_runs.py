@@ -61,7 +61,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Path:
         candidates.mkdir()
         described = Description("searched", CANDIDATE.to_json())
         save(candidates / f"{CANDIDATE.key}.pth", Checkpoint(described, build(CANDIDATE).state_dict()))
-        (chosen.parent / "trials.csv").write_text(f"number,key\n4,{CANDIDATE.key}\n", encoding="utf-8")
+        (chosen.parent / "trials.csv").write_text(f"number,key\n0,{CANDIDATE.key}\n", encoding="utf-8")
     pictures = {"astronaut": data.astronaut(), "coffee": data.coffee()}
     for name in ("Set5", "DIV2K"):
         (folder / name).mkdir()

@@ -27,10 +27,11 @@ function scaleOf(axis, low, high, from, to) {
     ? (value) => Math.log(value / low) / Math.log(high / low)
     : (value) => (value - low) / (high - low);
   const room = Math.abs(to - from), wanted = Math.max(2, Math.round(room / (axis.log ? 46 : 48)));
-  const all = axis.log ? logTicks(low, high) : linearTicks(low, high, wanted);
+  const round = axis.log ? logTicks(low, high) : [];
+  const all = round.length > 3 ? round : linearTicks(low, high, axis.log ? Math.min(8, wanted) : wanted);
   const ticks = [];
   const at = (value) => from + (to - from) * along(value);
-  for (const tick of all.length > 1 ? all : linearTicks(low, high, wanted)) {
+  for (const tick of all) {
     // Side by side labels take room by their length, one above the other by their height.
     const apart = to > from ? Math.max(34, 8 * tickText(tick).length + 6) : 34;
     if (!ticks.length || Math.abs(at(tick) - at(ticks[ticks.length - 1])) > apart) ticks.push(tick);

@@ -1,7 +1,7 @@
 // A plot of measured networks: pointing at one tells what it is, opening one shows all of it.
 
 const FAR = 3;  // A hand-designed network so many times beyond all others is named below the plot instead of drawn.
-const STRIP = 22;  // The height of the strip of what has a runtime and no PSNR.
+const LANE = 18;  // The height of a lane of the strip of what has a runtime and no PSNR.
 
 /** Part the points into those to draw, those for the strip, and those that lie far off. */
 function partPoints(spec, data) {
@@ -84,6 +84,22 @@ function drawFront(parts, picture, sx, sy) {
   svg("path", { d: path.join(""), fill: "none", stroke: "var(--blue)", "stroke-width": 2 }, picture);
 }
 
+/** Return what lies in the strip: each in a lane, those with a name where it has room beside the marker. */
+function lanesOf(parts, sx, box) {
+  const ends = parts.strip.some((point) => !parts.kindOf(point).named) ? [Infinity] : [];
+  const found = parts.strip.map((point) => ({ point, x: sx.at(parts.x(point)), lane: 0 })).filter((place) => place.x <= box.right);
+  for (const place of found.filter(({ point }) => parts.kindOf(point).named).sort((a, b) => a.x - b.x)) {
+    const text = place.point.name ?? place.point.id, width = widthOf(text, false);
+    // At the right edge the name stands on the left of its marker.
+    const isLeft = place.x + 10 + width > box.right, from = place.x - (isLeft ? 10 + width : 8);
+    const free = ends.findIndex((end) => end <= from);
+    place.lane = free < 0 ? ends.length : free;
+    ends[place.lane] = place.x + (isLeft ? 8 : 10 + width) + 6;
+    Object.assign(place, { text, named: isLeft ? place.x - 10 : place.x + 10, anchor: isLeft ? "end" : "start" });
+  }
+  return { found, count: ends.length };
+}
+
 /** Draw the spread of the runtime, and of the PSNR where seeds differ, of the places of one kind. */
 function drawBars(spec, kind, places, picture, box, sx, sy) {
   const path = [];
@@ -101,14 +117,22 @@ function drawBars(spec, kind, places, picture, box, sx, sy) {
   svg("path", { d: path.join(""), stroke: `var(--${kind.color})`, "stroke-opacity": kind.counts ? 0.8 : 0.35, fill: "none" }, picture);
 }
 
+/** Return what names keep off: markers, and the bars of those that count. */
+function obstaclesOf(spec, parts, places, sx) {
+  return places.flatMap(({ point, x, y }) => {
+    const { size, counts } = parts.kindOf(point), r = size + 1;
+    const marker = { left: x - r, right: x + r, top: y - r, bottom: y + r, weight: counts ? 60 : 12 };
+    if (!spec.bars || spec.x.key !== "ms" || !counts || !(point.p90 > point.p10)) return [marker];
+    return [marker, { left: sx.at(point.p10), right: sx.at(point.p90), top: y - 2, bottom: y + 2, weight: 12 }];
+  });
+}
+
 /** Draw names where there is room, with a line to those that stand off; return how many found none. */
-function drawNames(parts, places, picture, box) {
+function drawNames(spec, parts, places, picture, box, sx) {
   const isNamed = ({ point }) => point.name && parts.kindOf(point).named;
   const wanted = places.filter(isNamed).sort((a, b) => parts.kindOf(b.point).order - parts.kindOf(a.point).order)
     .map((place) => ({ ...place, text: place.point.name, strong: parts.kindOf(place.point).strong }));
-  const markers = places.map(({ x, y, point }) => ({ x, y, size: parts.kindOf(point).size,
-    weight: parts.kindOf(point).counts ? 60 : 12 }));
-  const found = placeLabels(wanted.slice(0, 60), markers, { left: box.left, right: box.right, top: box.top, bottom: box.floor });
+  const found = placeLabels(wanted.slice(0, 60), obstaclesOf(spec, parts, places, sx), box);
   found.forEach((label, index) => {
     const { x, y, text, strong, point } = wanted[index];
     if (!label) return;
@@ -165,27 +189,30 @@ function drawChart(figure) {
     picture.replaceChildren();
     picture.setAttribute("viewBox", `0 0 ${width} ${height}`);
     picture.setAttribute("height", height);
-    const floor = height - 46, strip = parts.strip.length > 0;
-    const box = { left: 56, right: width - 12, top: 28, bottom: strip ? floor - STRIP : floor, floor };
-    const sx = scaleOf(spec.x, ...ranges.xs, box.left, box.right), sy = scaleOf(spec.y, ...ranges.ys, box.bottom, box.top);
-    drawFrame(spec, picture, box, sx, sy, strip);
+    const floor = height - 46, box = { left: 56, right: width - 12, top: 28, bottom: floor, floor };
+    const sx = scaleOf(spec.x, ...ranges.xs, box.left, box.right), strip = lanesOf(parts, sx, box);
+    box.bottom -= strip.count ? strip.count * LANE + 4 : 0;
+    const sy = scaleOf(spec.y, ...ranges.ys, box.bottom, box.top);
+    drawFrame(spec, picture, box, sx, sy, strip.count > 0);
     const below = parts.near.filter((point) => parts.y(point) < sy.low).length;
     places = parts.near.filter((point) => parts.y(point) >= sy.low)
       .map((point) => ({ point, x: sx.at(parts.x(point)), y: sy.at(parts.y(point)) }));
-    const inStrip = parts.strip.map((point) => ({ point, x: sx.at(parts.x(point)), y: floor - STRIP / 2 }));
-    places.push(...inStrip.filter((place) => place.x <= box.right));
+    const plotted = [...places], inStrip = strip.found.map((place) => ({ ...place, y: floor - (place.lane + 0.5) * LANE }));
+    places.push(...inStrip);
     places.sort((a, b) => a.x - b.x);
     if (spec.front) drawFront(parts, picture, sx, sy);
     const kinds = Object.entries(data.kinds).sort(([, a], [, b]) => a.order - b.order);
     for (const [name, kind] of kinds) {
       const same = places.filter(({ point }) => point.kind === name);
       if (!same.length) continue;
-      if (spec.bars) drawBars(spec, kind, same, picture, box, sx, sy);
+      if (spec.bars) drawBars(spec, kind, same.filter((place) => place.lane === undefined), picture, box, sx, sy);
       svg("path", { d: same.map(({ x, y }) => SHAPES[kind.shape](Math.round(10 * x) / 10, Math.round(10 * y) / 10, kind.size)).join(""),
         class: `kind-${name}`, ...paint(kind) }, picture);
     }
-    const nameless = drawNames(parts, places, picture, box);
-    const lost = inStrip.length - inStrip.filter((place) => place.x <= box.right).length;
+    const nameless = drawNames(spec, parts, plotted, picture, box, sx), lost = parts.strip.length - inStrip.length;
+    for (const { point, text, named, anchor, y } of inStrip.filter((place) => place.text)) {
+      svg("text", { x: named, y: y + 4.5, "text-anchor": anchor, class: "name", style: `fill: var(--${parts.kindOf(point).color})` }, picture, text);
+    }
     const asides = [
       ...(below ? [`\u2193 ${below} more below the plot`] : []), ...(lost ? [`\u2192 ${lost} more beyond the right edge`] : []),
       ...(nameless ? [`${nameless} names found no room: point at the markers`] : []),

@@ -28,26 +28,22 @@ function* places(x, y, width) {
 /**
  * Place names one after another.
  *
- * wanted: {x, y, text, strong} in pixels, the most important first. markers: {x, y, weight} that names avoid. inside: the
- * box that they stay in. Returns a box or null for each.
+ * wanted: {x, y, text, strong} in pixels, the most important first. obstacles: boxes with a weight, that names avoid. inside:
+ * the box that they stay in. Returns a box or null for each.
  */
-function placeLabels(wanted, markers, inside) {
+function placeLabels(wanted, obstacles, inside) {
+  // In a narrow plot far names with their lines are a tangle.
+  const furthest = inside.right - inside.left < 500 ? 50 : 160;
   const placed = [];
   return wanted.map(({ x, y, text, strong }) => {
     const width = widthOf(text, strong);
     let best = null, least = Infinity;
     for (const box of places(x, y, width)) {
-      if (box.reach > least) break;
+      if (box.reach > Math.min(least, furthest)) break;
       if (box.left < inside.left || box.right > inside.right || box.top < inside.top || box.bottom > inside.bottom) continue;
       if (placed.some((other) => overlap(box, other) > 0)) continue;
-      // Beside a marker lies its bar.
-      let cost = box.reach + (Math.abs(box.top + LABEL_HEIGHT / 2 - y) < 11 ? 9 : 0);
-      for (const marker of markers) {
-        const r = marker.size + 1;
-        if (overlap(box, { left: marker.x - r, right: marker.x + r, top: marker.y - r, bottom: marker.y + r }) > 0) {
-          cost += marker.weight;
-        }
-      }
+      let cost = box.reach;
+      for (const obstacle of obstacles) if (overlap(box, obstacle) > 0) cost += obstacle.weight;
       if (cost < least) [best, least] = [box, cost];
     }
     if (best) placed.push(best);

@@ -96,7 +96,7 @@ function openPanel(point, kind, from) {
     html("dd", "", list, text(value));
   }
   if (point.command) {
-    html("h3", "", dialog, "Take it away");
+    html("h3", "", dialog, point.leads ?? "Take it away");
     addCommand(point.command, dialog);
   }
   if (point.note) html("p", "note", dialog, point.note);
@@ -121,11 +121,11 @@ function networkOf(architecture) {
   ];
   const joining = vocabulary.aggregation[architecture.aggregation];
   if (joining) steps.push({ title: architecture.aggregation, words: joining, color: "violet", adds: "features" });
-  const skips = architecture.image_skip !== "none";
+  const skip = vocabulary.image_skip[architecture.image_skip];
   steps.push({ title: architecture.upsampler, words: vocabulary.upsampler[architecture.upsampler] ?? "", color: "vermilion" });
-  steps.push({ title: `HR picture, \u00d7${scale}`, color: "grey", ...(skips
-    ? { words: `plus the LR picture, ${architecture.image_skip}`, adds: "image" } : { words: "3 channels" }) });
-  return { steps, imageSkip: skips ? `LR, upscaled by ${architecture.image_skip}` : "" };
+  steps.push({ title: `HR picture, \u00d7${scale}`, color: "grey", ...(skip
+    ? { words: `plus the LR picture, enlarged ${skip}`, adds: "image" } : { words: "3 channels" }) });
+  return { steps, imageSkip: skip ? `LR, enlarged ${skip}` : "" };
 }
 
 for (const button of document.querySelectorAll("button[data-csv]")) {

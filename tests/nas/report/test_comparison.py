@@ -54,3 +54,8 @@ def test_a_search_that_does_not_say_its_pictures_is_named(run: Run, other: Run) 
     silent = replace(other, settings={name: value for name, value in other.settings.items() if name != "pictures"})
     with pytest.raises(InputError, match=r"runs/other does not say of which pictures its figures are; leave it out"):
         comparison_page([run, silent])
+
+
+def test_budget_is_drawn_where_all_had_the_same(run: Run, other: Run) -> None:
+    assert '"budget":100.0' in comparison_page([run, other])
+    assert '"budget":null' in comparison_page([run, replace(other, settings={**other.settings, "budget_ms": 50.0})])
