@@ -236,7 +236,7 @@ def _write(result: PruneResult, source: str) -> None:
     """Write the page and the figures."""
     notes = [
         f"{result.chosen} is exported as network.onnx, "
-        f"which differs from it by at most {result.shipped.difference:.1e} at three sizes.",
+        f"which differs from it by at most {result.shipped.difference:.1e} at five sizes.",
         "The dense network runs in the form that the pruned ones run in, its sums overwritten in place.",
         f"It {result.time.line}.",
         *result.left_out,

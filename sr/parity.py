@@ -9,7 +9,7 @@ from sr.files import StrPath
 from sr.lr_size import LrSize
 
 TOLERANCE = 1e-4
-PARITY_SIZES = ((37, 53), (64, 48), (90, 31))
+PARITY_SIZES = ((37, 53), (64, 48), (90, 31), (24, 40), (16, 16))
 # A file whose batch is free is run with one picture and with several.
 PARITY_BATCHES = (1, 3)
 

@@ -39,7 +39,7 @@ def test_every_format_is_written_and_said_to_agree(
     differences = json.loads(figures.read_text(encoding="utf-8"))
     assert differences["small.safetensors"] == 0
     assert all(differences[f"small.{ending}"] <= TOLERANCE for ending in ("onnx", "pt2"))
-    assert said.count("of PyTorch at 53x37, 48x64, 31x90, batch 1 and 3") == len(DEFAULT_FORMATS)
+    assert said.count("of PyTorch at 53x37, 48x64, 31x90, 40x24, 16x16, batch 1 and 3") == len(DEFAULT_FORMATS)
     lr = torch.rand(1, 3, 20, 30)
     with torch.inference_mode():
         assert torch.allclose(load_onnx(tmp_path / "small.onnx")(lr), load_upscaler(checkpoint)(lr), atol=TOLERANCE)
@@ -95,7 +95,7 @@ def test_a_network_is_written_for_pytorch_alone(kind: str, tmp_path: Path, capsy
         "MODEL.md", "net.py", "net.torchscript", "net.weights.pt",
     ]  # fmt: skip
     captured = capsys.readouterr()
-    assert captured.out.count("of PyTorch at 53x37, 48x64, 31x90, batch 1 and 3") == 2
+    assert captured.out.count("of PyTorch at 53x37, 48x64, 31x90, 40x24, 16x16, batch 1 and 3") == 2
     assert captured.err == ""
 
 
