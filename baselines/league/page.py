@@ -41,7 +41,7 @@ def write_page(path: StrPath, standings: Standings) -> None:
         body += section(f"After {steps:,} steps", "", compared + table(headings(standings), lines, classes))
     body += section(f"What predicts runtime: {len(standings.standings)} networks", _PREDICTS, _correlations(standings))
     scale = f"\N{MULTIPLICATION SIGN}{standings.scale}"
-    title = f"{scale} super-resolution within {standings.budget_ms:g} ms: networks trained alike"
+    title = f"{scale} super-resolution within {standings.budget_ms:g}\N{NO-BREAK SPACE}ms: networks trained alike"
     page = document(
         title, place_lines(standings), body, kicker="A league by ParetoSR", lead=_lead(standings), draws=True
     )

@@ -33,7 +33,7 @@ def test_the_page_of_a_league_without_results_says_what_predicts_runtime(standin
 def test_the_page_says_the_scale_and_who_is_ahead(standings: Standings, tmp_path: Path) -> None:
     write_page(tmp_path / "league.html", replace(standings, scale=2))
     text = (tmp_path / "league.html").read_text(encoding="utf-8")
-    assert "<h1>\N{MULTIPLICATION SIGN}2 super-resolution within 40 ms" in text
+    assert "<h1>\N{MULTIPLICATION SIGN}2 super-resolution within 40\N{NO-BREAK SPACE}ms" in text
     assert (
         "After 100 training steps searched &lt;a&gt; is the best on Set14 within the budget: 25.75 dB in 36.0 ms; of "
         "those designed by hand it is ecbsr 16, 25.55 dB in 35.0 ms. Bicubic interpolation comes to 24.50 dB." in text
