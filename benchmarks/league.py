@@ -25,10 +25,9 @@ from baselines.league.archive import Archive
 from baselines.league.cells import markdown
 from baselines.league.entries import ALL, parted
 from baselines.league.hold import hold, measured_again
-from baselines.league.learning_rate import SHARE
 from baselines.league.members import members
 from baselines.league.page import write_page
-from baselines.league.setup import Setup
+from baselines.league.setup import SHARE, Setup
 from baselines.league.standings import Standings
 from nas.config.shared import SharedConfig
 from nas.config.shared_arguments import add_shared_arguments, shared_values

@@ -11,9 +11,6 @@ from baselines.league.standings import Standings
 from sr.errors import InputError
 from sr.measure.measurement import of_json
 
-# Of files that do not say it.
-_FIRST_SHARE = 10
-
 
 @dataclass(frozen=True)
 class Archive:
@@ -70,7 +67,7 @@ class Archive:
             command=values["command"],
             recipe=values["recipe"],
             rates=tuple(values["rates"]),
-            share=values.get("share", _FIRST_SHARE),
+            share=values["share"],
             pictures=values["pictures"],
             date=values["date"],
             python=values["python"],

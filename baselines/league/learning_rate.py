@@ -6,7 +6,7 @@ from pathlib import Path
 
 from baselines.league.entries import Entry
 from baselines.league.record import lineage, read
-from baselines.league.setup import Setup
+from baselines.league.setup import SHARE, Setup
 from sr.errors import InputError
 from sr.files import write_json
 from sr.measure.quality import evaluate
@@ -15,9 +15,6 @@ from sr.training.deployed_fit import fit_deployed
 from sr.training.recipe import Recipe
 from sr.training.trainer import TrainingFailedError
 
-# A short training's share of the steps: one in so many. The shorter it is, the higher the rate that it chooses: at one
-# in ten of 5,000 steps nearly all chose the highest, and one that was tried at the next lower too ended 0.2 dB higher.
-SHARE = 4
 # Judged on the centres of training pictures: the networks are too small to learn them by heart in so few steps, and
 # what decides must not be what the league is judged on.
 _CROP_SIDE, _CROPS = 96, 20

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from baselines.league.entries import Entry
-from baselines.league.setup import Setup
+from baselines.league.setup import SHARE, Setup
 from sr.errors import InputError
 from sr.files import write_json
 from sr.measure.quality import Quality
@@ -49,10 +49,10 @@ class Result:
 def lineage(entry: Entry, setup: Setup) -> str:
     """Return what all trainings of an entry share, whatever their seed and length, as a name.
 
-    It changes with the network and its code, the recipe, the learning rates to choose from, and the pictures.
+    It changes with the network and its code, the recipe, the learning rates and how they are chosen, and the pictures.
     """
     recipe = {name: value for name, value in asdict(setup.recipe).items() if name not in _ITS_OWN}
-    parts = [entry.identity, recipe, list(setup.rates), list(setup.train.names)]
+    parts = [entry.identity, recipe, list(setup.rates), SHARE, list(setup.train.names)]
     return digest(parts)
 
 

@@ -16,13 +16,6 @@ def test_a_league_is_read_from_its_file_as_it_was(archive: Archive, tmp_path: Pa
     assert read_archive(tmp_path / "league.json") == archive
 
 
-def test_a_file_that_does_not_say_by_how_many_steps_rates_were_chosen_is_of_a_tenth(
-    archive: Archive, tmp_path: Path
-) -> None:
-    write_json(tmp_path / "league.json", {name: value for name, value in archive.to_json().items() if name != "share"})
-    assert read_archive(tmp_path / "league.json") == replace(archive, share=10)
-
-
 def test_one_network_under_two_titles_was_trained_once(archive: Archive) -> None:
     assert len(archive.trainings) == 7
     twins = [*archive.standings.standings, replace(archive.standings.standings[0], title="twin")]
