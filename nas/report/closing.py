@@ -1,6 +1,7 @@
 """The closing lines of a search: what was chosen, what it takes, what was gained, what was tried."""
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 
 from nas.finalize import Chosen
@@ -106,7 +107,8 @@ def _first_rung(fidelity: FidelitySchedule) -> str:
 def _tally(trials: Sequence[Trial], fidelity: FidelitySchedule) -> str:
     """Say how many candidates were tried, and what became of them."""
     once = [trial for trial in trials if trial.duplicate_of is None]
-    counts = {state: sum(trial.state == state for trial in once) for state in ("trained", "infeasible", "failed")}
+    counts = Counter(trial.state for trial in once)
+    unsettled = f", {counts['put off']} put off and never settled" if counts["put off"] else ""
     repeated = len(trials) - len(once)
     counted = f"{counts['trained']} {'scored' if fidelity.begins_with_score else 'trained'}"
     higher = [
@@ -115,6 +117,6 @@ def _tally(trials: Sequence[Trial], fidelity: FidelitySchedule) -> str:
     ]
     return (
         f"Candidates: {len(once)} tried, {', '.join([counted, *higher])}, {counts['infeasible']} over the budget and "
-        f"never trained, {counts['failed']} failed; {repeated} repeated proposals answered from the record; "
+        f"never trained, {counts['failed']} failed{unsettled}; {repeated} repeated proposals answered from the record; "
         f"{len(front_of(trials))} on the front."
     )

@@ -1,5 +1,7 @@
 """What was asked, what came out, and how: a search in sentences for people who do not know how it works."""
 
+from collections import Counter
+
 from nas.playoff import Playoff
 from nas.report.ending import Ending
 from nas.report.predictions import early_steps
@@ -129,14 +131,15 @@ def _gain_line(run: Run) -> list[str]:
 
 def tally(run: Run) -> str:
     """Say how many candidates there were and what became of them."""
-    states = {state: sum(each.state == state for each in run.trials if each.duplicate_of is None)
-              for state in ("trained", "infeasible", "failed")}  # fmt: skip
+    states = Counter(each.state for each in run.trials if each.duplicate_of is None)
+    busy = f", {states['put off']:,} put off while the device was busy" if states["put off"] else ""
     longer = sum(len(each.rungs) > 1 for each in run.trained)
     went_on = f", {longer:,} of them longer" if longer else ""
     judged = "trained for a short while" if early_steps(run) else "judged with shared weights"
+    tried = states.total() - states["measured"]
     return (
-        f"{sum(states.values()):,} different networks were tried: {states['trained']:,} {judged}{went_on}, "
-        f"{states['infeasible']:,} over the budget and never trained, {states['failed']:,} failed. "
+        f"{tried:,} different networks were tried: {states['trained']:,} {judged}{went_on}, "
+        f"{states['infeasible']:,} over the budget and never trained, {states['failed']:,} failed{busy}. "
         f"{len(run.front)} are on the front: no other is at once better, faster and smaller in activations."
     )
 

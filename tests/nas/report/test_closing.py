@@ -39,6 +39,9 @@ def test_tally_counts_each_network_once(setup: Setup, tmp_path: Path, outcome: O
     trials = [first, replace(first, number=1, duplicate_of=0), over]
     closing = "\n".join(closing_lines(trials, chosen, fidelity_schedule("train", setup, tmp_path), []))
     assert "2 tried, 1 trained, 1 over the budget and never trained, 0 failed; 1 repeated" in closing
+    trials.append(replace(over, number=3, state="put off"))
+    closing = "\n".join(closing_lines(trials, chosen, fidelity_schedule("train", setup, tmp_path), []))
+    assert "3 tried, 1 trained, 1 over the budget and never trained, 0 failed, 1 put off and never settled;" in closing
 
 
 def test_tally_counts_who_went_on_to_each_rung(setup: Setup, tmp_path: Path, outcome: Outcome, chosen: Chosen) -> None:

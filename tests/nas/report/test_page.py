@@ -127,3 +127,13 @@ def test_strip_of_what_has_no_psnr_is_explained_where_there_is_one(run: Run) -> 
     assert "below the dotted line" in search_page(run)
     trained = tuple(each for each in run.trials if each.state == "trained")
     assert "below the dotted line" not in search_page(replace(run, trials=trained, ending=None))
+
+
+def test_page_counts_what_never_settled_among_what_was_tried(run: Run) -> None:
+    before = search_page(run)
+    (tried,) = re.findall(r"(\d+) different networks were tried", before)
+    assert "put off" not in re.findall(r"different networks were tried[^.]*", before)[0]
+    unsettled = replace(run.trials[-2], number=50, state="put off")
+    page = search_page(replace(run, trials=(*run.trials, unsettled)))
+    assert f"{int(tried) + 1} different networks were tried" in page
+    assert "failed, 1 put off while the device was busy." in page
