@@ -84,7 +84,8 @@ class Rung:
 class Candidate:
     """A candidate on the ladder: its objectives besides the quality, and the rungs that it finished.
 
-    key: its architecture's. state: `training` on the rung after those, `failed` there, or `waiting`.
+    key: its architecture's. state: `training` on the rung after those, `failed` there, or `waiting`. beside: whether it
+    trains on with one that did, as it is that one in another training form, which the first rung does not judge well.
     """
 
     key: str
@@ -93,6 +94,7 @@ class Candidate:
     rungs: tuple[Rung, ...] = ()
     feasible: bool = True
     state: Literal["waiting", "training", "failed"] = "waiting"
+    beside: bool = False
 
     def promoted_from(self, rung: int) -> bool:
         """Return whether it began the rung after this one."""
@@ -110,8 +112,8 @@ def rung_psnr(candidate: Candidate, rung: int) -> float:
 def promotable(candidates: Iterable[Candidate], ladder: Ladder, score: PromotionScore = rung_psnr) -> str | None:
     """Return the key of the candidate that trains on by one rung; None where it is time to start another.
 
-    From the top rung down: the best of its `promotion_quota` that was not promoted yet. What is over the budget counts
-    among them and is never promoted. score: what is ranked by on a rung, more is better.
+    From the top rung down: the best of its `promotion_quota` that was not promoted yet; then who trains on beside
+    another. What is over the budget counts among them and is never promoted. score: what is ranked by on a rung, more is better.
     """
     known = list(candidates)
     for rung in reversed(range(ladder.top)):
@@ -119,7 +121,8 @@ def promotable(candidates: Iterable[Candidate], ladder: Ladder, score: Promotion
         for candidate in order[: promotion_quota(len(order), rung, ladder.eta)]:
             if candidate.feasible and not candidate.promoted_from(rung):
                 return candidate.key
-    return None
+    joining = (each for each in known if each.beside and each.feasible and each.rungs and not each.promoted_from(0))
+    return min((each.key for each in joining), default=None) if ladder.top else None
 
 
 def promotion_quota(finished: int, rung: int, eta: int) -> int:
@@ -181,5 +184,6 @@ def stale_keys(
         order = ranked(known, rung, score)
         kept = promotion_quota(max(len(order), expected // ladder.eta**rung), rung, ladder.eta)
         here = [each for each in order[kept:] if len(each.rungs) == rung + 1 and each.state == "waiting"]
+        here = [each for each in here if rung or not each.beside]
         gone += [each.key for each in here if each.feasible]
     return gone

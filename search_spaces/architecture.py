@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from search_spaces.kinds import BLOCKS
+from search_spaces.kinds import BLOCKS, WIDER, WITHOUT_NORM
 from sr.scale import DEFAULT_SCALE, SCALES
 
 UPSAMPLERS = ("two_step", "one_step", "nearest_conv")
@@ -69,6 +69,16 @@ class Architecture:
         """The architecture without its empty positions: what is built and what tells two candidates apart."""
         kept = tuple(block for block in self.blocks if block.kind != "identity")
         return replace(self, blocks=kept or (Block("identity"),))
+
+    @property
+    def trained_wider(self) -> "Architecture | None":
+        """The architecture that runs as this very network and trains wider; None where there is none."""
+        blocks = tuple(Block(WIDER.get(block.kind, block.kind)) for block in self.canonical.blocks)
+        if blocks == self.canonical.blocks:
+            return None
+        if self.norm != "none" and any(block.kind in WITHOUT_NORM for block in blocks):
+            return None
+        return replace(self.canonical, blocks=blocks)
 
     @cached_property
     def key(self) -> str:

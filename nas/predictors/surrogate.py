@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from nas.predictors.feasibility import expected_error, has_free_width
+from nas.predictors.kind_gains import KindGains
 from nas.predictors.latency import LatencyPredictor, Sample, describe
 from nas.predictors.psnr_regression import Example, PsnrRegression, fit
 from nas.samplers.protocol import accept_all
@@ -44,6 +45,7 @@ class _Observed:
         first: Of the first rung, which all trained candidates finished, from what is known before any training.
         later_rung: The number of the rung whose PSNR `later` predicts.
         later: Of that rung, from the PSNR of the first one too.
+        gains: What kinds of networks gain from the first rung to the second.
         trusts_first: Whether `first` ranks better than multiply-adds do.
         trusts_later: Whether `later` ranks better than the PSNR of the first rung does.
     """
@@ -54,6 +56,7 @@ class _Observed:
     first: PsnrRegression
     later_rung: int
     later: PsnrRegression
+    gains: KindGains
     trusts_first: bool
     trusts_later: bool
 
@@ -131,11 +134,14 @@ class Surrogate:
     def promotion_score(self, candidate: Candidate, rung: int) -> float:
         """Return what candidates of a rung are ranked by, more is better.
 
-        That is the PSNR of the rung in dB, or what is expected on a later one where that has ranked better so far.
+        That is the PSNR of the rung in dB, or what is expected on a later one where that has ranked better so far; on
+        the first rung with what its kind gains on the second beyond others, as far as is known: some start slowly.
         """
         trial = self._observed.by_key.get(candidate.key)
-        if rung or not self._observed.trusts_later or trial is None or trial.measurement is None:
+        if rung or trial is None or trial.measurement is None:
             return candidate.rungs[rung].psnr
+        if not self._observed.trusts_later:
+            return candidate.rungs[rung].psnr + self._observed.gains.beyond_others(trial.architecture)
         return self._observed.later.predict(trial.architecture, trial.measurement.complexity, _cheap(trial)).psnr
 
     def describe(self) -> list[str]:
@@ -173,6 +179,7 @@ class Surrogate:
             first=first,
             later_rung=later_rung,
             later=later,
+            gains=KindGains.of(trained),
             trusts_first=_ranks_better(first, early, lambda each: each.complexity.multi_adds),
             trusts_later=_ranks_better(later, late, lambda each: each.cheap_psnr[_FIRST]),
         )

@@ -19,6 +19,8 @@ from search_spaces.space import SearchSpace
 _DISTANT_IN, _FRONT_IN = 6, 6
 # Whose single changes are asked, the best first.
 _PARENTS = 3
+# The share of the budget that a neighbour is deepened to, where that can be: one block more is worth a hundredth of a dB.
+_FILLED = 1.0
 # Of so many mutations of front members the one with the highest acquisition is proposed.
 _DRAWN = 12
 
@@ -26,7 +28,7 @@ _DRAWN = 12
 class NeighboursOrModel:
     """Single changes of the best networks; in between mutations of the front and what a global sampler proposes.
 
-    The kinds of change take turns (image skip and aggregation, width against depth, a kind in all its places, a kind
+    Before all, the best is tried in the form that trains wider. The kinds of change take turns (image skip and aggregation, width against depth, a kind in all its places, a kind
     in one of them, the upsampler), so that what the predictor of PSNR knows nothing of is tried too; within one turn
     the change with the highest acquisition goes first.
     """
@@ -37,6 +39,9 @@ class NeighboursOrModel:
     def propose(self, number: int, trials: Sequence[Trial]) -> Picks:
         """Return an unseen neighbour of the best; where there is none, a mutation of the front."""
         trained = sorted(trained_once(trials), key=lambda trial: trial.sort_key, reverse=True)
+        wider = self._wider_best(trained, trials)
+        if wider is not None:
+            return self._problem.space.encode(wider)
         if not trained or number % _DISTANT_IN == 0:
             return self._brought_to_budget(self._distant.propose(number, trials), trials)
         if number % _FRONT_IN != _FRONT_IN - 1:
@@ -45,6 +50,17 @@ class NeighboursOrModel:
                 return self._problem.space.encode(found)
         return first_worthwhile(self._problem, trials, self._mutations(trials, number), best_of=_DRAWN)
 
+    def _wider_best(self, trained: Sequence[Trial], trials: Sequence[Trial]) -> Architecture | None:
+        """Return the best network that was promoted in the form that trains wider; None where that was seen.
+
+        It costs nothing on the device, and what starts slowly would not be promoted by itself; see `promotable`.
+        """
+        best = next((each.architecture for each in trained if len(each.rungs) > 1), None)
+        wider = None if best is None else best.trained_wider
+        if wider is None or any(each.architecture.key == wider.key for each in trials):
+            return None
+        return wider if {block.kind for block in wider.blocks} <= set(self._problem.space.kinds) else None
+
     def _neighbour(self, number: int, parents: Sequence[Trial], trials: Sequence[Trial]) -> Architecture | None:
         """Return the single change that is most worth a try, None where all were seen or none is within the budget."""
         problem = self._problem
@@ -52,7 +68,7 @@ class NeighboursOrModel:
         for parent in parents:
             turns = list(changes(problem.space, parent.architecture).values())
             for turn in range(len(turns)):
-                brought = (aimed(problem, each) for each in turns[(number + turn) % len(turns)])
+                brought = (aimed(problem, each, least=_FILLED) for each in turns[(number + turn) % len(turns)])
                 fresh = {each.key: each for each in brought if each is not None and each.key not in seen}
                 allowed = [each for each in fresh.values() if problem.is_predicted_feasible(each)]
                 if allowed:

@@ -107,7 +107,7 @@ class FidelitySchedule:
 
         running: the keys of those that train now.
         """
-        return promotable([_as_candidate(trial, running) for trial in trained_once(trials)], self.ladder, score)
+        return promotable(_as_candidates(trials, running), self.ladder, score)
 
     def remove_stale_weights(
         self, trials: Collection[Trial], running: Collection[str], score: PromotionScore = rung_psnr
@@ -116,7 +116,7 @@ class FidelitySchedule:
 
         Those of a candidate that was scored alone go at once: the supernet has them.
         """
-        candidates = [_as_candidate(trial, running) for trial in trained_once(trials)]
+        candidates = _as_candidates(trials, running)
         keys = set(stale_keys(candidates, self.ladder, _GROWTH * len(candidates), score))
         remove_weights(self.folder, keys)
         if self.begins_with_score:
@@ -169,11 +169,20 @@ def fidelity_schedule(
     return FidelitySchedule(fidelity, setup, trained, folder, supernet, teacher, bucket)
 
 
-def _as_candidate(trial: Trial, running: Collection[str]) -> Candidate:
+def _as_candidates(trials: Collection[Trial], running: Collection[str]) -> list[Candidate]:
+    """Return the trained trials as the ladder sees them."""
+    trained = trained_once(trials)
+    went_on = (each.architecture.trained_wider for each in trained if len(each.rungs) > 1)
+    beside = {each.key for each in went_on if each is not None}
+    return [_as_candidate(trial, running, beside) for trial in trained]
+
+
+def _as_candidate(trial: Trial, running: Collection[str], beside: Collection[str]) -> Candidate:
     """Return a trained trial as the ladder sees it."""
     assert trial.measurement is not None
     state: Literal["waiting", "training", "failed"] = "failed" if trial.reason else "waiting"
     if trial.architecture.key in running:
         state = "training"
     _, runtime_ms, activations = trial.objectives
-    return Candidate(trial.architecture.key, runtime_ms, activations, trial.rungs, state=state)
+    key = trial.architecture.key
+    return Candidate(key, runtime_ms, activations, trial.rungs, state=state, beside=key in beside)

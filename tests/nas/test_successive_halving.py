@@ -58,6 +58,19 @@ def test_rung_comes_back_from_json_and_its_psnr_is_finite() -> None:
         Rung(100, math.nan, 1.5)
 
 
+def test_who_trains_beside_one_that_was_promoted_is_promoted_after_the_best_and_once() -> None:
+    steps = ladder(1600)
+    known = [at("a", 25.0, 25.5, 25.6), at("b", 20.0, beside=True), at("c", 21.0)]
+    assert promotable(known, steps) == "b"
+    assert "b" not in stale_keys(known, steps, 3)
+    assert promotable([*known, at("d", 26.0)], steps) == "d"
+    assert promotable([known[0], at("b", 20.0, beside=True, state="training")], steps) is None
+    assert promotable([known[0], at("b", 20.0, beside=True, feasible=False)], steps) is None
+    # On the second rung it is one of all.
+    assert promotable([known[0], at("b", 20.0, 20.5, beside=True)], steps) is None
+    assert promotable([at("b", 20.0, beside=True)], ladder(100, 1)) is None
+
+
 def test_best_of_every_four_is_promoted() -> None:
     """Equal costs: the PSNR alone decides, and of four one goes on."""
     steps = ladder(1600)

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from search_spaces.architecture import AGGREGATIONS, CHOICES, IMAGE_SKIPS, NORMS, UPSAMPLERS, Architecture, Block
 from search_spaces.kinds import BLOCKS
+from search_spaces.network import build
+from sr.deployment import deploy
 from sr.scale import SCALES
 
 SMALL = Architecture(16, (Block("residual_relu"),) * 4 + (Block("identity"), Block("branched_conv")))
@@ -188,3 +190,14 @@ def test_every_field_changes_the_key(change: dict[str, Any]) -> None:
 )
 def test_summary(architecture: Architecture, summary: str) -> None:
     assert architecture.summary == summary
+
+
+def test_what_trains_wider_is_the_same_network_on_a_device() -> None:
+    mixed = Architecture(16, tuple(map(Block, ("residual_leaky", "identity", "idle", "branched_conv"))))
+    wider = mixed.trained_wider
+    assert wider is not None
+    assert [block.kind for block in wider.blocks] == ["wide_residual", "idle", "wide_conv"]
+    assert wider.trained_wider is None
+    shapes = [[tuple(each.shape) for each in deploy(build(one)).state_dict().values()] for one in (mixed, wider)]
+    assert shapes[0] == shapes[1]
+    assert Architecture(16, (Block("residual_leaky"),), norm="batch").trained_wider is None

@@ -172,7 +172,7 @@ def test_first_rung_is_scored_by_its_psnr_until_a_regression_ranks_better(endles
     assert surrogate.promotion_score(candidate, 0) == trials[0].psnr
     # In the same order on the second rung: the first ranks as well as anything.
     surrogate.observe(with_rungs(trials, lambda psnr: psnr, lambda psnr: psnr + 1))
-    assert surrogate.promotion_score(candidate, 0) == trials[0].psnr
+    assert surrogate.promotion_score(candidate, 0) == pytest.approx(trials[0].psnr, abs=1e-9)
     assert surrogate.describe()[2].endswith("the first PSNR chose which candidates trained on, "
                                             "ranking no worse than predictions.")  # fmt: skip
     # In the reverse order: it misled.
@@ -184,6 +184,23 @@ def test_first_rung_is_scored_by_its_psnr_until_a_regression_ranks_better(endles
     assert surrogate.promotion_score(replace(candidate, rungs=reverse[0].rungs), 1) == reverse[0].rungs[1].psnr
     stranger = replace(candidate, key="another")
     assert surrogate.promotion_score(stranger, 0) == trials[0].psnr
+
+
+def test_a_kind_that_starts_slowly_is_given_on_the_first_rung_what_it_gains_on_the_second(endless: Outcome) -> None:
+    surrogate, (fast, slow, other) = surrogate_of(), trained(endless, 3)
+    psnr = 25.0
+    one, two = Rung(100, psnr, 1.0), Rung(400, psnr + 0.25, 1.0)
+    fast, slow, other = (
+        replace(each, architecture=repeated(16, kind, number + 1), rungs=rungs)
+        for number, (each, kind, rungs) in enumerate([
+            (fast, "idle", (one, two)), (slow, "wide_conv", (one, replace(two, psnr=psnr + 0.5))),
+            (other, "wide_conv", (one,)),
+        ])
+    )  # fmt: skip
+    surrogate.observe([fast, slow, other])
+    score = surrogate.promotion_score(Candidate(other.architecture.key, 1.0, 1.0, other.rungs), 0)
+    assert score == pytest.approx(psnr + 0.125 / 1.25)
+    assert surrogate.promotion_score(Candidate(slow.architecture.key, 1.0, 1.0, slow.rungs), 1) == psnr + 0.5
 
 
 @pytest.mark.parametrize(("on_top", "stage"), [(12, 3), (11, 2), (0, 2)])

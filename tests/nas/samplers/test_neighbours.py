@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from nas.samplers.neighbours import NeighboursOrModel, changes
 from nas.samplers.protocol import SearchProblem
 from nas.samplers.random_search import RandomSearch
+from nas.successive_halving import Rung
 from nas.trial import Trial, front_of, trained_once
 from search_spaces import SPACES
 from search_spaces.architecture import Architecture
@@ -90,6 +91,24 @@ def test_neighbours_of_the_best_are_asked_first_and_none_twice(problem: SearchPr
             break
     assert parents[:count] == [0] * count
     assert parents[count:] == [1] * 4
+
+
+def test_the_best_that_was_promoted_is_tried_in_its_wider_form_first(judge: Outcome) -> None:
+    problem = SearchProblem(MSRRESNET_SPACE, 0, 40.0)
+    best, other = repeated(16, "residual_leaky", 2), repeated(8, "inverted_x3", 3)
+    trials = [judge(0, best), judge(1, other)]
+    wider = repeated(16, "wide_residual", 2)
+
+    def proposed() -> str:
+        return problem.space.decode(sampler_of(problem).propose(2, trials)).key
+
+    assert proposed() != wider.key
+    trials[0] = replace(trials[0], rungs=(Rung(100, 25.0, 1.0), Rung(400, 25.5, 1.0)))
+    assert proposed() == wider.key
+    trials.append(judge(2, wider))
+    assert proposed() not in {wider.key, best.key}
+    without = replace(problem, space=replace(MSRRESNET_SPACE, kinds=("residual_leaky", "idle", "identity"), seeds=()))
+    assert without.space.decode(sampler_of(without).propose(2, trials[:1])).key != wider.key
 
 
 def is_change(problem: SearchProblem, found: Architecture, parent: Architecture) -> bool:
