@@ -1,8 +1,8 @@
-"""The largest member of each hand-designed family that keeps to a runtime budget on this device."""
+"""The largest members of each hand-designed family that keep to a runtime budget on this device."""
 
 import functools
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -112,7 +112,7 @@ def largest_predicted(
     Raises:
         InputError: Where a family has no other sizes, or not this scale.
     """
-    found = (_Family(name, target, model, scale).next(budget_ms) for name in _checked(names, scale))
+    found = (_Line(_sizes(name, target, model, scale)).next(budget_ms) for name in _checked(names, scale))
     return [size for size in found if size is not None]
 
 
@@ -122,11 +122,12 @@ def at_budget(
     target: Target,
     model: LatencyModel,
     *,
+    shapes: int = 1,
     protocol: Protocol = _QUICK,
     rounds: int = _ROUNDS,
     scale: int = DEFAULT_SCALE,
-) -> dict[str, Member]:
-    """Return of each family the largest member, by multiply-adds, that keeps to a budget when it is measured.
+) -> dict[str, tuple[Member, ...]]:
+    """Return of each family the largest members, by multiply-adds, that keep to a budget when they are measured.
 
     A model says which size of a family to measure; what that takes corrects it for the family's next size.
 
@@ -135,24 +136,40 @@ def at_budget(
         budget_ms: Milliseconds that nine runs of ten keep to.
         target: What they run on.
         model: What work costs there, as a search learned it.
+        shapes: How many members of a family at the most, each of another width and as deep as the budget allows: the
+            largest is the widest and shallowest, which seldom is the best.
         protocol: How members are timed, all families in the same rounds.
-        rounds: Sizes of a family that are measured at the most.
+        rounds: Sizes of one width that are measured at the most.
         scale: How many times they enlarge.
 
     Returns:
-        By the name of the family its member, in the order of `names`; without those of which none keeps to the budget.
+        By the name of the family its members, the largest first, in the order of `names`; without those of which none
+        keeps to the budget.
 
     Raises:
         InputError: Where a family has no other sizes or not this scale, or the engine cannot run it.
     """
-    families = {name: _Family(name, target, model, scale) for name in _checked(names, scale)}
     limited = replace(protocol, early_stop_ms=2 * budget_ms)
-    for _ in range(rounds):
-        tried = {name: size for name, family in families.items() if (size := family.next(budget_ms)) is not None}
-        networks = {name: size.build() for name, size in tried.items()}
-        for name, measurement in measure(networks, target, limited).items() if networks else ():
-            families[name].measured(tried[name], measurement, budget_ms)
-    return {name: family.best for name, family in families.items() if family.best is not None}
+
+    def measured(lines: Sequence[_Line]) -> None:
+        for _ in range(rounds):
+            tried = {size.title: (line, size) for line in lines if (size := line.next(budget_ms)) is not None}
+            networks = {title: size.build() for title, (_, size) in tried.items()}
+            for title, measurement in measure(networks, target, limited).items() if networks else ():
+                line, size = tried[title]
+                line.measured(size, measurement, budget_ms)
+
+    families = {name: list(_sizes(name, target, model, scale)) for name in _checked(names, scale)}
+    largest = {name: _Line(sizes) for name, sizes in families.items()}
+    measured(list(largest.values()))
+    others = {name: _other_lines(sizes, largest[name], budget_ms)[: shapes - 1] for name, sizes in families.items()}
+    measured(list(itertools.chain.from_iterable(others.values())))
+    found = {name: [line.best for line in (largest[name], *others[name]) if line.best is not None] for name in families}
+    return {
+        name: tuple(sorted(members, key=lambda member: -member.size.multi_adds))
+        for name, members in found.items()
+        if members
+    }
 
 
 def _checked(names: Sequence[str], scale: int) -> Sequence[str]:
@@ -166,29 +183,57 @@ def _checked(names: Sequence[str], scale: int) -> Sequence[str]:
     return names
 
 
-class _Family:
-    """The sizes of a family, and what is known of them.
+class _Line:
+    """Sizes of a family of which the largest within a budget is wanted, and what is known of them.
+
+    Args:
+        sizes: In any order.
+        factor: How many times as long as predicted they are expected to take.
 
     Attributes:
         best: The largest that keeps to the budget so far.
+        factor: As the last one that was measured showed it.
     """
 
-    def __init__(self, name: str, target: Target, model: LatencyModel, scale: int = DEFAULT_SCALE) -> None:
+    def __init__(self, sizes: Iterable[Size], factor: float = 1.0) -> None:
         self.best: Member | None = None
-        self._left = sorted(_sizes(name, target, model, scale), key=lambda size: -size.multi_adds)
-        self._factor, self._largest = 1.0, 0
+        self.factor = factor
+        self._left = sorted(sizes, key=lambda size: -size.multi_adds)
+        self._largest = 0
 
     def next(self, budget_ms: float) -> Size | None:
         """Return the largest size that is predicted to keep to the budget, None where it is known already."""
         wanted = (size for size in self._left if size.multi_adds > self._largest)
-        return next((size for size in wanted if self._factor * size.predicted_ms <= _AIM * budget_ms), None)
+        return next((size for size in wanted if self.factor * size.predicted_ms <= _AIM * budget_ms), None)
 
     def measured(self, size: Size, measurement: Measurement, budget_ms: float) -> None:
         """Learn from a measured size."""
         self._left.remove(size)
-        self._factor = measurement.runtime.p90_ms / size.predicted_ms
+        self.factor = measurement.runtime.p90_ms / size.predicted_ms
         if measurement.within(budget_ms):
             self.best, self._largest = Member(size, measurement), size.multi_adds
+
+
+def _other_lines(sizes: Sequence[Size], largest: _Line, budget_ms: float) -> list[_Line]:
+    """Return the widths of a family but for that of its largest member, what is likely the largest within first.
+
+    Sizes of one width differ in their depth alone, or, in families of one depth, in what they are sized by last.
+    """
+    if largest.best is None:
+        return []
+    varied = [key for key, values in BASELINES[largest.best.name].scaled_by.items() if len(values) > 1]
+    deepened = _DEPTH if _DEPTH in varied else varied[-1]
+
+    def width(size: Size) -> tuple[Any, ...]:
+        return tuple(value for key, value in size.config.items() if key != deepened)
+
+    taken = width(largest.best.size)
+    by_width: dict[tuple[Any, ...], list[Size]] = {}
+    for size in sizes:
+        by_width.setdefault(width(size), []).append(size)
+    lines = [_Line(its, largest.factor) for each, its in by_width.items() if each != taken]
+    likely = [(first.multi_adds, line) for line in lines if (first := line.next(budget_ms)) is not None]
+    return [line for _, line in sorted(likely, key=lambda pair: -pair[0])]
 
 
 def _sizes(name: str, target: Target, model: LatencyModel, scale: int = DEFAULT_SCALE) -> Iterator[Size]:

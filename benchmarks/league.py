@@ -3,11 +3,12 @@
     python benchmarks/league.py --budget-ms 40 --data DIV2K --val Set5,Set14 --steps 5000 --seeds 3 \
         --entries all,search=runs/a,search=runs/b,pruned=runs/p --out runs/league --json league.json
 
-Entries are hand-designed families (the largest member within the budget), FAMILY=published, FAMILY:KEY=VALUE:... in a
-size of its own (ecbsr:num_feat=16:num_block=4), what searches chose, what prunings made, and league=FILE: the networks
-of a file that --json wrote. Every one is trained in its training form by the search's recipe, at the best of three
-learning rates, and measured in deployed form. Killed, the same command goes on; with another --steps into the same
-folder the page shows both lengths. It exits with 0 whatever comes out: this is a measurement, not a test.
+Entries are hand-designed families (of the largest members within the budget, each of another width, that which is the
+best after a short training), FAMILY=published, FAMILY:KEY=VALUE:... in a size of its own
+(ecbsr:num_feat=16:num_block=4), what searches chose, what prunings made, and league=FILE: the networks of a file that
+--json wrote. Every one is trained in its training form by the search's recipe, at the best of three learning rates, and
+measured in deployed form. Killed, the same command goes on; with another --steps into the same folder the page shows
+both lengths. It exits with 0 whatever comes out: this is a measurement, not a test.
 
 With --measure-only the networks are measured anew and nothing is trained: where other programs had disturbed their
 runtimes, or for what another engine makes of them (--engine torch --entries league=league.json; a family's name would
@@ -25,7 +26,7 @@ from baselines.league.archive import Archive
 from baselines.league.cells import markdown
 from baselines.league.entries import ALL, parted
 from baselines.league.hold import hold, measured_again
-from baselines.league.members import members
+from baselines.league.members import best_shapes, members
 from baselines.league.page import write_page
 from baselines.league.setup import SHARE, Setup
 from baselines.league.standings import Standings
@@ -72,7 +73,8 @@ def main(argv: list[str] | None = None) -> int:
     report = Terminal()
     families, entries = parted(config.entries, config.scale)
     setup = league_setup(config, report)
-    at_the_budget = members(families, setup, recall(setup.target).model, report=report)
+    shapes = members(families, setup, recall(setup.target).model, report=report)
+    at_the_budget = best_shapes(shapes, setup, workers=config.workers, report=report)
     # A size that is named may be the member at the budget, too.
     all_entries = list({each.title: each for each in [*at_the_budget, *entries]}.values())
 

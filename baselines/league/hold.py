@@ -98,9 +98,12 @@ def _rates(
     report: Report,
 ) -> dict[str, float]:
     """Return the learning rate of each entry by its title."""
-    left = _once([entry for entry in entries if plans[entry.title].chooses], setup)
-    steps = len(setup.rates) * short_recipe(setup.recipe).steps
-    tasks = [Task(each, plans[each.title].recipe, steps, overall.of(plans[each.title])) for each in left]
+    left = _once([entry for entry in entries if plans[entry.title].rates], setup)
+    steps = short_recipe(setup.recipe).steps
+    its = {each.title: plans[each.title] for each in left}
+    tasks = [
+        Task(each, its[each.title].recipe, its[each.title].rates * steps, overall.of(its[each.title])) for each in left
+    ]
     for entry, choice in zip(left, done_in_order(choose, tasks, by=doing), strict=True):
         reached = ", ".join(f"{rate:g} {'failed' if psnr is None else f'{psnr:.2f} dB'}" for rate, psnr in choice.psnr)
         report(Message(f"{entry.title}: learning rate {choice.best:g} ({reached})"))

@@ -1,4 +1,4 @@
-"""The learning rate of an entry: the best of the same few for all, by a short training of each."""
+"""The learning rate of an entry, the best of the same few for all, and the shape of a family: by short trainings."""
 
 import math
 from dataclasses import dataclass, replace
@@ -40,13 +40,14 @@ def short_recipe(recipe: Recipe) -> Recipe:
 
 
 def known_choice(entry: Entry, setup: Setup) -> Choice | None:
-    """Return what was chosen before for this length, None where nothing was; raises InputError for a broken file."""
-    path = _path(entry, setup)
-    values = read(path)
-    try:
-        return None if values is None else Choice(tuple((rate, psnr) for rate, psnr in values["psnr"]))
-    except (TypeError, ValueError, KeyError) as error:
-        raise InputError(f"{path} holds no learning rates; remove it, and they are tried anew") from error
+    """Return what was chosen before for this length, None where a rate is left; raises InputError for a broken file."""
+    known = {rate: _known(entry, rate, setup) for rate in setup.rates}
+    return None if rates_left(entry, setup) else Choice(tuple((rate, each[0]) for rate, each in known.items() if each))
+
+
+def rates_left(entry: Entry, setup: Setup) -> int:
+    """Return how many rates are still to be tried; raises InputError for a broken file."""
+    return sum(_known(entry, rate, setup) is None for rate in setup.rates)
 
 
 def choose(entry: Entry, recipe: Recipe, setup: Setup, report: Report = no_report) -> Choice:
@@ -61,14 +62,35 @@ def choose(entry: Entry, recipe: Recipe, setup: Setup, report: Report = no_repor
     Raises:
         InputError: Where a file of an earlier run is broken, or the folder cannot be written.
     """
-    known = known_choice(entry, setup)
+    return Choice(tuple((rate, _tried(entry, rate, recipe, setup, report)) for rate in setup.rates))
+
+
+def at_middle_rate(entry: Entry, recipe: Recipe, setup: Setup, report: Report = no_report) -> float | None:
+    """Return the PSNR in dB of a short training at the middle rate, which shapes of a family are compared by.
+
+    Args and errors: as of `choose`, for which it is one of the rates. None where the training failed.
+    """
+    return _tried(entry, setup.rates[len(setup.rates) // 2], recipe, setup, report)
+
+
+def _tried(entry: Entry, rate: float, recipe: Recipe, setup: Setup, report: Report) -> float | None:
+    """Return the PSNR after a short training at a rate, None where that failed; what was tried before is read."""
+    known = _known(entry, rate, setup)
     if known is not None:
-        return known
-    choice = Choice(
-        tuple((rate, _psnr(entry, replace(recipe, learning_rate=rate), setup, report)) for rate in setup.rates)
-    )
-    write_json(_path(entry, setup), {"title": entry.title, "psnr": choice.psnr, "best": choice.best})
-    return choice
+        return known[0]
+    psnr = _psnr(entry, replace(recipe, learning_rate=rate), setup, report)
+    write_json(_path(entry, rate, setup), {"title": entry.title, "psnr": psnr})
+    return psnr
+
+
+def _known(entry: Entry, rate: float, setup: Setup) -> tuple[float | None] | None:
+    """Return what a rate came to before, in a tuple, as a training that failed is known too; None where it is not."""
+    path = _path(entry, rate, setup)
+    values = read(path)
+    try:
+        return None if values is None else (values["psnr"],)
+    except (TypeError, KeyError) as error:
+        raise InputError(f"{path} holds no PSNR of a short training; remove it, and it is done anew") from error
 
 
 def _psnr(entry: Entry, recipe: Recipe, setup: Setup, report: Report) -> float | None:
@@ -86,6 +108,6 @@ def _psnr(entry: Entry, recipe: Recipe, setup: Setup, report: Report) -> float |
     return psnr if math.isfinite(psnr) else None
 
 
-def _path(entry: Entry, setup: Setup) -> Path:
-    """Return the file that keeps what was chosen for this length."""
-    return setup.folder / "rates" / f"{lineage(entry, setup)}-{setup.recipe.steps}.json"
+def _path(entry: Entry, rate: float, setup: Setup) -> Path:
+    """Return the file that keeps what came of a rate for this length."""
+    return setup.folder / "rates" / f"{lineage(entry, setup)}-{setup.recipe.steps}-{rate:g}.json"

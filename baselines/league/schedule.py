@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from baselines.league.entries import Entry
-from baselines.league.learning_rate import known_choice, short_recipe
+from baselines.league.learning_rate import rates_left, short_recipe
 from baselines.league.setup import Setup
 from baselines.league.training import is_trained
 from sr.progress import Event, Progress, Report, Step
@@ -22,31 +22,31 @@ class Plan:
         recipe: Autotuned for it, with the first seed.
         seconds_per_step: As timed; 0 where nothing is left.
         seeds: Of the trainings that are left.
-        chooses: Whether the short trainings at each rate are left.
+        rates: How many short trainings are left, one for each rate.
     """
 
     recipe: Recipe
     seconds_per_step: float
     seeds: tuple[int, ...]
-    chooses: bool
+    rates: int
 
     def seconds(self, setup: Setup) -> float:
         """Return how long all of it takes."""
-        short = len(setup.rates) * short_recipe(self.recipe).steps if self.chooses else 0
+        short = self.rates * short_recipe(self.recipe).steps
         return self.seconds_per_step * (short + len(self.seeds) * self.recipe.steps)
 
 
 def plan(entry: Entry, seeds: Sequence[int], setup: Setup) -> Plan:
     """Return what is left of an entry's trainings, by a few timed steps where something is."""
     left = tuple(seed for seed in seeds if not is_trained(entry, seed, setup))
-    chooses = known_choice(entry, setup) is None
-    if not left and not chooses:
-        return Plan(setup.recipe, 0.0, left, chooses)
+    rates = rates_left(entry, setup)
+    if not left and not rates:
+        return Plan(setup.recipe, 0.0, left, rates)
     network, device = entry.start(setup.recipe.seed), setup.target.device
     plain = replace(setup.recipe, solve_output=False)
     recipe = autotune(network, plain, setup.train, device)
     seconds = seconds_per_step(network, recipe, setup.train, device, _TIMED_STEPS)
-    return Plan(replace(recipe, solve_output=setup.recipe.solve_output), seconds, left, chooses)
+    return Plan(replace(recipe, solve_output=setup.recipe.solve_output), seconds, left, rates)
 
 
 class Overall:

@@ -110,8 +110,8 @@ ENTRY = Baseline(
     system="SESR",
     since="MLSys 2022",
     scales=SCALES,
-    # Of M3, M5, M7 and M11, and of one block less; -XL is the widest of theirs.
-    scaled_by={"num_feat": (8, 12, 16, 20, 24, 28, 32, 40, 48, 64), "num_block": (1, 3, 5, 7, 11)},
+    # M3, M5, M7, M11, and depths between and below them; -XL is the widest of theirs.
+    scaled_by={"num_feat": (8, 12, 16, 20, 24, 28, 32, 40, 48, 64), "num_block": (1, 3, 5, 7, 9, 11)},
     recipe=(Stage(1.0, {"learning_rate": 2e-4, "schedule": "constant", "batch": 32, "patch": 50}),),
     training_form={"branched": True},
 )

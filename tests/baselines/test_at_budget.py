@@ -7,7 +7,7 @@ import torch
 
 from baselines import BASELINES, build
 from baselines.at_budget import (
-    _Family,
+    _Line,
     _sizes,
     _work,
     at_budget,
@@ -62,8 +62,19 @@ def test_sizes_reach_from_small_to_large(name):
 
 def test_the_largest_size_is_found_where_the_budget_is_beyond_all():
     found = at_budget(["bicubic_pp"], 1e6, TARGET, USUAL, protocol=FEW, rounds=1)
-    assert found["bicubic_pp"].config == sizes_of("bicubic_pp")[-1]
-    assert found["bicubic_pp"].title == "bicubic_pp num_feat=128 num_block=8"
+    assert found["bicubic_pp"][0].config == sizes_of("bicubic_pp")[-1]
+    assert found["bicubic_pp"][0].title == "bicubic_pp num_feat=128 num_block=8"
+
+
+def test_other_members_are_of_other_widths_and_each_as_deep_as_the_budget_allows():
+    found = at_budget(["bicubic_pp", "espcn"], 1e6, TARGET, USUAL, shapes=3, protocol=FEW, rounds=1)
+    deepest = [(each.config["num_feat"], each.config["num_block"]) for each in found["bicubic_pp"]]
+    assert deepest == [(128, 8), (96, 8), (80, 8)]
+    # Of one depth, it has another width behind its first.
+    assert [(each.config["num_feat"], each.config["mid_feat"]) for each in found["espcn"]] == [
+        (96, 128), (64, 128), (32, 128),
+    ]  # fmt: skip
+    assert all(each.measurement.runtime.median_ms > 0 for each in found["espcn"])
 
 
 def test_a_family_that_never_keeps_to_the_budget_is_left_out():
@@ -79,8 +90,8 @@ def test_a_family_of_one_size_is_refused_with_those_that_have_more():
 def test_family_closes_in_on_the_budget_whatever_the_model_is_off_by(factor):
     """On a device on which all sizes take `factor` times what the model says."""
     template = measure({"it": build("ecbsr", num_feat=8, num_block=1)}, TARGET, FEW)["it"]
-    family = _Family("ecbsr", TARGET, USUAL)
-    sizes = list(family._left)
+    sizes = list(_sizes("ecbsr", TARGET, USUAL))
+    family = _Line(sizes)
     budget_ms = factor * sorted(size.predicted_ms for size in sizes)[len(sizes) // 2]
     tried = []
     while (size := family.next(budget_ms)) is not None:
@@ -124,7 +135,7 @@ def test_members_at_another_scale_have_it_in_their_config_and_less_to_do(scale):
     assert size.multi_adds < usual.multi_adds
     assert size.build().to("meta")(torch.empty(1, 3, 16, 16, device="meta")).shape == (1, 3, 16 * scale, 16 * scale)
     found = at_budget(["bicubic_pp"], 1e6, TARGET, USUAL, protocol=FEW, rounds=1, scale=scale)
-    assert found["bicubic_pp"].config == size.config
+    assert found["bicubic_pp"][0].config == size.config
 
 
 def test_every_family_that_can_be_scaled_has_every_scale_and_no_other():

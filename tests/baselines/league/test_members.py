@@ -1,36 +1,56 @@
-"""The members at a budget are looked for once."""
+"""The members at a budget are looked for once, and the best of a family is chosen by short trainings."""
 
+import json
 from dataclasses import replace
 
 from baselines.at_budget import sizes_of
-from baselines.league.members import members
+from baselines.league.entries import of_size
+from baselines.league.members import best_shapes, members
 from baselines.league.setup import Setup
 from sr.measure.latency import Protocol
 from sr.measure.latency_model import USUAL
 from sr.progress import Event, Message
 
+FAMILY = "bicubic_pp"
+
 
 def test_members_are_found_remembered_and_found_again_for_another_budget(setup: Setup, few: Protocol) -> None:
     events: list[Event] = []
-    (entry,) = members(["bicubic_pp"], setup, USUAL, protocol=few, report=events.append)
-    assert entry.title == "bicubic_pp num_feat=128 num_block=8"
-    assert dict(entry.description.config) == {"name": "bicubic_pp", **sizes_of("bicubic_pp")[-1]}
+    found = members([FAMILY], setup, USUAL, shapes=2, protocol=few, report=events.append)
+    assert [each.title for each in found[FAMILY]] == [f"{FAMILY} num_feat={width} num_block=8" for width in (128, 96)]
+    assert dict(found[FAMILY][0].description.config) == {"name": FAMILY, **sizes_of(FAMILY)[-1]}
     # On a busy machine a second one says so.
-    assert str(events[0]) == "looking in 1 families for the largest network within 60000 ms"
+    assert str(events[0]) == "looking in 1 families for the largest networks within 60000 ms"
     assert all("disturbed the measuring of bicubic_pp" in str(event) for event in events[1:])
     events.clear()
-    assert members(["bicubic_pp"], setup, USUAL, protocol=few, report=events.append) == [entry]
+    assert members([FAMILY], setup, USUAL, shapes=2, protocol=few, report=events.append) == found
     assert events == []
-    assert members(["bicubic_pp"], replace(setup, budget_ms=1e-6), USUAL, protocol=few, report=events.append) == []
+    assert members([FAMILY], replace(setup, budget_ms=1e-6), USUAL, protocol=few, report=events.append) == {}
     assert events[-1] == Message("no Bicubic++ is within 1e-06 ms")
 
 
 def test_members_at_another_scale_are_kept_apart(setup: Setup, setup_at_x2: Setup, few: Protocol) -> None:
-    (usual,) = members(["bicubic_pp"], setup, USUAL, protocol=few)
-    (entry,) = members(["bicubic_pp"], setup_at_x2, USUAL, protocol=few)
-    assert dict(entry.description.config) == {**usual.description.config, "scale": 2}
-    assert entry.title == usual.title
+    usual = members([FAMILY], setup, USUAL, shapes=1, protocol=few)
+    (entry,) = members([FAMILY], setup_at_x2, USUAL, shapes=1, protocol=few)[FAMILY]
+    assert dict(entry.description.config) == {**usual[FAMILY][0].description.config, "scale": 2}
+    assert entry.title == usual[FAMILY][0].title
     assert len(list(setup.folder.glob("members-*.json"))) == 2
     events: list[Event] = []
-    assert members(["bicubic_pp"], setup, USUAL, protocol=few, report=events.append) == [usual]
+    assert members([FAMILY], setup, USUAL, shapes=1, protocol=few, report=events.append) == usual
     assert events == []
+
+
+def test_the_best_shape_is_that_of_the_best_short_training_and_is_chosen_again_without_one(setup: Setup) -> None:
+    shapes = {
+        "ecbsr": [of_size("ecbsr", {"num_feat": width, "num_block": 1}) for width in (12, 8)],
+        FAMILY: [of_size(FAMILY, {"num_feat": 8, "num_block": 1})],
+    }
+    events: list[Event] = []
+    chosen = best_shapes(shapes, setup, report=events.append)
+    kept = [json.loads(path.read_text()) for path in (setup.folder / "rates").iterdir()]
+    reached = {each["title"]: each["psnr"] for each in kept}
+    assert set(reached) == {each.title for each in shapes["ecbsr"]}
+    assert [each.title for each in chosen] == [max(reached, key=reached.__getitem__), shapes[FAMILY][0].title]
+    (line,) = [str(event) for event in events if isinstance(event, Message)]
+    assert line.startswith(f"ECBSR: {chosen[0].title} of ")
+    assert best_shapes(shapes, setup) == chosen

@@ -10,7 +10,7 @@ from sr.progress import Event, Message, Step
 
 def test_a_plan_counts_what_is_left(by_hand: Entry, setup: Setup) -> None:
     everything = plan(by_hand, range(2), setup)
-    assert (everything.seeds, everything.chooses) == ((0, 1), True)
+    assert (everything.seeds, everything.rates) == ((0, 1), 2)
     assert everything.recipe.memory_format != "fastest"
     assert everything.recipe.solve_output
     # Two short trainings of a step, and two of four.
@@ -18,14 +18,14 @@ def test_a_plan_counts_what_is_left(by_hand: Entry, setup: Setup) -> None:
     choose(by_hand, everything.recipe, setup)
     train(by_hand, everything.recipe, setup)
     rest = plan(by_hand, range(2), setup)
-    assert (rest.seeds, rest.chooses) == ((1,), False)
+    assert (rest.seeds, rest.rates) == ((1,), 0)
     nothing = plan(by_hand, range(1), setup)
     assert (nothing.seeds, nothing.seconds(setup)) == ((), 0.0)
 
 
 def test_steps_of_trainings_add_up_by_how_long_they_take(setup: Setup) -> None:
     events: list[Event] = []
-    slow, fast = Plan(setup.recipe, 2.0, (0,), chooses=False), Plan(setup.recipe, 1.0, (0, 1), chooses=False)
+    slow, fast = Plan(setup.recipe, 2.0, (0,), rates=0), Plan(setup.recipe, 1.0, (0, 1), rates=0)
     overall = Overall({"slow": slow, "fast": fast}, setup, events.append)
     assert (overall.seconds, overall.progress.total) == (16.0, 16)
     for told in (overall.of(slow), overall.of(fast)):
@@ -42,7 +42,7 @@ def test_steps_of_trainings_add_up_by_how_long_they_take(setup: Setup) -> None:
 
 def test_trainings_one_after_another_begin_anew(setup: Setup) -> None:
     events: list[Event] = []
-    its = Plan(setup.recipe, 1.0, (0, 1), chooses=False)
+    its = Plan(setup.recipe, 1.0, (0, 1), rates=0)
     told = Overall({"one": its}, setup, events.append).of(its)
     for done in (2, 4, 1, 4):
         told(Step("a training", done, 4, "step", 1.0))
