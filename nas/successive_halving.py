@@ -113,7 +113,8 @@ def promotable(candidates: Iterable[Candidate], ladder: Ladder, score: Promotion
     """Return the key of the candidate that trains on by one rung; None where it is time to start another.
 
     From the top rung down: the best of its `promotion_quota` that was not promoted yet; then who trains on beside
-    another. What is over the budget counts among them and is never promoted. score: what is ranked by on a rung, more is better.
+    another. What is over the budget counts among them and is never promoted. score: what is ranked by on a rung, more
+    is better.
     """
     known = list(candidates)
     for rung in reversed(range(ladder.top)):

@@ -39,6 +39,6 @@ BLOCKS: dict[str, Callable[[int, str], "nn.Module"]] = {
 }
 # What trains as branches that fold into one convolution has no place for a norm between.
 WITHOUT_NORM = ("branched_conv", "edge_conv", "wide_conv", "wide_residual")
-# Kinds that run as the same block as the one before them, and train wider: more to learn with at no price on the device,
-# which starts slower and ends higher.
+# Kinds by those that run as the same block and train narrower: they start slower and end higher, at no price on the
+# device.
 WIDER = {"residual_leaky": "wide_residual", "branched_conv": "wide_conv"}

@@ -50,7 +50,7 @@ def hold(
     bicubic = _bicubic(setup)
     numbers = range(setup.recipe.seed, setup.recipe.seed + seeds)
     plans = {entry.title: plan(entry, numbers, setup) for entry in entries}
-    overall = Overall(plans, setup, report)
+    overall = Overall(plans, report)
     trainings = sum(len(each.seeds) for each in plans.values())
     alone = "" if workers == 1 else f" one at a time, less with {workers} at once"
     report(Message(f"{trainings} trainings are left, which take about {duration(overall.seconds)}{alone}"))

@@ -20,7 +20,7 @@ from sr.scale import DEFAULT_SCALE
 
 # Sizes of one width that are measured at the most: the model is corrected by each.
 _ROUNDS = 6
-# Members of a family that are trained for a while: the largest alone is the widest and shallowest, hardly ever the best.
+# Members of a family that are trained for a while: the largest is the widest and shallowest, hardly ever the best.
 SHAPES = 3
 PROTOCOL = Protocol(seconds=1.0, minimum_runs=20, early_stop_runs=3)
 

@@ -30,7 +30,8 @@ class Plan:
     seeds: tuple[int, ...]
     rates: int
 
-    def seconds(self, setup: Setup) -> float:
+    @property
+    def seconds(self) -> float:
         """Return how long all of it takes."""
         short = self.rates * short_recipe(self.recipe).steps
         return self.seconds_per_step * (short + len(self.seeds) * self.recipe.steps)
@@ -54,7 +55,6 @@ class Overall:
 
     Args:
         plans: What is left, by the title of its entry.
-        setup: What all entries share.
         report: Is told how far it has come.
 
     Attributes:
@@ -62,8 +62,8 @@ class Overall:
         progress: A context; see `Progress`.
     """
 
-    def __init__(self, plans: Mapping[str, Plan], setup: Setup, report: Report) -> None:
-        self.seconds = sum(each.seconds(setup) for each in plans.values())
+    def __init__(self, plans: Mapping[str, Plan], report: Report) -> None:
+        self.seconds = sum(each.seconds for each in plans.values())
         self.progress = Progress("league", max(1, round(self.seconds)), "s of training", report=report)
         self._report, self._done = report, 0.0
 

@@ -19,7 +19,7 @@ from search_spaces.space import SearchSpace
 _DISTANT_IN, _FRONT_IN = 6, 6
 # Whose single changes are asked, the best first.
 _PARENTS = 3
-# The share of the budget that a neighbour is deepened to, where that can be: one block more is worth a hundredth of a dB.
+# The share of the budget that a neighbour is deepened to, where that can be: a block is worth a hundredth of a dB.
 _FILLED = 1.0
 # Of so many mutations of front members the one with the highest acquisition is proposed.
 _DRAWN = 12
@@ -28,9 +28,9 @@ _DRAWN = 12
 class NeighboursOrModel:
     """Single changes of the best networks; in between mutations of the front and what a global sampler proposes.
 
-    Before all, the best is tried in the form that trains wider. The kinds of change take turns (image skip and aggregation, width against depth, a kind in all its places, a kind
-    in one of them, the upsampler), so that what the predictor of PSNR knows nothing of is tried too; within one turn
-    the change with the highest acquisition goes first.
+    Before all, the best is tried in the form that trains wider. The kinds of change take turns (image skip and
+    aggregation, width against depth, a kind in all its places, a kind in one of them, the upsampler), so that what the
+    predictor of PSNR knows nothing of is tried too; within one turn the change with the highest acquisition goes first.
     """
 
     def __init__(self, problem: SearchProblem, distant: Sampler) -> None:

@@ -14,19 +14,19 @@ def test_a_plan_counts_what_is_left(by_hand: Entry, setup: Setup) -> None:
     assert everything.recipe.memory_format != "fastest"
     assert everything.recipe.solve_output
     # Two short trainings of a step, and two of four.
-    assert everything.seconds(setup) == 10 * everything.seconds_per_step > 0
+    assert everything.seconds == 10 * everything.seconds_per_step > 0
     choose(by_hand, everything.recipe, setup)
     train(by_hand, everything.recipe, setup)
     rest = plan(by_hand, range(2), setup)
     assert (rest.seeds, rest.rates) == ((1,), 0)
     nothing = plan(by_hand, range(1), setup)
-    assert (nothing.seeds, nothing.seconds(setup)) == ((), 0.0)
+    assert (nothing.seeds, nothing.seconds) == ((), 0.0)
 
 
 def test_steps_of_trainings_add_up_by_how_long_they_take(setup: Setup) -> None:
     events: list[Event] = []
     slow, fast = Plan(setup.recipe, 2.0, (0,), rates=0), Plan(setup.recipe, 1.0, (0, 1), rates=0)
-    overall = Overall({"slow": slow, "fast": fast}, setup, events.append)
+    overall = Overall({"slow": slow, "fast": fast}, events.append)
     assert (overall.seconds, overall.progress.total) == (16.0, 16)
     for told in (overall.of(slow), overall.of(fast)):
         told(Step("a training", 2, 4, "step", 1.0))
@@ -43,7 +43,7 @@ def test_steps_of_trainings_add_up_by_how_long_they_take(setup: Setup) -> None:
 def test_trainings_one_after_another_begin_anew(setup: Setup) -> None:
     events: list[Event] = []
     its = Plan(setup.recipe, 1.0, (0, 1), rates=0)
-    told = Overall({"one": its}, setup, events.append).of(its)
+    told = Overall({"one": its}, events.append).of(its)
     for done in (2, 4, 1, 4):
         told(Step("a training", done, 4, "step", 1.0))
     assert [event.done for event in events if isinstance(event, Step)] == [2, 4, 5, 8]
