@@ -115,9 +115,8 @@ def changes(space: SearchSpace, architecture: Architecture) -> dict[str, list[Ar
         if new != old
     ]
     somewhere = [_with_kinds(built, {index: new}) for index in at for new in kinds if new != built.blocks[index].kind]
-    widths = sorted(space.num_feat)
-    place = widths.index(built.num_feat)
-    near = [width for width in widths[max(0, place - 2) : place + 3] if width != built.num_feat]
+    # Where an engine works on so many channels at once, the next width that pays may be twice the one before.
+    near = [width for width in sorted(space.num_feat) if built.num_feat != width and _is_near(width, built.num_feat)]
     found = {
         "skip": [*other("image_skip"), *other("aggregation")],
         "width": [replace(built, num_feat=width) for width in near],
@@ -126,6 +125,11 @@ def changes(space: SearchSpace, architecture: Architecture) -> dict[str, list[Ar
         "upsampler": other("upsampler"),
     }
     return {name: architectures for name, architectures in found.items() if architectures}
+
+
+def _is_near(width: int, other: int) -> bool:
+    """Return whether one of two widths is at most twice the other."""
+    return max(width, other) <= 2 * min(width, other)
 
 
 def _with_kinds(built: Architecture, kinds: dict[int, str]) -> Architecture:

@@ -62,7 +62,7 @@ def test_changes_are_all_that_there_are_but_for_far_widths() -> None:
     skips = {each.image_skip for each in found["skip"] if each.aggregation == "none"}
     assert skips == {"none", "bilinear", "bicubic", "learned"}
     assert {each.aggregation for each in found["skip"] if each.image_skip == "nearest"} == {"long_skip", "concat"}
-    assert [each.num_feat for each in found["width"]] == [8, 12, 20, 24]
+    assert [each.num_feat for each in found["width"]] == [8, 12, 20, 24, 28, 32]
     kinds = len(MSRRESNET_SPACE.kinds) - 2
     assert (len(found["kind everywhere"]), len(found["kind somewhere"]), len(found["upsampler"])) == (
         kinds, 3 * kinds, 2,
