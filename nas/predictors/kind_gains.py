@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from nas.trial import Trial
 from search_spaces.architecture import Architecture
 
-# A kind counts as if so many more of it had gained what all do: equal networks gain the same but for a few hundredths of
-# a dB, two kinds may gain a tenth more or less.
+# A kind counts as if so many more of it had gained what all do: equal networks gain the same but for a few hundredths
+# of a dB, two kinds may gain a tenth more or less.
 _PRIOR = 0.25
 
 
