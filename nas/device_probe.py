@@ -6,6 +6,7 @@ from dataclasses import replace
 from nas.evaluate import REFERENCE, Setup, measure_candidate, measure_untrained
 from nas.known_device import KnownDevice, recall
 from nas.predictors.latency import LatencyPredictor, Sample
+from search_spaces.architecture import Block
 from search_spaces.space import SearchSpace
 from sr.measure.latency import Protocol
 from sr.progress import Report, no_report
@@ -16,6 +17,8 @@ _ENOUGH = 10
 _WITHIN = 1.5
 # Of the reference network: steps of 4, 8 and 16 channels fill each of them up differently.
 _WIDTHS = (12, 20, 24)
+# Times its blocks: what a block takes is told apart from what every network takes, such as writing the picture.
+_DEEPER = 4
 _TOO_SLOW = 10
 # All predictions go by these, so that a disturbed measurement is taken again; not for long, since nothing else goes on.
 _ATTEMPTS, _LONGEST_SECONDS = 3, 10.0
@@ -25,7 +28,7 @@ def probe_device(setup: Setup, protocol: Protocol, report: Report = no_report) -
     """Return what earlier searches know of the device, brought to its present speed by the reference network.
 
     Where they know little, it is measured at other widths too, which tell in which steps of channels the engine pays,
-    and with convolutions at HR size.
+    deeper, of depthwise convolutions, and with convolutions at HR size.
 
     Args:
         setup: Of the search that begins.
@@ -38,6 +41,8 @@ def probe_device(setup: Setup, protocol: Protocol, report: Report = no_report) -
     wanted = {REFERENCE: setup.reference}
     if not known.probes or known.calm_ms(lr_size) is None:
         wanted |= {str(width): replace(setup.reference, num_feat=width) for width in _WIDTHS}
+        wanted["deep"] = replace(setup.reference, blocks=_DEEPER * setup.reference.blocks)
+        wanted["depthwise"] = replace(setup.reference, blocks=tuple(map(Block, ("inverted_x3", "inverted_x3"))))
         wanted["HR"] = replace(setup.reference, num_feat=8, upsampler="two_step")
     limited = replace(protocol, early_stop_ms=_TOO_SLOW * setup.budget_ms)
     taken, began = [], time.monotonic()

@@ -28,7 +28,9 @@ def test_new_device_is_probed_at_several_widths_and_at_hr_size(setup: Setup, few
     known = probe_device(setup, few)
     probed = [architecture for architecture, _ in known.probes]
     assert probed[0] == setup.reference
-    assert [each.num_feat for each in probed] == [setup.reference.num_feat, 12, 20, 24, 8]
+    assert [each.num_feat for each in probed] == [16, 12, 20, 24, 16, 16, 8]
+    assert setup.reference.num_feat == 16
+    assert [len(each.blocks) for each in probed] == [2, 2, 2, 2, 8, 2, 2]
     assert probed[-1].upsampler == "two_step"
     assert known.calm_ms(setup.target.lr_size) == known.probes[0][1]
     predictor = known.predictor(setup.target.lr_size)
