@@ -52,7 +52,7 @@ def _lead(standings: Standings) -> str:
     """Return in a sentence which network is the best within the budget after the longest training."""
     if not standings.lengths:
         return "Nothing has been trained yet."
-    steps, val = standings.lengths[-1], standings.val[-1]
+    steps, val = standings.main_length, standings.val[-1]
     within = [each for each in standings.ranked(steps) if standings.within(each)]
     if not within:
         return f"No network that keeps to {standings.budget_ms:g} ms here has been trained for {steps:,} steps."

@@ -80,7 +80,7 @@ def league_svg(standings: Standings) -> str:
         raise InputError("a plot of a league takes at least one network that was trained, got none")
     x, y = _axes(points, standings.budget_ms)
     engine = standings.standings[0].measurement.conditions.engine
-    judged = f"PSNR over RGB on {standings.val[-1]} after {standings.lengths[-1]:,} steps"
+    judged = f"PSNR over RGB on {standings.val[-1]} after {standings.main_length:,} steps"
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{_HEIGHT}" '
         f'viewBox="0 0 {_WIDTH} {_HEIGHT}" font-family="{html.escape(FONT)}" font-size="{_FONT_SIZE}" fill="{INK}" '
@@ -105,7 +105,7 @@ def _points(standings: Standings) -> list[_Point]:
     """Return what is drawn, what matters most last."""
     if not standings.lengths:
         return []
-    steps, val = standings.lengths[-1], standings.val[-1]
+    steps, val = standings.main_length, standings.val[-1]
     points = []
     for each in standings.ranked(steps):
         spread, ms = each.spread(steps, val, psnr), each.measurement.runtime.median_ms

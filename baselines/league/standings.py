@@ -113,6 +113,13 @@ class Standings:
         """The numbers of steps that networks were trained for, ascending."""
         return sorted({result.steps for each in self.standings for result in each.results})
 
+    @property
+    def main_length(self) -> int:
+        """The number of steps that most networks were trained for, the greatest of equals; 0 where none was trained."""
+        return max(
+            self.lengths, key=lambda steps: (sum(bool(each.of(steps)) for each in self.standings), steps), default=0
+        )
+
     def within(self, standing: Standing) -> bool:
         """Return whether a network keeps to the budget, but for the noise of its measurement."""
         return standing.measurement.runtime.p90_ms <= _NOISE * self.budget_ms

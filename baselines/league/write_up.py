@@ -7,7 +7,7 @@ from pathlib import Path
 from baselines.league.archive import Archive, read_archive
 from baselines.league.cells import headings, markdown_table, place_lines, rows, spread_text
 from baselines.league.plot import league_svg
-from baselines.league.standings import METRICS, Standings, psnr, psnr_y
+from baselines.league.standings import METRICS, Standing, Standings, psnr, psnr_y
 from baselines.league.verdict import rank_text, verdict_lines
 from sr.errors import InputError
 from sr.progress import duration
@@ -20,6 +20,8 @@ _PREDICTS = (
     "count is sorting by runtime, 0 where the one says nothing of the other. FLOPs is the count of the AIM 2020 "
     "challenge."
 )
+# Networks in the README's table; all of them stand in the page.
+_SHOWN = 10
 # Between these two comments stands the table of the league whose file the first one names.
 _TABLE = re.compile(r"(<!-- table of (\S+) -->\n).*?(<!-- end of the table -->)", re.DOTALL)
 
@@ -71,7 +73,7 @@ def _within(archive: Archive) -> int:
 
 def _is_drawn(standings: Standings) -> bool:
     """Return whether a league has a plot."""
-    return bool(standings.lengths) and bool(standings.ranked(standings.lengths[-1]))
+    return bool(standings.ranked(standings.main_length))
 
 
 def results_page(archives: Mapping[str, Archive], words: str) -> str:
@@ -124,7 +126,7 @@ def _place(standings: Standings) -> str:
 def _alternative(standings: Standings) -> str:
     """Return what the plot shows, for those who do not see it."""
     return (
-        f"PSNR on {standings.val[-1]} against runtime after {standings.lengths[-1]:,} steps: networks designed by "
+        f"PSNR on {standings.val[-1]} against runtime after {standings.main_length:,} steps: networks designed by "
         "hand, searched and pruned, and the budget"
     )
 
@@ -160,23 +162,33 @@ def _correlations(archives: Mapping[str, Archive]) -> str:
 
 
 def readme_table(standings: Standings) -> str:
-    """Return the networks within the budget after the longest training, the best first, in at most eight columns."""
+    """Return the best networks within the budget by the main length of training, on the last pictures, and bicubic.
+
+    Where some were trained for longer, what they came to stands beside it.
+    """
     if not standings.lengths:
         return "Nothing has been trained yet."
-    # More pictures than two have no room.
-    steps, vals = standings.lengths[-1], standings.val[-2:]
-    figures = [(val, name, of) for val in vals for name, of in (("RGB", psnr), ("Y", psnr_y))]
-    head = ("network", "from", "runtime, p90 (ms)", *(f"{val} {name} (dB)" for val, name, _ in figures), "seeds")
+    steps, val, longest = standings.main_length, standings.val[-1], standings.lengths[-1]
+    within = [each for each in standings.ranked(steps) if standings.within(each)]
+    head = ("network", "from", "runtime, p90 (ms)", f"{val} RGB (dB)", f"{val} Y (dB)", "seeds")
     lines = []
-    for each in standings.ranked(steps):
-        if standings.within(each):
-            runtime = each.measurement.runtime
-            lines.append((
-                each.name, each.kind, f"{digits(runtime.median_ms)}, {digits(runtime.p90_ms)}",
-                *(spread_text(each.spread(steps, val, of)) for val, _, of in figures), str(len(each.of(steps))),
-            ))  # fmt: skip
-    bicubic = [f"{of(standings.bicubic[val]):.2f}" for val, _, of in figures]
-    return markdown_table(head, [*lines, ("bicubic interpolation", "", "", *bicubic, "")])
+    for each in within[:_SHOWN]:
+        runtime = each.measurement.runtime
+        figures = (spread_text(each.spread(steps, val, of)) for of in (psnr, psnr_y))
+        lines.append((
+            each.name, each.kind, f"{digits(runtime.median_ms)}, {digits(runtime.p90_ms)}", *figures,
+            str(len(each.of(steps))),
+            *([_longer(each, longest, val)] if longest > steps else []),
+        ))  # fmt: skip
+    bicubic = [f"{of(standings.bicubic[val]):.2f}" for of in (psnr, psnr_y)]
+    lines.append(("bicubic interpolation", "", "", *bicubic, "", *([""] if longest > steps else [])))
+    return markdown_table((*head, *([f"RGB / Y after {longest:,} steps"] if longest > steps else [])), lines)
+
+
+def _longer(standing: Standing, steps: int, val: str) -> str:
+    """Return what a network came to by a longer training, nothing where it had none."""
+    both = [standing.spread(steps, val, of) for of in (psnr, psnr_y)]
+    return "" if None in both else " / ".join(map(spread_text, both))
 
 
 def with_tables(text: str, archives: Mapping[str, Archive]) -> str:

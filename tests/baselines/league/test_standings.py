@@ -46,7 +46,8 @@ def test_spread_is_the_standard_deviation_over_seeds() -> None:
 def test_networks_are_ranked_by_their_mean_on_the_last_pictures(standings: Standings) -> None:
     assert [each.title for each in standings.ranked(100)] == ["span 28", "searched <a>", "ecbsr 16", "pruned p"]
     assert standings.ranked(400) == []
-    assert standings.lengths == [100]
+    assert (standings.lengths, standings.main_length) == ([100], 100)
+    assert replace(standings, standings=()).main_length == 0
 
 
 def test_the_budget_is_kept_to_but_for_the_noise(standings: Standings) -> None:
