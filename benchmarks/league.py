@@ -108,13 +108,15 @@ def league_setup(config: Config, report: Report) -> Setup:
         if shared := same_pictures(train.pairs, val[folder.name]):
             raise InputError(f"training and validation must not share a picture, but {folder} has {shared[0]} too")
     searching = make_setup(config, config.steps, train, judged_on, report)
+    target = searching.target
     return Setup(
         budget_ms=config.budget_ms,
-        target=searching.target,
+        target=target,
         recipe=replace(searching.recipe, precision="float32"),
         train=searching.train,
-        val={name: on_device(pairs, searching.target.device) for name, pairs in val.items()},
+        val={name: on_device(pairs, target.device) for name, pairs in val.items()},
         folder=config.out,
+        calm_ms=recall(target).calm_ms(target.lr_size),
     )
 
 

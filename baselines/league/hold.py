@@ -147,4 +147,4 @@ def _standings(
         Standing(each.title, each.kind, measured[each.title], tuple(results_of(each, setup)), each.description)
         for each in entries
     ]
-    return Standings(setup.budget_ms, tuple(setup.val), bicubic, tuple(standings), setup.scale)
+    return Standings(setup.budget_ms, tuple(setup.val), bicubic, tuple(standings), setup.scale, setup.calm_ms)

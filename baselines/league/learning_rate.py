@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from torch import nn
+
 from baselines.league.entries import Entry
 from baselines.league.record import lineage, read
 from baselines.league.setup import SHARE, Setup
@@ -73,6 +75,19 @@ def at_middle_rate(entry: Entry, recipe: Recipe, setup: Setup, report: Report = 
     return _tried(entry, setup.rates[len(setup.rates) // 2], recipe, setup, report)
 
 
+def judged(network: nn.Module, setup: Setup) -> float:
+    """Return the PSNR in dB, over RGB, of a deployed network on the crops that short trainings are judged on."""
+    device = setup.target.device
+    judged_on = setup.train.centre_crops(_CROP_SIDE, _CROPS).to(device)
+    return evaluate(network, judged_on, device, with_ssim=False).psnr
+
+
+def short_psnr(entry: Entry, rate: float, setup: Setup) -> float | None:
+    """Return what a short training at a rate came to, None where it failed or was not done."""
+    known = _known(entry, rate, setup)
+    return None if known is None else known[0]
+
+
 def _tried(entry: Entry, rate: float, recipe: Recipe, setup: Setup, report: Report) -> float | None:
     """Return the PSNR after a short training at a rate, None where that failed; what was tried before is read."""
     known = _known(entry, rate, setup)
@@ -103,8 +118,7 @@ def _psnr(entry: Entry, recipe: Recipe, setup: Setup, report: Report) -> float |
         )  # fmt: skip
     except TrainingFailedError:
         return None
-    judged_on = setup.train.centre_crops(_CROP_SIDE, _CROPS).to(device)
-    psnr = evaluate(fitted.network, judged_on, device, with_ssim=False).psnr
+    psnr = judged(fitted.network, setup)
     return psnr if math.isfinite(psnr) else None
 
 

@@ -28,6 +28,7 @@ class Setup:
         val: What trained networks are judged on, by name, on that device.
         folder: Where everything is kept.
         rates: Learning rates, ascending.
+        calm_ms: What the reference network takes when nothing slows the device; None where that is not known.
     """
 
     budget_ms: float
@@ -37,6 +38,7 @@ class Setup:
     val: Mapping[str, Pairs]
     folder: Path
     rates: tuple[float, ...] = RATES
+    calm_ms: float | None = None
 
     @property
     def scale(self) -> int:

@@ -100,6 +100,7 @@ class Standings:
         bicubic: What plain interpolation comes to on each.
         standings: In the order in which they were asked for.
         scale: How many times all of them enlarge.
+        calm_ms: What the reference network takes when nothing slows the device; None where that is not known.
     """
 
     budget_ms: float
@@ -107,6 +108,7 @@ class Standings:
     bicubic: Mapping[str, Quality]
     standings: tuple[Standing, ...]
     scale: int = DEFAULT_SCALE
+    calm_ms: float | None = None
 
     @property
     def lengths(self) -> list[int]:
@@ -121,8 +123,13 @@ class Standings:
         )
 
     def within(self, standing: Standing) -> bool:
-        """Return whether a network keeps to the budget, but for the noise of its measurement."""
-        return standing.measurement.runtime.p90_ms <= _NOISE * self.budget_ms
+        """Return whether a network keeps to the budget at calm speed, but for the noise of its measurement."""
+        return standing.measurement.runtime.p90_ms <= _NOISE * self.budget_ms * self.slowness(standing)
+
+    def slowness(self, standing: Standing) -> float:
+        """Return how many times slower than when calm the device was while a network was measured, at least 1."""
+        reference_ms = standing.measurement.reference_ms
+        return max(1.0, reference_ms / self.calm_ms) if reference_ms and self.calm_ms else 1.0
 
     def ranked(self, steps: int) -> list[Standing]:
         """Return the networks that were trained for so many steps, the best PSNR on the last pictures first."""
@@ -141,6 +148,7 @@ class Standings:
         return {
             "budget_ms": self.budget_ms,
             **({} if self.scale == DEFAULT_SCALE else {"scale": self.scale}),
+            **({} if self.calm_ms is None else {"calm_ms": self.calm_ms}),
             "val": list(self.val),
             "bicubic": {name: asdict(quality) for name, quality in self.bicubic.items()},
             "correlations": self.correlations(),
@@ -158,7 +166,8 @@ class Standings:
         bicubic = {name: of_json(Quality(**each)) for name, each in values["bicubic"].items()}
         networks = tuple(Standing.from_json(each) for each in values["networks"])
         scale = values.get("scale", DEFAULT_SCALE)
-        return of_json(cls(values["budget_ms"], tuple(values["val"]), bicubic, networks, scale))
+        calm_ms = values.get("calm_ms")
+        return of_json(cls(values["budget_ms"], tuple(values["val"]), bicubic, networks, scale, calm_ms))
 
 
 def psnr(quality: Quality) -> float:

@@ -4,11 +4,12 @@ import time
 from dataclasses import asdict, replace
 
 from baselines.league.entries import Entry
+from baselines.league.learning_rate import judged, short_psnr
 from baselines.league.record import Result, path_of, read_result, write_result
 from baselines.league.setup import Setup
 from sr.checkpoint import Checkpoint, load_network, save
 from sr.measure.quality import evaluate
-from sr.progress import Report, no_report
+from sr.progress import Message, Report, no_report
 from sr.training.deployed_fit import fit_deployed
 from sr.training.recipe import Recipe
 from sr.training.trainer import TrainingFailedError
@@ -22,7 +23,8 @@ def is_trained(entry: Entry, seed: int, setup: Setup) -> bool:
 def train(entry: Entry, recipe: Recipe, setup: Setup, report: Report = no_report) -> Result:
     """Train an entry and judge it; killed, the same call goes on, and once finished it reads what came of it.
 
-    A training that fails is begun again at the next lower rate of the setup.
+    A training that fails is begun again at the next lower rate of the setup; so is one that ends below its own short
+    training, for a collapse by too high a rate says nothing of the network.
 
     Args:
         entry: The network.
@@ -56,6 +58,14 @@ def _train(entry: Entry, recipe: Recipe, setup: Setup, report: Report) -> Result
             )  # fmt: skip
         except TrainingFailedError as error:
             failure = str(error)
+            state.unlink(missing_ok=True)
+            continue
+        short = short_psnr(entry, rate, setup)
+        if short is not None and rate > min(setup.rates) and judged(fitted.network, setup) < short:
+            line = (
+                f"{entry.title}, seed {recipe.seed}: at a learning rate of {rate:g} it ended below its short training"
+            )
+            report(Message(f"{line}, and is trained again at the next lower one", aside=True))
             state.unlink(missing_ok=True)
             continue
         tensors = fitted.network.state_dict()

@@ -92,3 +92,16 @@ def test_what_are_no_standings_is_refused(standings: Standings) -> None:
     values["networks"][0]["kind"] = "found"
     with pytest.raises(TypeError, match="hand-designed, searched, pruned, got 'found'"):
         Standings.from_json(values)
+
+
+def test_what_keeps_to_the_budget_is_judged_at_calm_speed(standings: Standings) -> None:
+    """The reference took 20 ms beside all of them."""
+    over = next(each for each in standings.standings if not standings.within(each))
+    factor = over.measurement.runtime.p90_ms / standings.budget_ms
+    slowed = replace(standings, calm_ms=20.0 / factor)
+    assert slowed.within(over)
+    assert slowed.slowness(over) == pytest.approx(factor)
+    assert not replace(standings, calm_ms=20.0 / (factor / 1.1)).within(over)
+    # A device that is faster than it was known to be is no excuse.
+    assert replace(standings, calm_ms=1000.0).slowness(over) == 1.0
+    assert Standings.from_json(json.loads(json.dumps(slowed.to_json()))) == slowed

@@ -6,12 +6,14 @@ import pytest
 import torch
 
 from baselines.league.entries import Entry, of_size
+from baselines.league.learning_rate import choose
 from baselines.league.record import path_of
 from baselines.league.setup import Setup
 from baselines.league.training import is_trained, train
 from sr.checkpoint import load, load_network
+from sr.files import write_json
 from sr.measure.quality import evaluate
-from sr.progress import Event, Step
+from sr.progress import Event, Message, Step
 
 pytestmark = pytest.mark.numeric
 
@@ -39,6 +41,21 @@ def test_a_finished_training_is_read_and_judged_on_new_pictures_alone(searched: 
     assert list(again.quality) == ["one", "two"]
     assert again.quality["one"] == first.quality["one"]
     assert again.seconds == first.seconds
+
+
+def test_a_training_that_ends_below_its_short_one_is_begun_again_at_the_next_lower_rate(
+    by_hand: Entry, setup: Setup
+) -> None:
+    choose(by_hand, setup.recipe, setup)
+    assert train(by_hand, replace(setup.recipe, seed=1), setup).learning_rate == 3e-3
+    for path in (setup.folder / "rates").iterdir():
+        write_json(path, {"title": by_hand.title, "psnr": 99.0})
+    events: list[Event] = []
+    # At the lowest rate it stands, however low it ends.
+    again = train(by_hand, setup.recipe, setup, events.append)
+    assert (again.learning_rate, again.failure) == (1e-3, "")
+    (line,) = [str(event) for event in events if isinstance(event, Message)]
+    assert line.startswith(f"{by_hand.title}, seed 0: at a learning rate of 0.003 it ended below its short training")
 
 
 def test_a_last_convolution_that_is_clipped_stays_as_trained(setup: Setup) -> None:
