@@ -108,7 +108,7 @@ def place_lines(standings: Standings) -> list[str]:
     where = f"{place.device}, {place.threads} threads, {place.engine}, {place.dtype}, LR {size_text(place.lr_size)}"
     slowness = max(map(standings.slowness, standings.standings))
     slower = (
-        f" The device was {slowness:.2f} times slower then than at its calm speed, which decides what keeps to the budget."
+        f" The device was {slowness:.2f} times slower then than at calm speed, which decides what keeps to the budget."
         if slowness > _SLOWER
         else ""
     )
