@@ -26,9 +26,10 @@ from baselines.league.archive import Archive
 from baselines.league.cells import markdown
 from baselines.league.entries import ALL, parted
 from baselines.league.hold import hold, measured_again
-from baselines.league.members import best_shapes, members
+from baselines.league.members import members
 from baselines.league.page import write_page
 from baselines.league.setup import SHARE, Setup
+from baselines.league.shapes import best_shapes
 from baselines.league.standings import Standings
 from nas.config.shared import SharedConfig
 from nas.config.shared_arguments import add_shared_arguments, shared_values
@@ -73,8 +74,8 @@ def main(argv: list[str] | None = None) -> int:
     report = Terminal()
     families, entries = parted(config.entries, config.scale)
     setup = league_setup(config, report)
-    shapes = members(families, setup, recall(setup.target).model, report=report)
-    at_the_budget = best_shapes(shapes, setup, workers=config.workers, report=report)
+    within = members(families, setup, recall(setup.target).model, report=report)
+    at_the_budget = best_shapes(within, setup, workers=config.workers, report=report)
     # A size that is named may be the member at the budget, too.
     all_entries = list({each.title: each for each in [*at_the_budget, *entries]}.values())
 

@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from nas.trial import State, Trial
-from nas.verdict import CalmSpeed, Verdict, calm_speed, rough_verdict_on, verdict_on
+from nas.verdict import Verdict, calm_speed, rough_verdict_on, verdict_on
 from search_spaces.architecture import Architecture
+from sr.measure.calm_speed import CalmSpeed
 from sr.measure.measurement import Measurement
 from sr.progress import Phase, Report, no_report
 

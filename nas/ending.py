@@ -28,10 +28,11 @@ from nas.training.executor import executor
 from nas.training.fidelity_schedule import FidelitySchedule
 from nas.training.worker_state import WorkerState
 from nas.trial import Trial, trained_once
-from nas.verdict import CalmSpeed, calm_speed
+from nas.verdict import calm_speed
 from sr.data.pairs import Pairs
 from sr.executors.executor import Executor
 from sr.files import write_text
+from sr.measure.calm_speed import CalmSpeed
 from sr.progress import Message, Phase, Report
 from sr.report.sample_crops import add_rival
 from sr.report.samples import FOLDER as SAMPLES

@@ -16,7 +16,7 @@ from nas.playoff import Playoff
 from nas.training.fidelity_schedule import FidelitySchedule
 from nas.training.rung_training import initial_network
 from nas.trial import Trial, trained_once
-from nas.verdict import CalmSpeed, rough_verdict_on, verdict_on
+from nas.verdict import rough_verdict_on, verdict_on
 from search_spaces.architecture import Architecture
 from search_spaces.network import build
 from sr.checkpoint import Checkpoint, Description, load_network, save
@@ -24,6 +24,7 @@ from sr.data.pairs import Pairs
 from sr.deployment import deploy
 from sr.errors import InputError
 from sr.files import write_json
+from sr.measure.calm_speed import CalmSpeed
 from sr.measure.complexity import count
 from sr.measure.latency import Runtime, Subject, measure_subjects
 from sr.measure.measurement import Measurement

@@ -185,6 +185,5 @@ def stale_keys(
         order = ranked(known, rung, score)
         kept = promotion_quota(max(len(order), expected // ladder.eta**rung), rung, ladder.eta)
         here = [each for each in order[kept:] if len(each.rungs) == rung + 1 and each.state == "waiting"]
-        here = [each for each in here if rung or not each.beside]
-        gone += [each.key for each in here if each.feasible]
+        gone += [each.key for each in here if each.feasible and (rung or not each.beside)]
     return gone

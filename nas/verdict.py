@@ -8,18 +8,16 @@ work and the device is slower all the same, small networks lose most: the runtim
 import math
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
 from nas.trial import Trial
+from sr.measure.calm_speed import UNDER_LOAD, CalmSpeed
 from sr.measure.measurement import Measurement
 
 Verdict = Literal["within", "over", "put off"]
 
-# A reference that took more than this times its calm runtime was measured under load.
-_UNDER_LOAD = 1.1
 # Nine of ten runs are known from so many on.
 _TELLING_RUNS = 10
 # What is this far over the budget is so, whichever of both ways is right.
@@ -30,40 +28,6 @@ _ROUGH = 1.25
 _ROUGH_UNDER_LOAD = 3.0
 # Of the reference's runtimes in a study: the lowest may be luck, the median may be of a busy hour.
 _CALM_QUANTILE = 0.25
-
-
-@dataclass(frozen=True)
-class CalmSpeed:
-    """How fast the device is when nothing disturbs it.
-
-    Attributes:
-        reference_ms: What the reference network takes then.
-        p90_factor: How far the 90th percentile of a runtime lies above its median then.
-    """
-
-    reference_ms: float
-    p90_factor: float = 1.0
-
-    def slowdown(self, measurement: Measurement) -> float:
-        """Return by what factor the device was slower than that in a measurement, at least 1."""
-        taken = measurement.reference_ms
-        return 1.0 if taken is None else max(1.0, taken / self.reference_ms)
-
-    def calm_ms(self, measurement: Measurement) -> float:
-        """Return the median that a measurement stands for at calm speed."""
-        return measurement.runtime.median_ms / self.slowdown(measurement)
-
-    def calm_p90_ms(self, measurement: Measurement) -> float:
-        """Return what nine runs of ten keep to at calm speed, by its own runs or by how far those of others spread.
-
-        The slowest runs are the first that another process disturbs, so that the lower of both stands.
-        """
-        own = measurement.runtime.p90_ms / self.slowdown(measurement)
-        return min(own, self.p90_factor * self.calm_ms(measurement))
-
-    def was_calm(self, measurement: Measurement) -> bool:
-        """Return whether a measurement was taken at calm speed, so that it is a verdict."""
-        return measurement.runtime.reliable and self.slowdown(measurement) <= _UNDER_LOAD
 
 
 def calm_speed(trials: Sequence[Trial], now: Measurement | None = None, known_ms: float | None = None) -> CalmSpeed:
@@ -104,7 +68,7 @@ def verdict_on(measurement: Measurement, calm: CalmSpeed, budget_ms: float) -> V
         return "within"
     if runtime.reliable and calm.calm_ms(measurement) > _SURELY * budget_ms:
         return "over"
-    under_load = runtime.disturbed or slowdown > _UNDER_LOAD
+    under_load = runtime.disturbed or slowdown > UNDER_LOAD
     if runtime.p10_ms > (_ROUGH_UNDER_LOAD if under_load else _ROUGH) * budget_ms * slowdown:
         return "over"
     return "put off"

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -69,6 +70,12 @@ class Architecture:
         """The architecture without its empty positions: what is built and what tells two candidates apart."""
         kept = tuple(block for block in self.blocks if block.kind != "identity")
         return replace(self, blocks=kept or (Block("identity"),))
+
+    @property
+    def main_kind(self) -> str | None:
+        """The kind of most of its blocks, the first of equals; None for a network without blocks."""
+        kinds = Counter(block.kind for block in self.blocks if block.kind != "identity")
+        return max(kinds, key=lambda kind: kinds[kind]) if kinds else None
 
     @property
     def trained_wider(self) -> "Architecture | None":

@@ -14,8 +14,6 @@ _FIGURES: tuple[tuple[str, Callable[[Quality], float], int], ...] = (
     ("Y", psnr_y, 2),
     ("SSIM", similarity, 4),
 )
-# What a device differs by from itself.
-_SLOWER = 1.03
 _PLUS_MINUS = "\N{PLUS-MINUS SIGN}"
 
 
@@ -106,14 +104,10 @@ def place_lines(standings: Standings) -> list[str]:
         return []
     place = standings.standings[0].measurement.conditions
     where = f"{place.device}, {place.threads} threads, {place.engine}, {place.dtype}, LR {size_text(place.lr_size)}"
-    slowness = max(map(standings.slowness, standings.standings))
-    slower = (
-        f" The device was {slowness:.2f} times slower then than at calm speed, which decides what keeps to the budget."
-        if slowness > _SLOWER
-        else ""
-    )
+    times = f"{max(map(standings.slowdown, standings.standings)):.2f}"
+    slower = f" The device was {times} times slower then than at calm speed, which decides what keeps to the budget."
     return [
-        f"Measured in turn, in the same rounds, on {where} ({place.versions}).{slower}",
+        f"Measured in turn, in the same rounds, on {where} ({place.versions}).{slower if times != '1.00' else ''}",
         f"PSNR (dB) and SSIM: the higher, the nearer to the original. {_PLUS_MINUS} is how far trainings from other "
         "random starts (seeds) differ, as a standard deviation; ? marks a runtime that was not steady.",
     ]

@@ -5,11 +5,12 @@ from dataclasses import replace
 
 from baselines.league.entries import Entry
 from baselines.league.executor import Task, done_in_order, executor
-from baselines.league.learning_rate import choose, short_recipe
+from baselines.league.learning_rate import choose
 from baselines.league.record import lineage, results_of
 from baselines.league.runtimes import PROTOCOL, runtimes
 from baselines.league.schedule import Overall, Plan, plan
 from baselines.league.setup import Setup
+from baselines.league.short_training import psnr_text, short_recipe
 from baselines.league.standings import Standing, Standings
 from baselines.league.training import train
 from sr.executors.executor import Executor
@@ -100,12 +101,12 @@ def _rates(
     """Return the learning rate of each entry by its title."""
     left = _once([entry for entry in entries if plans[entry.title].rates], setup)
     steps = short_recipe(setup.recipe).steps
-    its = {each.title: plans[each.title] for each in left}
     tasks = [
-        Task(each, its[each.title].recipe, its[each.title].rates * steps, overall.of(its[each.title])) for each in left
+        Task(each, its.recipe, its.rates * steps, overall.of(its))
+        for each, its in ((each, plans[each.title]) for each in left)
     ]
     for entry, choice in zip(left, done_in_order(choose, tasks, by=doing), strict=True):
-        reached = ", ".join(f"{rate:g} {'failed' if psnr is None else f'{psnr:.2f} dB'}" for rate, psnr in choice.psnr)
+        reached = ", ".join(f"{rate:g} {psnr_text(psnr)}" for rate, psnr in choice.psnr)
         report(Message(f"{entry.title}: learning rate {choice.best:g} ({reached})"))
     return {entry.title: choose(entry, plans[entry.title].recipe, setup).best for entry in entries}
 

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from baselines.league.entries import Entry
-from baselines.league.learning_rate import rates_left, short_recipe
+from baselines.league.learning_rate import rates_left
 from baselines.league.setup import Setup
+from baselines.league.short_training import short_recipe
 from baselines.league.training import is_trained
 from sr.progress import Event, Progress, Report, Step
 from sr.training.autotune import autotune, seconds_per_step

@@ -10,6 +10,7 @@ from baselines.league.entries import Kind
 from baselines.league.names import short_name
 from baselines.league.record import Result
 from sr.checkpoint import Description
+from sr.measure.calm_speed import CalmSpeed
 from sr.measure.measurement import Measurement, of_json
 from sr.measure.quality import Quality
 from sr.rank_correlation import spearman
@@ -124,12 +125,11 @@ class Standings:
 
     def within(self, standing: Standing) -> bool:
         """Return whether a network keeps to the budget at calm speed, but for the noise of its measurement."""
-        return standing.measurement.runtime.p90_ms <= _NOISE * self.budget_ms * self.slowness(standing)
+        return standing.measurement.runtime.p90_ms <= _NOISE * self.budget_ms * self.slowdown(standing)
 
-    def slowness(self, standing: Standing) -> float:
-        """Return how many times slower than when calm the device was while a network was measured, at least 1."""
-        reference_ms = standing.measurement.reference_ms
-        return max(1.0, reference_ms / self.calm_ms) if reference_ms and self.calm_ms else 1.0
+    def slowdown(self, standing: Standing) -> float:
+        """Return by what factor the device was slower than when calm while a network was measured, at least 1."""
+        return 1.0 if self.calm_ms is None else CalmSpeed(self.calm_ms).slowdown(standing.measurement)
 
     def ranked(self, steps: int) -> list[Standing]:
         """Return the networks that were trained for so many steps, the best PSNR on the last pictures first."""

@@ -4,9 +4,9 @@ import time
 from dataclasses import asdict, replace
 
 from baselines.league.entries import Entry
-from baselines.league.learning_rate import judged, short_psnr
 from baselines.league.record import Result, path_of, read_result, write_result
 from baselines.league.setup import Setup
+from baselines.league.short_training import judged, short_psnr
 from sr.checkpoint import Checkpoint, load_network, save
 from sr.measure.quality import evaluate
 from sr.progress import Message, Report, no_report
@@ -62,10 +62,8 @@ def _train(entry: Entry, recipe: Recipe, setup: Setup, report: Report) -> Result
             continue
         short = short_psnr(entry, rate, setup)
         if short is not None and rate > min(setup.rates) and judged(fitted.network, setup) < short:
-            line = (
-                f"{entry.title}, seed {recipe.seed}: at a learning rate of {rate:g} it ended below its short training"
-            )
-            report(Message(f"{line}, and is trained again at the next lower one", aside=True))
+            line = f"{entry.title}, seed {recipe.seed}, ended below its short training at a learning rate of {rate:g}"
+            report(Message(f"{line}: it is trained again at the next lower one", aside=True))
             state.unlink(missing_ok=True)
             continue
         tensors = fitted.network.state_dict()

@@ -169,20 +169,22 @@ def readme_table(standings: Standings) -> str:
     if not standings.lengths:
         return "Nothing has been trained yet."
     steps, val, longest = standings.main_length, standings.val[-1], standings.lengths[-1]
-    within = [each for each in standings.ranked(steps) if standings.within(each)]
     head = ("network", "from", "runtime, p90 (ms)", f"{val} RGB (dB)", f"{val} Y (dB)", "seeds")
-    lines = []
-    for each in within[:_SHOWN]:
-        runtime = each.measurement.runtime
-        figures = (spread_text(each.spread(steps, val, of)) for of in (psnr, psnr_y))
-        lines.append((
-            each.name, each.kind, f"{digits(runtime.median_ms)}, {digits(runtime.p90_ms)}", *figures,
-            str(len(each.of(steps))),
-            *([_longer(each, longest, val)] if longest > steps else []),
-        ))  # fmt: skip
-    bicubic = [f"{of(standings.bicubic[val]):.2f}" for of in (psnr, psnr_y)]
-    lines.append(("bicubic interpolation", "", "", *bicubic, "", *([""] if longest > steps else [])))
-    return markdown_table((*head, *([f"RGB / Y after {longest:,} steps"] if longest > steps else [])), lines)
+    bicubic = ("bicubic interpolation", "", "", *(f"{of(standings.bicubic[val]):.2f}" for of in (psnr, psnr_y)), "")
+    within = [each for each in standings.ranked(steps) if standings.within(each)][:_SHOWN]
+    lines = [head, *(_readme_row(each, steps, val) for each in within), bicubic]
+    if longest > steps:
+        more = [f"RGB / Y after {longest:,} steps", *(_longer(each, longest, val) for each in within), ""]
+        lines = [(*line, cell) for line, cell in zip(lines, more, strict=True)]
+    return markdown_table(lines[0], lines[1:])
+
+
+def _readme_row(standing: Standing, steps: int, val: str) -> tuple[str, ...]:
+    """Return what the README says of one network."""
+    runtime = standing.measurement.runtime
+    figures = (spread_text(standing.spread(steps, val, of)) for of in (psnr, psnr_y))
+    taken = f"{digits(runtime.median_ms)}, {digits(runtime.p90_ms)}"
+    return (standing.name, standing.kind, taken, *figures, str(len(standing.of(steps))))
 
 
 def _longer(standing: Standing, steps: int, val: str) -> str:

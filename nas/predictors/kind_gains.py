@@ -1,7 +1,6 @@
 """What kinds of networks gain by training on: some start slowly and end higher."""
 
 import statistics
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -23,25 +22,19 @@ class KindGains:
     """
 
     of_all: float
-    by_kind: Mapping[str, Sequence[float]]
+    by_kind: Mapping[str | None, Sequence[float]]
 
     @classmethod
     def of(cls, trained: Sequence[Trial]) -> "KindGains":
         """Learn from trained candidates, each network once."""
-        by_kind: dict[str, list[float]] = {}
+        by_kind: dict[str | None, list[float]] = {}
         for trial in trained:
             if len(trial.rungs) > 1:
-                by_kind.setdefault(_kind(trial.architecture), []).append(trial.rungs[1].psnr - trial.rungs[0].psnr)
+                by_kind.setdefault(trial.architecture.main_kind, []).append(trial.rungs[1].psnr - trial.rungs[0].psnr)
         everything = [gain for gains in by_kind.values() for gain in gains]
         return cls(statistics.mean(everything) if everything else 0.0, by_kind)
 
     def beyond_others(self, architecture: Architecture) -> float:
         """Return how much more than the mean of all a network is expected to gain, dB; 0 for a kind without any."""
-        gains = self.by_kind.get(_kind(architecture), ())
+        gains = self.by_kind.get(architecture.main_kind, ())
         return sum(gain - self.of_all for gain in gains) / (len(gains) + _PRIOR)
-
-
-def _kind(architecture: Architecture) -> str:
-    """Return the kind of most of its blocks, of equals the first by name."""
-    counted = Counter(block.kind for block in architecture.canonical.blocks)
-    return min(counted, key=lambda kind: (-counted[kind], kind))

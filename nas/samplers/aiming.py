@@ -1,6 +1,5 @@
 """Architectures brought to the budget by their depth, and their width where depth alone cannot."""
 
-from collections import Counter
 from dataclasses import replace
 
 from nas.samplers.protocol import SearchProblem
@@ -75,7 +74,7 @@ def aimed(problem: SearchProblem, architecture: Architecture, least: float = LEA
 
 def _deeper(built: Architecture, positions: int) -> Architecture | None:
     """Return it with one more block of its most frequent kind, after the last of them; None where there is no place."""
-    kind = _most_frequent(built)
+    kind = built.main_kind
     if kind is None or len(built.blocks) >= positions:
         return None
     last = max(index for index, block in enumerate(built.blocks) if block.kind == kind)
@@ -86,7 +85,7 @@ def _shallower(built: Architecture, space: SearchSpace) -> Architecture | None:
     """Return it without the last block of its most frequent kind; None where no other is left, or none may be."""
     if len(built.blocks) < 2 or "identity" not in space.kinds:
         return None
-    kind = _most_frequent(built)
+    kind = built.main_kind
     last = max(index for index, block in enumerate(built.blocks) if block.kind == kind)
     return replace(built, blocks=built.blocks[:last] + built.blocks[last + 1 :])
 
@@ -95,9 +94,3 @@ def _narrower(built: Architecture, widths: tuple[int, ...]) -> Architecture | No
     """Return it at the next width below; None where there is none."""
     below = [width for width in widths if width < built.num_feat]
     return replace(built, num_feat=max(below)) if below else None
-
-
-def _most_frequent(built: Architecture) -> str | None:
-    """Return the kind of most of its blocks, the first of equals; None for a network without blocks."""
-    kinds = Counter(block.kind for block in built.blocks if block.kind != "identity")
-    return max(kinds, key=lambda kind: kinds[kind]) if kinds else None

@@ -1,11 +1,9 @@
-"""The members at a budget are looked for once, and the best of a family is chosen by short trainings."""
+"""The members at a budget are looked for once."""
 
-import json
 from dataclasses import replace
 
 from baselines.at_budget import sizes_of
-from baselines.league.entries import of_size
-from baselines.league.members import best_shapes, members
+from baselines.league.members import members
 from baselines.league.setup import Setup
 from sr.measure.latency import Protocol
 from sr.measure.latency_model import USUAL
@@ -38,19 +36,3 @@ def test_members_at_another_scale_are_kept_apart(setup: Setup, setup_at_x2: Setu
     events: list[Event] = []
     assert members([FAMILY], setup, USUAL, shapes=1, protocol=few, report=events.append) == usual
     assert events == []
-
-
-def test_the_best_shape_is_that_of_the_best_short_training_and_is_chosen_again_without_one(setup: Setup) -> None:
-    shapes = {
-        "ecbsr": [of_size("ecbsr", {"num_feat": width, "num_block": 1}) for width in (12, 8)],
-        FAMILY: [of_size(FAMILY, {"num_feat": 8, "num_block": 1})],
-    }
-    events: list[Event] = []
-    chosen = best_shapes(shapes, setup, report=events.append)
-    kept = [json.loads(path.read_text()) for path in (setup.folder / "rates").iterdir()]
-    reached = {each["title"]: each["psnr"] for each in kept}
-    assert set(reached) == {each.title for each in shapes["ecbsr"]}
-    assert [each.title for each in chosen] == [max(reached, key=reached.__getitem__), shapes[FAMILY][0].title]
-    (line,) = [str(event) for event in events if isinstance(event, Message)]
-    assert line.startswith(f"ECBSR: {chosen[0].title} of ")
-    assert best_shapes(shapes, setup) == chosen

@@ -100,8 +100,8 @@ def test_what_keeps_to_the_budget_is_judged_at_calm_speed(standings: Standings) 
     factor = over.measurement.runtime.p90_ms / standings.budget_ms
     slowed = replace(standings, calm_ms=20.0 / factor)
     assert slowed.within(over)
-    assert slowed.slowness(over) == pytest.approx(factor)
+    assert slowed.slowdown(over) == pytest.approx(factor)
     assert not replace(standings, calm_ms=20.0 / (factor / 1.1)).within(over)
     # A device that is faster than it was known to be is no excuse.
-    assert replace(standings, calm_ms=1000.0).slowness(over) == 1.0
+    assert replace(standings, calm_ms=1000.0).slowdown(over) == 1.0
     assert Standings.from_json(json.loads(json.dumps(slowed.to_json()))) == slowed

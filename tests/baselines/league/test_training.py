@@ -55,7 +55,7 @@ def test_a_training_that_ends_below_its_short_one_is_begun_again_at_the_next_low
     again = train(by_hand, setup.recipe, setup, events.append)
     assert (again.learning_rate, again.failure) == (1e-3, "")
     (line,) = [str(event) for event in events if isinstance(event, Message)]
-    assert line.startswith(f"{by_hand.title}, seed 0: at a learning rate of 0.003 it ended below its short training")
+    assert line.startswith(f"{by_hand.title}, seed 0, ended below its short training at a learning rate of 0.003")
 
 
 def test_a_last_convolution_that_is_clipped_stays_as_trained(setup: Setup) -> None:
