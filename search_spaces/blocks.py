@@ -53,6 +53,10 @@ class Residual(nn.Module):
         hidden = self.act(hidden) if self.act is not None else F.relu(hidden, inplace=True)
         return self.conv2(hidden).add_(feature)  # type: ignore[no-any-return]
 
+    def adding_weights(self) -> list[Tensor]:
+        """Return the weights that what is added to the input is proportional to; with a norm there are none."""
+        return [self.conv2.weight] if isinstance(self.conv2, nn.Conv2d) else []
+
 
 class WideResidual(nn.Module):
     """MSRResNet's block of convolutions that train as SPAN's, twice as wide between two of 1x1, and fold into one."""
@@ -67,6 +71,10 @@ class WideResidual(nn.Module):
     def forward(self, feature: Tensor) -> Tensor:
         """Map (n, c, h, w) to the same shape."""
         return self.conv2(self.act(self.conv1(feature))).add_(feature)  # type: ignore[no-any-return]
+
+    def adding_weights(self) -> list[Tensor]:
+        """Return the weights that what is added to the input is proportional to, while biases are zero."""
+        return [self.conv2.project.weight, self.conv2.point.weight]
 
 
 class InvertedResidual(nn.Module):

@@ -1,6 +1,7 @@
 """From an architecture to a network."""
 
 import copy
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -9,12 +10,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from search_spaces.architecture import Architecture
-from search_spaces.blocks import LEAKY_SLOPE
+from search_spaces.blocks import LEAKY_SLOPE, Residual, WideResidual
 from search_spaces.kinds import BLOCKS
 from sr.scale import DEFAULT_SCALE
 
 # The image skip whose kernel is trained.
 LEARNED = "learned"
+# As many residual blocks train steadily as they are drawn; twice as many often stand still for a while.
+_STEADY_BLOCKS = 10
 # By the scale: the steps that an upsampler of several takes one after another.
 _STEPS = {2: (2,), 3: (3,), 4: (2, 2)}
 
@@ -274,10 +277,25 @@ def build(architecture: Architecture) -> SearchedNetwork:
 
 
 def untrained(architecture: Architecture) -> SearchedNetwork:
-    """Build the network of an architecture as a training starts: see `silence`."""
+    """Build the network of an architecture as a training starts: see `silence` and `steady`."""
     network = build(architecture)
     silence(network.upsampler)
+    steady(network.trunk)
     return network
+
+
+def steady(trunk: nn.ModuleList) -> None:
+    """Shrink what the residual blocks of a deep trunk add, so that its variance grows no more than that of ten blocks.
+
+    As in Zhang, Dauphin, Ma, "Fixup Initialization", ICLR 2019, where a branch begins the smaller the deeper the
+    network is; docs/search.md has what it is worth here.
+    """
+    residual = [block for block in trunk if isinstance(block, Residual | WideResidual)]
+    share = min(1.0, math.sqrt(_STEADY_BLOCKS / max(1, len(residual))))
+    with torch.no_grad():
+        for block in residual:
+            for weight in block.adding_weights():
+                weight.mul_(share)
 
 
 def silence(upsampler: nn.Module) -> None:

@@ -131,6 +131,23 @@ def test_a_learned_image_skip_is_trained(upsampler: str, scale: int) -> None:
 
 
 @pytest.mark.usefixtures("in_float64")
+@pytest.mark.parametrize("kind", ["residual_relu", "residual_leaky", "wide_residual"])
+@pytest.mark.parametrize(("count", "share"), [(1, 1.0), (10, 1.0), (40, 0.5)])
+def test_blocks_of_a_deep_trunk_add_less_at_first(kind: str, count: int, share: float) -> None:
+    architecture = Architecture(8, (Block(kind),) * count)
+    torch.manual_seed(0)
+    as_drawn = build(architecture).trunk
+    torch.manual_seed(0)
+    started = untrained(architecture).trunk
+    feature = torch.rand(1, 8, 5, 7)
+    with torch.no_grad():
+        for before, after in zip(as_drawn, started, strict=True):
+            added = before(feature) - feature
+            assert added.abs().max() > 0.01
+            torch.testing.assert_close(after(feature) - feature, share * added, rtol=0, atol=1e-12)
+
+
+@pytest.mark.usefixtures("in_float64")
 @each_scale
 @pytest.mark.parametrize("image_skip", ["bicubic", "learned"])
 def test_the_portable_form_computes_the_same(image_skip: str, scale: int) -> None:
