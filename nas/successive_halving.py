@@ -85,7 +85,8 @@ class Candidate:
     """A candidate on the ladder: its objectives besides the quality, and the rungs that it finished.
 
     key: its architecture's. state: `training` on the rung after those, `failed` there, or `waiting`. beside: whether it
-    trains on with one that did, as it is that one in another training form, which the first rung does not judge well.
+    trains on with one that did, as it is that one in another training form or larger, which the first rung does not
+    judge well.
     """
 
     key: str

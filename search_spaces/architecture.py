@@ -78,6 +78,12 @@ class Architecture:
         return max(kinds, key=lambda kind: kinds[kind]) if kinds else None
 
     @property
+    def design(self) -> tuple[Any, ...]:
+        """What it is without its size: the kinds of its blocks and all choices but the width; equal for equal ones."""
+        kinds = frozenset(block.kind for block in self.canonical.blocks)
+        return (kinds, *(getattr(self, name) for name in CHOICES), self.scale)
+
+    @property
     def trained_wider(self) -> "Architecture | None":
         """The architecture that runs as this very network and trains wider; None where there is none."""
         blocks = tuple(Block(WIDER.get(block.kind, block.kind)) for block in self.canonical.blocks)

@@ -20,7 +20,7 @@ REFERENCE_NETWORK = repeated(16, "residual_leaky", 2)
 
 MSRRESNET_SPACE = SearchSpace(
     name="msrresnet",
-    positions=16,
+    positions=24,
     kinds=tuple(BLOCKS),
     num_feat=(8, 12, 16, 20, 24, 28, 32, 40, 48, 56, 64),
     upsampler=UPSAMPLERS,

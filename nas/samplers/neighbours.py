@@ -8,6 +8,7 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from nas.larger_sizes import best_promoted, is_larger_size, multi_adds
 from nas.samplers.aiming import aimed
 from nas.samplers.evolution import MUTATIONS
 from nas.samplers.protocol import Picks, Sampler, SearchProblem, first_worthwhile, proposal_seed
@@ -21,6 +22,8 @@ _DISTANT_IN, _FRONT_IN = 6, 6
 _PARENTS = 3
 # The share of the budget that a neighbour is deepened to, where that can be: a block is worth a hundredth of a dB.
 _FILLED = 1.0
+# Of the best design so many larger sizes are tried before anything else.
+_LARGER = 3
 # Of so many mutations of front members the one with the highest acquisition is proposed.
 _DRAWN = 12
 
@@ -28,9 +31,10 @@ _DRAWN = 12
 class NeighboursOrModel:
     """Single changes of the best networks; in between mutations of the front and what a global sampler proposes.
 
-    Before all, the best is tried in the form that trains wider. The kinds of change take turns (image skip and
-    aggregation, width against depth, a kind in all its places, a kind in one of them, the upsampler), so that what the
-    predictor of PSNR knows nothing of is tried too; within one turn the change with the highest acquisition goes first.
+    Before all, the best is tried in the form that trains wider, then in larger sizes of its design. The kinds of change
+    take turns (image skip and aggregation, width against depth, a kind in all its places, a kind in one of them, the
+    upsampler), so that what the predictor of PSNR knows nothing of is tried too; within one turn the change with the
+    highest acquisition goes first.
     """
 
     def __init__(self, problem: SearchProblem, distant: Sampler) -> None:
@@ -39,9 +43,11 @@ class NeighboursOrModel:
     def propose(self, number: int, trials: Sequence[Trial]) -> Picks:
         """Return an unseen neighbour of the best; where there is none, a mutation of the front."""
         trained = sorted(trained_once(trials), key=lambda trial: trial.sort_key, reverse=True)
-        wider = self._wider_best(trained, trials)
-        if wider is not None:
-            return self._problem.space.encode(wider)
+        best = best_promoted(trials)
+        if best is not None:
+            first = self._wider(best.architecture, trials) or self._larger(best.architecture, trials)
+            if first is not None:
+                return self._problem.space.encode(first)
         if not trained or number % _DISTANT_IN == 0:
             return self._brought_to_budget(self._distant.propose(number, trials), trials)
         if number % _FRONT_IN != _FRONT_IN - 1:
@@ -50,16 +56,30 @@ class NeighboursOrModel:
                 return self._problem.space.encode(found)
         return first_worthwhile(self._problem, trials, self._mutations(trials, number), best_of=_DRAWN)
 
-    def _wider_best(self, trained: Sequence[Trial], trials: Sequence[Trial]) -> Architecture | None:
+    def _wider(self, best: Architecture, trials: Sequence[Trial]) -> Architecture | None:
         """Return the best network that was promoted in the form that trains wider; None where that was seen.
 
         It costs nothing on the device, and what starts slowly would not be promoted by itself; see `promotable`.
         """
-        best = next((each.architecture for each in trained if len(each.rungs) > 1), None)
-        wider = None if best is None else best.trained_wider
+        wider = best.trained_wider
         if wider is None or any(each.architecture.key == wider.key for each in trials):
             return None
         return wider if {block.kind for block in wider.blocks} <= set(self._problem.space.kinds) else None
+
+    def _larger(self, best: Architecture, trials: Sequence[Trial]) -> Architecture | None:
+        """Return the best network that was promoted in a larger size; None where enough were tried, or none fits.
+
+        Deepened to the budget first, then the one of another width that does the most work.
+        """
+        tried = sum(is_larger_size(each.architecture, best) for each in trials)
+        if tried >= _LARGER or self._problem.budget_share(best) is None:
+            return None
+        seen = {each.architecture.key for each in trials}
+        widths = [best.canonical, *changes(self._problem.space, best).get("width", ())]
+        filled = (aimed(self._problem, each, least=_FILLED) for each in widths)
+        new = [each for each in filled if each is not None and each.key not in seen and is_larger_size(each, best)]
+        fitting = [each for each in new if self._problem.is_predicted_feasible(each)]
+        return max(fitting, key=lambda each: (each.num_feat == best.num_feat, multi_adds(each)), default=None)
 
     def _neighbour(self, number: int, parents: Sequence[Trial], trials: Sequence[Trial]) -> Architecture | None:
         """Return the single change that is most worth a try, None where all were seen or none is within the budget."""

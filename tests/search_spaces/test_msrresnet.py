@@ -71,8 +71,8 @@ def test_the_ladder_starts_far_below_and_climbs_to_the_baseline() -> None:
 
 
 def test_size_of_the_default_space() -> None:
-    # Eleven widths, three upsamplers, five image skips, three aggregations, and all kinds at sixteen positions: nine of
-    # them at the time of writing. Up to sixteen real blocks stand in a row: 1 + 8 + 8**2 + ... + 8**16 trunks.
+    # Eleven widths, three upsamplers, five image skips, three aggregations, and all kinds at 24 positions: nine of
+    # them at the time of writing. Up to 24 real blocks stand in a row: 1 + 8 + 8**2 + ... + 8**24 trunks.
     kinds = len(BLOCKS)
-    assert MSRRESNET_SPACE.size == 11 * 3 * 5 * 3 * kinds**16
-    assert MSRRESNET_SPACE.networks == 11 * 3 * 5 * 3 * sum((kinds - 1) ** depth for depth in range(17))
+    assert MSRRESNET_SPACE.size == 11 * 3 * 5 * 3 * kinds**24
+    assert MSRRESNET_SPACE.networks == 11 * 3 * 5 * 3 * sum((kinds - 1) ** depth for depth in range(25))

@@ -180,10 +180,10 @@ def test_samples_spread_evenly_over_the_depths() -> None:
     rng = random.Random(0)
     depths = Counter(
         sum(block.kind != "identity" for block in MSRRESNET_SPACE.decode(MSRRESNET_SPACE.sample(rng)).blocks)
-        for _ in range(1600)
+        for _ in range(100 * MSRRESNET_SPACE.positions)
     )
     # 100 of each are expected, with a deviation below 10: five deviations to either side.
-    assert set(depths) == set(range(1, 17))
+    assert set(depths) == set(range(1, MSRRESNET_SPACE.positions + 1))
     assert all(50 <= seen <= 150 for seen in depths.values())
 
 
@@ -237,7 +237,7 @@ def test_a_space_works_with_one_kind_fewer(kind: str) -> None:
     kinds = tuple(other for other in whole.kinds if other != kind)
     seeds = tuple(seed for seed in whole.seeds if kind not in {block.kind for block in filled(whole, seed).blocks})
     fewer = replace(whole, kinds=kinds, seeds=seeds)
-    assert fewer.size * len(whole.kinds) ** 16 == whole.size * len(kinds) ** 16
+    assert fewer.size * len(whole.kinds) ** whole.positions == whole.size * len(kinds) ** whole.positions
     rng = random.Random(0)
     drawn = [fewer.decode(fewer.mutate(fewer.sample(rng), rng, 3)) for _ in range(4)]
     assert kind not in {block.kind for architecture in drawn for block in architecture.blocks}

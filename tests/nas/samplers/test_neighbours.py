@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nas.larger_sizes import is_larger_size
 from nas.samplers.neighbours import NeighboursOrModel, changes
 from nas.samplers.protocol import SearchProblem
 from nas.samplers.random_search import RandomSearch
@@ -109,6 +110,33 @@ def test_the_best_that_was_promoted_is_tried_in_its_wider_form_first(judge: Outc
     assert proposed() not in {wider.key, best.key}
     without = replace(problem, space=replace(MSRRESNET_SPACE, kinds=("residual_leaky", "idle", "identity"), seeds=()))
     assert without.space.decode(sampler_of(without).propose(2, trials[:1])).key != wider.key
+
+
+def test_the_best_that_was_promoted_is_tried_in_larger_sizes(judge: Outcome) -> None:
+    # Four blocks of 16 channels fill the budget, or one of 32; all others take more.
+    def share(each: Architecture) -> float:
+        per_block = {16: 0.25, 32: 1.0}.get(each.num_feat, 2.0)
+        return per_block * len(each.canonical.blocks)
+
+    problem = SearchProblem(MSRRESNET_SPACE, 0, 40.0, lambda each: share(each) <= 1, budget_share=share)
+    best = repeated(16, "wide_residual", 2, image_skip="learned")
+    trials = [judge(0, repeated(8, "inverted_x3", 3)), judge(1, best)]
+    trials[1] = replace(trials[1], rungs=(Rung(100, 25.0, 1.0), Rung(400, 25.5, 1.0)))
+    for wanted in (replace(best, blocks=best.blocks[:1] * 4), replace(best, num_feat=32, blocks=best.blocks[:1])):
+        assert is_larger_size(wanted, best)
+        assert problem.space.decode(sampler_of(problem).propose(2, trials)).key == wanted.key
+        trials.append(judge(len(trials), wanted))
+    # There is no other one within the budget.
+    assert not is_larger_size(problem.space.decode(sampler_of(problem).propose(2, trials)), best)
+    # After three of them something else is tried, whatever there is.
+    roomy = replace(problem, budget_share=lambda each: share(each) / 2, is_predicted_feasible=lambda _: True)
+    third = problem.space.decode(sampler_of(roomy).propose(2, trials))
+    assert is_larger_size(third, best)
+    trials.append(judge(len(trials), third))
+    assert not is_larger_size(problem.space.decode(sampler_of(roomy).propose(2, trials)), best)
+    # Where runtimes are not known there is no budget to fill.
+    unknown = SearchProblem(MSRRESNET_SPACE, 0, 40.0)
+    assert not is_larger_size(unknown.space.decode(sampler_of(unknown).propose(2, trials[:2])), best)
 
 
 def is_change(problem: SearchProblem, found: Architecture, parent: Architecture) -> bool:

@@ -59,6 +59,24 @@ def test_too_few_steps_for_the_rungs_are_refused(setup: Setup, tmp_path: Path) -
         fidelity_schedule("rungs", setup, tmp_path)
 
 
+def test_the_best_design_trains_on_in_its_wider_form_and_in_larger_sizes(
+    long: Setup, tmp_path: Path, outcome: Outcome
+) -> None:
+    schedule = fidelity_schedule("rungs", long, tmp_path)
+    rungs = (Rung(4, 25.0, 1.0), Rung(16, 26.0, 1.0), Rung(64, 27.0, 1.0))
+    best = replace(outcome(0, repeated(8, "residual_leaky", 2)), rungs=rungs)
+    others = {
+        "larger": repeated(8, "residual_leaky", 3),
+        "wider": repeated(8, "wide_residual", 2),
+        "smaller": repeated(8, "residual_leaky", 1),
+        "other": repeated(8, "idle", 3),
+    }
+    for name, architecture in others.items():
+        other = replace(outcome(1, architecture), rungs=(Rung(4, 20.0, 1.0),))
+        wanted = architecture.key if name in ("larger", "wider") else None
+        assert schedule.promoted([best, other], ()) == wanted, name
+
+
 def test_training_from_scratch_inherits_nothing(long: Setup, tmp_path: Path) -> None:
     plain = fidelity_schedule("rungs", long, tmp_path)
     task = plain.task(SMALL, 1)

@@ -1,0 +1,26 @@
+"""Larger sizes of a design that was found good: they learn more slowly, and a first rung does not judge them well."""
+
+from collections.abc import Sequence
+
+from nas.trial import Trial, trained_once
+from search_spaces.architecture import Architecture
+from search_spaces.fast_counts import counts
+
+# Which of two networks does more work hardly depends on the picture.
+_LR_SIZE = (64, 64)
+
+
+def best_promoted(trials: Sequence[Trial]) -> Trial | None:
+    """Return the best of the candidates that went on to a second rung; None where none did."""
+    went_on = [each for each in trained_once(trials) if len(each.rungs) > 1]
+    return max(went_on, key=lambda trial: trial.sort_key, default=None)
+
+
+def is_larger_size(architecture: Architecture, other: Architecture) -> bool:
+    """Return whether an architecture is another one in a larger size: of its design, and with more multiply-adds."""
+    return architecture.design == other.design and multi_adds(architecture) > multi_adds(other)
+
+
+def multi_adds(architecture: Architecture) -> int:
+    """Return the multiply-adds of a network, for a small LR picture: what sizes are compared by."""
+    return counts(architecture, _LR_SIZE).multi_adds
