@@ -8,6 +8,8 @@ from search_spaces.fast_counts import counts
 
 # Which of two networks does more work hardly depends on the picture.
 _LR_SIZE = (64, 64)
+# What has not so many times the multiply-adds is as large: a block more of twenty is worth no training of its own.
+_LARGER = 1.1
 
 
 def best_promoted(trials: Sequence[Trial]) -> Trial | None:
@@ -17,8 +19,8 @@ def best_promoted(trials: Sequence[Trial]) -> Trial | None:
 
 
 def is_larger_size(architecture: Architecture, other: Architecture) -> bool:
-    """Return whether an architecture is another one in a larger size: of its design, and with more multiply-adds."""
-    return architecture.design == other.design and multi_adds(architecture) > multi_adds(other)
+    """Return whether an architecture is another one in a larger size: of its design, with a tenth more multiply-adds."""
+    return architecture.design == other.design and multi_adds(architecture) >= _LARGER * multi_adds(other)
 
 
 def multi_adds(architecture: Architecture) -> int:

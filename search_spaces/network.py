@@ -1,7 +1,6 @@
 """From an architecture to a network."""
 
 import copy
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -285,13 +284,13 @@ def untrained(architecture: Architecture) -> SearchedNetwork:
 
 
 def steady(trunk: nn.ModuleList) -> None:
-    """Shrink what the residual blocks of a deep trunk add, so that its variance grows no more than that of ten blocks.
+    """Shrink what each residual block of a deep trunk adds, so that together they add no more than ten do.
 
-    As in Zhang, Dauphin, Ma, "Fixup Initialization", ICLR 2019, where a branch begins the smaller the deeper the
-    network is; docs/search.md has what it is worth here.
+    As in Zhang, Dauphin, Ma, "Fixup Initialization", ICLR 2019, a branch begins the smaller the deeper the network is,
+    here by its depth, not by the root of it; docs/search.md has what it is worth.
     """
     residual = [block for block in trunk if isinstance(block, Residual | WideResidual)]
-    share = min(1.0, math.sqrt(_STEADY_BLOCKS / max(1, len(residual))))
+    share = min(1.0, _STEADY_BLOCKS / max(1, len(residual)))
     with torch.no_grad():
         for block in residual:
             for weight in block.adding_weights():

@@ -36,6 +36,13 @@ def test_a_larger_size_has_the_same_design_and_more_work(other: Architecture, ex
     assert (multi_adds(other) > multi_adds(DESIGN)) or not expected
 
 
+def test_one_block_more_of_twenty_is_no_larger_size() -> None:
+    of = {depth: repeated(16, "wide_residual", depth) for depth in (19, 20, 24)}
+    assert multi_adds(of[20]) > multi_adds(of[19])
+    assert not is_larger_size(of[20], of[19])
+    assert is_larger_size(of[24], of[19])
+
+
 def test_the_best_promoted_is_the_one_that_promises_most(outcome: Outcome) -> None:
     trials = [outcome(number, repeated(8, "idle", 1 + number)) for number in range(3)]
     assert best_promoted(trials) is None
