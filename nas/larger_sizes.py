@@ -19,7 +19,7 @@ def best_promoted(trials: Sequence[Trial]) -> Trial | None:
 
 
 def is_larger_size(architecture: Architecture, other: Architecture) -> bool:
-    """Return whether an architecture is another one in a larger size: of its design, with a tenth more multiply-adds."""
+    """Return whether an architecture is another one in a larger size: of its design, with a tenth more work."""
     return architecture.design == other.design and multi_adds(architecture) >= _LARGER * multi_adds(other)
 
 
