@@ -59,7 +59,7 @@ def make_setup(
     return Setup(
         budget_ms=config.budget_ms,
         target=target,
-        recipe=Recipe(steps=steps, batch=batch, patch=patch, seed=config.seed, solve_output=True),
+        recipe=Recipe(steps=steps, batch=batch, patch=patch, seed=config.seed, rising_beta2=True, solve_output=True),
         train=on_device(train.pairs, target.device),
         val=val.pairs.centre_crops(CROP_SIDE, CROPS).to(target.device),
         reference=REFERENCE_NETWORK,

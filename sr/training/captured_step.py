@@ -57,6 +57,10 @@ class CapturedStep:
         moved = [each.to(self._device, non_blocking=True) for each in inputs]
         return work(*moved) if self.refused else beside(lambda: work(*moved), self._device, self._stream)
 
+    def forget(self) -> None:
+        """Capture the next step anew, as what is no tensor has changed in the work."""
+        self._graph = None
+
     def _capture(self, work: Callable[..., Tensor], inputs: Sequence[Tensor]) -> None:
         """Capture the step, which takes none; where that cannot be, say why."""
         self._inputs = [each.to(self._device, copy=True) for each in inputs]

@@ -15,6 +15,11 @@ _AT_LEAST_0 = ("learning_rate", "minimum_learning_rate", "warmup_steps", "weight
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 OPTIMISERS: dict[str, type[torch.optim.Adam]] = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
 
+# Adam's beta2 where nothing else is said (Kingma & Ba, ICLR 2015).
+_BETA2 = 0.999
+# Of a beta2 that rises: the power of the steps, and the first ones, which are one stage.
+_ADAFACTOR, _FIRST_STAGE = -0.8, 64
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -32,6 +37,8 @@ class Recipe:
             every fifth of the steps, `constant` stays, `triangular` rises from `minimum_learning_rate` for half of the
             steps and falls back (Gate Decorator's Tock, You et al., NeurIPS 2019).
         warmup_steps: 0 for none, as in the next three.
+        rising_beta2: Whether the mean of squared gradients that Adam divides by reaches back the farther the more steps
+            were taken, see `beta2_at`, not always a thousand.
         weight_decay: Of the optimiser.
         ema_decay: Of the average of the weights, which is what is used then.
         clip_norm: The most that the gradient's norm may be.
@@ -56,6 +63,7 @@ class Recipe:
     minimum_learning_rate: float = 1e-6
     schedule: Literal["cosine", "step", "constant", "triangular"] = "cosine"
     warmup_steps: int = 50
+    rising_beta2: bool = False
     weight_decay: float = 0.0
     ema_decay: float = 0.0
     clip_norm: float = 0.1
@@ -94,3 +102,14 @@ class Recipe:
             height = (1 + math.cos(math.pi * share)) / 2 if self.schedule == "cosine" else 1 - abs(2 * share - 1)
             return self.minimum_learning_rate + (self.learning_rate - self.minimum_learning_rate) * height
         return self.learning_rate * (0.5 ** math.floor(5 * share) if self.schedule == "step" else 1.0)
+
+    def beta2_at(self, step: int) -> float:
+        """Return Adam's beta2 of a step, counted from 0: 0.999, or what it has risen to.
+
+        1 - n^-0.8 after n steps is Adafactor's (Shazeer & Stern, ICML 2018), here in stages, each of twice as many
+        steps as all before, as a CUDA graph is of one value.
+        """
+        if not self.rising_beta2:
+            return _BETA2
+        stage = max(_FIRST_STAGE, 1 << (step + 1).bit_length() - 1)
+        return min(_BETA2, 1.0 - math.pow(stage, _ADAFACTOR))

@@ -100,6 +100,7 @@ class Trainer:
         is without it, so that it compares with the loss of other networks.
         """
         self._set_rate(self.recipe.learning_rate_at(self.steps_done))
+        self._set_beta2(self.recipe.beta2_at(self.steps_done))
         inputs = self._inputs(self.steps_done)
         loss = self._take(*self._moved(inputs)) if self._captured is None else self._captured.take(self._take, inputs)
         self.steps_done += 1
@@ -111,6 +112,16 @@ class Trainer:
             self._rate.fill_(rate)
         for group in self.optimiser.param_groups:
             group["lr"] = self._rate if isinstance(self._rate, Tensor) else rate
+
+    def _set_beta2(self, beta2: float) -> None:
+        """Set Adam's beta2 of the next step."""
+        if all(group["betas"][1] == beta2 for group in self.optimiser.param_groups):
+            return
+        for group in self.optimiser.param_groups:
+            group["betas"] = (group["betas"][0], beta2)
+        if self._captured is not None:
+            # To a graph it is a constant.
+            self._captured.forget()
 
     def _take(self, *inputs: Tensor) -> Tensor:
         """Take a step on what `_inputs` gave, by now on the device, and return its loss; waits for nothing."""

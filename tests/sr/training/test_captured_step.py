@@ -67,6 +67,21 @@ def test_first_steps_are_taken_beside_and_the_others_by_a_graph_that_is_captured
     assert len(seen) == WARM_UPS + 1
 
 
+def test_a_graph_that_is_forgotten_is_captured_anew_by_the_next_step(recorder: Recorder) -> None:
+    step, factor = CapturedStep(CPU), 2.0
+
+    def work(given: Tensor) -> Tensor:
+        return factor * given.sum()
+
+    for _ in range(WARM_UPS + 1):
+        step.take(work, [torch.ones(2)])
+    factor = 3.0
+    step.forget()
+    assert not step.captured
+    assert step.take(work, [torch.ones(2)]).item() == 6.0
+    assert recorder.told == ["beside"] * WARM_UPS + ["capture", "replay"] * 2
+
+
 @pytest.mark.usefixtures("recorder")
 def test_loss_of_a_step_is_not_written_over_by_the_next_one() -> None:
     step, held = CapturedStep(CPU), torch.zeros(())

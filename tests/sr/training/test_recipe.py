@@ -75,3 +75,14 @@ def test_the_triangle_is_even_with_its_ends_and_its_apex(half: int, warmup_steps
     assert (rates[0], rates[half]) == pytest.approx((low, recipe.learning_rate))
     rises = [after - before for before, after in itertools.pairwise(rates[: half + 1])]
     assert rises == pytest.approx([(recipe.learning_rate - low) / half] * half)
+
+
+def test_beta2_is_adams_or_rises_in_stages_to_it() -> None:
+    plain, rising = Recipe(steps=10), Recipe(steps=10, rising_beta2=True)
+    assert {plain.beta2_at(step) for step in (0, 100, 10**6)} == {0.999}
+    by_step = {step: rising.beta2_at(step) for step in (0, 126, 127, 254, 255, 4094, 4095, 10**6)}
+    # By Adafactor's formula after 64, 128, 256, 2,048 and 4,096 steps; from 8,192 on it would be above Adam's.
+    assert by_step == pytest.approx({
+        0: 0.964103, 126: 0.964103, 127: 0.979382, 254: 0.979382, 255: 0.988158, 4094: 0.997757, 4095: 0.998711,
+        10**6: 0.999,
+    }, abs=1e-6)  # fmt: skip

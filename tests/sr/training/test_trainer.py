@@ -45,6 +45,20 @@ def test_the_rate_is_set_and_the_gradient_clipped(trainer: Train) -> None:
     assert torch.stack([gradient.norm() for gradient in gradients]).norm() <= 1.01e-3
 
 
+@pytest.mark.parametrize("rising", [False, True])
+def test_squared_gradients_are_kept_by_the_recipes_share(trainer: Train, rising: bool) -> None:
+    recipe = replace(AUTOTUNED, rising_beta2=rising, clip_norm=0.0)
+    made = trainer(recipe)
+    made.step()
+    for parameter in made.network.parameters():
+        assert parameter.grad is not None
+        kept = made.optimiser.state[parameter]["exp_avg_sq"]
+        torch.testing.assert_close(kept, (1 - recipe.beta2_at(0)) * parameter.grad.square(), rtol=1e-4, atol=0)
+    made.steps_done = 10_000
+    made.step()
+    assert {group["betas"] for group in made.optimiser.param_groups} == {(0.9, 0.999)}
+
+
 def test_the_average_is_what_is_used_and_follows_by_its_decay(trainer: Train) -> None:
     made = trainer(replace(AUTOTUNED, ema_decay=0.9))
     made.step()
