@@ -8,6 +8,9 @@ from search_spaces.space import SearchSpace
 
 # The best network lies just within the budget: what is predicted to leave more than this share of it unused seldom is.
 LEAST_SHARE = 0.8
+# What is aimed at: two measurements of one network differ by some hundredths, and a candidate that just keeps to the
+# budget may be over it when it is shipped.
+MOST_SHARE = 0.97
 _MOST_STEPS = 40
 # A seed that is predicted to use such a share is near enough: little was measured yet, and what is predicted a little
 # over the budget may be the best of all. One that is farther beyond it than the last is of no use at any depth.
@@ -54,7 +57,7 @@ def aimed(problem: SearchProblem, architecture: Architecture, least: float = LEA
     if share is None:
         return built
     for _ in range(_MOST_STEPS):
-        if share > 1:
+        if share > MOST_SHARE:
             smaller = _shallower(built, problem.space) or _narrower(built, problem.space.num_feat)
             if smaller is None:
                 return None
@@ -62,14 +65,14 @@ def aimed(problem: SearchProblem, architecture: Architecture, least: float = LEA
         elif share < least:
             deeper = _deeper(built, problem.space.positions)
             larger = None if deeper is None else problem.budget_share(deeper)
-            if deeper is None or larger is None or larger > 1:
+            if deeper is None or larger is None or larger > MOST_SHARE:
                 return built
             built = deeper
         else:
             return built
         share = problem.budget_share(built)
         assert share is not None
-    return built if share <= 1 else None
+    return built if share <= MOST_SHARE else None
 
 
 def _deeper(built: Architecture, positions: int) -> Architecture | None:

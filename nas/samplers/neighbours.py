@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from nas.larger_sizes import best_promoted, is_larger_size, multi_adds
-from nas.samplers.aiming import aimed
+from nas.samplers.aiming import MOST_SHARE, aimed
 from nas.samplers.evolution import MUTATIONS
 from nas.samplers.protocol import Picks, Sampler, SearchProblem, first_worthwhile, proposal_seed
 from nas.trial import Trial, front_of, trained_once
@@ -20,8 +20,6 @@ from search_spaces.space import SearchSpace
 _DISTANT_IN, _FRONT_IN = 6, 6
 # Whose single changes are asked, the best first.
 _PARENTS = 3
-# The share of the budget that a neighbour is deepened to, where that can be: a block is worth a hundredth of a dB.
-_FILLED = 1.0
 # Of the best design so many larger sizes are tried before anything else.
 _LARGER = 3
 # Of so many mutations of front members the one with the highest acquisition is proposed.
@@ -76,19 +74,22 @@ class NeighboursOrModel:
             return None
         seen = {each.architecture.key for each in trials}
         widths = [best.canonical, *changes(self._problem.space, best).get("width", ())]
-        filled = (aimed(self._problem, each, least=_FILLED) for each in widths)
+        filled = (aimed(self._problem, each, least=MOST_SHARE) for each in widths)
         new = [each for each in filled if each is not None and each.key not in seen and is_larger_size(each, best)]
         fitting = [each for each in new if self._problem.is_predicted_feasible(each)]
         return max(fitting, key=lambda each: (each.num_feat == best.num_feat, multi_adds(each)), default=None)
 
     def _neighbour(self, number: int, parents: Sequence[Trial], trials: Sequence[Trial]) -> Architecture | None:
-        """Return the single change that is most worth a try, None where all were seen or none is within the budget."""
+        """Return the single change that is most worth a try, None where all were seen or none is within the budget.
+
+        Each is deepened as far as the budget allows: a block is worth a hundredth of a dB.
+        """
         problem = self._problem
         seen = {trial.architecture.key for trial in trials}
         for parent in parents:
             turns = list(changes(problem.space, parent.architecture).values())
             for turn in range(len(turns)):
-                brought = (aimed(problem, each, least=_FILLED) for each in turns[(number + turn) % len(turns)])
+                brought = (aimed(problem, each, least=MOST_SHARE) for each in turns[(number + turn) % len(turns)])
                 fresh = {each.key: each for each in brought if each is not None and each.key not in seen}
                 allowed = [each for each in fresh.values() if problem.is_predicted_feasible(each)]
                 if allowed:

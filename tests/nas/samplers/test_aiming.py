@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nas.samplers.aiming import LEAST_SHARE, _deeper, aimed, first_candidates
+from nas.samplers.aiming import LEAST_SHARE, MOST_SHARE, _deeper, aimed, first_candidates
 from nas.samplers.protocol import SearchProblem
 from search_spaces import SPACES
 from search_spaces.architecture import Architecture, Block
@@ -36,18 +36,18 @@ def test_aimed_network_keeps_to_the_budget_uses_it_and_stays_in_the_space(
     if found is None:
         # Not even the narrowest network of one block is within it, or of all blocks where none may be left out.
         depth = 1 if "identity" in space.kinds else space.positions
-        assert min(space.num_feat) * (2 + min(depth, len(drawn.canonical.blocks))) > budget
+        assert min(space.num_feat) * (2 + min(depth, len(drawn.canonical.blocks))) > MOST_SHARE * budget
         return
     assert space.decode(space.encode(found)).key == found.key
     share = problem.budget_share(found)
     assert share is not None
-    assert share <= 1
+    assert share <= MOST_SHARE
     others = (found.upsampler, found.image_skip, found.aggregation, found.norm)
     assert others == (drawn.upsampler, drawn.image_skip, drawn.aggregation, drawn.norm)
     if share < LEAST_SHARE:
         # Another block has no place, or is too much.
         deeper = _deeper(found, space.positions)
-        assert deeper is None or problem.budget_share(deeper) > 1
+        assert deeper is None or problem.budget_share(deeper) > MOST_SHARE
 
 
 @given(st.randoms(use_true_random=False), st.floats(100.0, 2000.0))
@@ -56,7 +56,7 @@ def test_network_that_is_near_the_budget_stays_what_it_is(rng: random.Random, bu
     drawn = MSRRESNET_SPACE.decode(MSRRESNET_SPACE.sample(rng))
     share = problem.budget_share(drawn)
     assert share is not None
-    if LEAST_SHARE <= share <= 1:
+    if LEAST_SHARE <= share <= MOST_SHARE:
         assert aimed(problem, drawn) == drawn.canonical
 
 
@@ -67,10 +67,10 @@ def test_nothing_is_changed_where_no_runtime_is_known() -> None:
 
 def test_depth_is_changed_by_the_most_frequent_kind_where_its_blocks_are() -> None:
     mixed = Architecture(8, tuple(Block(kind) for kind in ("idle", "branched_conv", "branched_conv", "idle", "idle")))
-    deeper = aimed(problem_of(MSRRESNET_SPACE, 8 * 8.0), mixed, least=1.0)
+    deeper = aimed(problem_of(MSRRESNET_SPACE, 8 * 8.0 / MOST_SHARE), mixed, least=MOST_SHARE)
     assert deeper is not None
     assert [block.kind for block in deeper.blocks] == ["idle", "branched_conv", "branched_conv", *["idle"] * 3]
-    shallower = aimed(problem_of(MSRRESNET_SPACE, 8 * 6.0), mixed)
+    shallower = aimed(problem_of(MSRRESNET_SPACE, 8 * 6.0 / MOST_SHARE), mixed)
     assert shallower is not None
     assert [block.kind for block in shallower.blocks] == ["idle", "branched_conv", "branched_conv", "idle"]
 
