@@ -6,7 +6,7 @@ from nas.trial import Trial, trained_once
 from search_spaces.architecture import Architecture
 from search_spaces.fast_counts import counts
 
-# Which of two networks does more work hardly depends on the picture.
+# Which of two networks does more work hardly depends on the size of the picture.
 _LR_SIZE = (64, 64)
 # What has not so many times the multiply-adds is as large: a block more of twenty is worth no training of its own.
 _LARGER = 1.1

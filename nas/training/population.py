@@ -5,13 +5,11 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from nas.larger_sizes import multi_adds
 from search_spaces.architecture import Architecture
-from search_spaces.fast_counts import counts
 from search_spaces.space import SearchSpace
 from sr.errors import InputError
 
-# Multiply-adds are counted at this LR size: their order is that of any other.
-_COUNTED_SIZE = (64, 64)
 _MUTATED_CHOICES = 3
 
 
@@ -58,7 +56,7 @@ def affordable(space: SearchSpace, allowed: Callable[[Architecture], bool], seed
             f"a supernet takes at least one architecture within the budget, got none of {len(seen)} of {space.name}; "
             f"raise the budget"
         )
-    by_size = sorted(members, key=lambda member: (counts(member, _COUNTED_SIZE).multi_adds, member.key))
+    by_size = sorted(members, key=lambda member: (multi_adds(member), member.key))
     return Population(
         sample=functools.partial(_one_of, tuple(members)),
         largest=by_size[-1],

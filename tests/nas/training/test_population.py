@@ -47,14 +47,14 @@ def test_equal_seeds_give_equal_populations_and_others_do_not() -> None:
 
 def test_seeds_and_their_neighbours_are_found_where_samples_are_not() -> None:
     """Only what is deep and of one kind is allowed, which no sample of a few is."""
-    seed = repeated(12, "residual_leaky", 16)
+    seed = repeated(12, "residual_leaky", MSRRESNET_SPACE.positions)
     space = replace(MSRRESNET_SPACE, seeds=(seed,))
 
     def allowed(architecture: Architecture) -> bool:
         return [block.kind for block in architecture.blocks].count("residual_leaky") >= 12
 
     population = affordable(space, allowed, seed=0, draws=40)
-    assert population.positions == 16
+    assert population.positions == space.positions
     members = {population.sample(random.Random(number)).key for number in range(100)}
     assert len(members) > 5
     alone = affordable(space, lambda architecture: architecture == seed, seed=0, draws=40)
