@@ -20,7 +20,7 @@ from sr.report.page import FONT
 
 # In pixels; what `label_layout` takes a name's characters to be is at this size of the font.
 _WIDTH, _HEIGHT, _FONT_SIZE = 800, 600, 13
-_LEFT, _RIGHT, _TOP, _BOTTOM = 62, 16, 58, 46
+_LEFT, _RIGHT, _TOP, _BOTTOM = 72, 16, 58, 46
 _INSIDE = (_WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM)
 # What names keep off around the middle of a marker: the largest one's size.
 _MARKER = 20.0
@@ -92,7 +92,7 @@ def league_svg(standings: Standings) -> str:
         *_budget(x, standings.budget_ms),
         *_grid(x, y),
         _text(_INSIDE[0] / 2, -38, f"runtime in {engine} (ms)", "middle"),
-        f'<g transform="translate(-46 {-_INSIDE[1] / 2:.1f}) rotate(-90)">'
+        f'<g transform="translate(-56 {-_INSIDE[1] / 2:.1f}) rotate(-90)">'
         f"{_text(0, 0, f'{judged} (dB)', 'middle')}</g>",
         *_networks(points, x, y),
         "</g>",
