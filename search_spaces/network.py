@@ -287,7 +287,7 @@ def steady(trunk: nn.ModuleList) -> None:
     """Shrink what each residual block of a deep trunk adds, so that together they add no more than ten do.
 
     As in Zhang, Dauphin, Ma, "Fixup Initialization", ICLR 2019, a branch begins the smaller the deeper the network is,
-    here by its depth, not by the root of it; docs/search.md has what it is worth.
+    here by its depth, not by the root of it.
     """
     residual = [block for block in trunk if isinstance(block, Residual | WideResidual)]
     share = min(1.0, _STEADY_BLOCKS / max(1, len(residual)))

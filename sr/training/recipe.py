@@ -37,11 +37,11 @@ class Recipe:
             every fifth of the steps, `constant` stays, `triangular` rises from `minimum_learning_rate` for half of the
             steps and falls back (Gate Decorator's Tock, You et al., NeurIPS 2019).
         warmup_steps: 0 for none, as in the next three.
-        rising_beta2: Whether the mean of squared gradients that Adam divides by reaches back the farther the more steps
-            were taken, see `beta2_at`, not always a thousand.
         weight_decay: Of the optimiser.
         ema_decay: Of the average of the weights, which is what is used then.
         clip_norm: The most that the gradient's norm may be.
+        rising_beta2: Whether the mean of squared gradients that Adam divides by reaches back the farther the more steps
+            were taken, see `beta2_at`, not always a thousand.
         seed: What the patches are drawn from.
         precision: A key of PRECISIONS, or `fastest`, which times those that the device is for before the first step;
             float16 scales the loss.
@@ -63,10 +63,10 @@ class Recipe:
     minimum_learning_rate: float = 1e-6
     schedule: Literal["cosine", "step", "constant", "triangular"] = "cosine"
     warmup_steps: int = 50
-    rising_beta2: bool = False
     weight_decay: float = 0.0
     ema_decay: float = 0.0
     clip_norm: float = 0.1
+    rising_beta2: bool = False
     seed: int = 0
     precision: str = "fastest"
     memory_format: str = "fastest"
