@@ -85,13 +85,16 @@ class Architecture:
 
     @property
     def trained_wider(self) -> "Architecture | None":
-        """The architecture that runs as this very network and trains wider; None where there is none."""
+        """The architecture that runs as this very network and trains more weights; None where there is none.
+
+        Its convolutions train wider, and an image skip that is a fixed 3x3 convolution of the LR is learned.
+        """
         blocks = tuple(Block(WIDER.get(block.kind, block.kind)) for block in self.canonical.blocks)
-        if blocks == self.canonical.blocks:
-            return None
         if self.norm != "none" and any(block.kind in WITHOUT_NORM for block in blocks):
             return None
-        return replace(self.canonical, blocks=blocks)
+        fixed = self.upsampler == "one_step" and self.image_skip == "bilinear"
+        wider = replace(self.canonical, blocks=blocks, image_skip="learned" if fixed else self.image_skip)
+        return None if wider == self.canonical else wider
 
     @cached_property
     def key(self) -> str:

@@ -62,7 +62,9 @@ class NeighboursOrModel:
         wider = best.trained_wider
         if wider is None or any(each.architecture.key == wider.key for each in trials):
             return None
-        return wider if {block.kind for block in wider.blocks} <= set(self._problem.space.kinds) else None
+        space = self._problem.space
+        known = {block.kind for block in wider.blocks} <= set(space.kinds) and wider.image_skip in space.image_skip
+        return wider if known else None
 
     def _larger(self, best: Architecture, trials: Sequence[Trial]) -> Architecture | None:
         """Return the best network that was promoted in a larger size; None where enough were tried, or none fits.
