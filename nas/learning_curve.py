@@ -2,9 +2,10 @@
 
 PSNR approaches its limit by a small power of the steps, limit - scale * steps ** -POWER, as losses do (Hestness et al.,
 "Deep Learning Scaling is Predictable, Empirically", 2017): each fourfold training gains half of what the one before it
-did, as seen on Set14 from 312 steps to 1,250 (0.35 to 0.40 dB), 5,000 (0.18 to 0.23) and 20,000 (0.08 to 0.12). What one network gains beyond the others is mostly another's head start made up for, such as an image
-skip's, and fades sooner: over the chosen networks of ten searches, a dB more gained between the steps 312 and 1,247 (or
-390 and 1,559) was worth 0.45 dB more by step 22,000.
+did, as seen on Set14 from 312 steps to 1,250 (0.35 to 0.40 dB), 5,000 (0.18 to 0.23) and 20,000 (0.08 to 0.12). What
+one network gains beyond the others is mostly another's head start made up for, such as an image skip's, and fades
+sooner: over the chosen networks of ten searches, a dB more gained between the steps 312 and 1,247 (or 390 and 1,559)
+was worth 0.45 dB more by step 22,000.
 """
 
 from collections.abc import Sequence
