@@ -1,6 +1,6 @@
 """Larger sizes of a design that was found good: they learn more slowly, and a first rung does not judge them well."""
 
-from collections.abc import Sequence
+from collections.abc import Collection
 
 from nas.trial import Trial, trained_once
 from search_spaces.architecture import Architecture
@@ -12,10 +12,10 @@ _LR_SIZE = (64, 64)
 _LARGER = 1.1
 
 
-def best_promoted(trials: Sequence[Trial]) -> Trial | None:
-    """Return the best of the candidates that went on to a second rung; None where none did."""
-    went_on = [each for each in trained_once(trials) if len(each.rungs) > 1]
-    return max(went_on, key=lambda trial: trial.sort_key, default=None)
+def promoted_trials(trials: Collection[Trial]) -> list[Trial]:
+    """Return the candidates that went on to a second rung, the best first."""
+    went_on = (each for each in trained_once(trials) if len(each.rungs) > 1)
+    return sorted(went_on, key=lambda trial: trial.sort_key, reverse=True)
 
 
 def is_larger_size(architecture: Architecture, other: Architecture) -> bool:

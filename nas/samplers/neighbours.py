@@ -8,7 +8,7 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from nas.larger_sizes import best_promoted, is_larger_size, multi_adds
+from nas.larger_sizes import is_larger_size, multi_adds, promoted_trials
 from nas.samplers.aiming import MOST_SHARE, aimed
 from nas.samplers.evolution import MUTATIONS
 from nas.samplers.protocol import Picks, Sampler, SearchProblem, first_worthwhile, proposal_seed
@@ -29,10 +29,10 @@ _DRAWN = 12
 class NeighboursOrModel:
     """Single changes of the best networks; in between mutations of the front and what a global sampler proposes.
 
-    Before all, the best is tried in the form that trains wider, then in larger sizes of its design. The kinds of change
-    take turns (image skip and aggregation, width against depth, a kind in all its places, a kind in one of them, the
-    upsampler), so that what the predictor of PSNR knows nothing of is tried too; within one turn the change with the
-    highest acquisition goes first.
+    Before all, the best of each kind is tried in the form that trains wider, then the best in larger sizes of its
+    design. The kinds of change take turns (image skip and aggregation, width against depth, a kind in all its
+    places, a kind in one of them, the upsampler), so that what the predictor of PSNR knows nothing of is tried too;
+    within one turn the change with the highest acquisition goes first.
     """
 
     def __init__(self, problem: SearchProblem, distant: Sampler) -> None:
@@ -41,9 +41,9 @@ class NeighboursOrModel:
     def propose(self, number: int, trials: Sequence[Trial]) -> Picks:
         """Return an unseen neighbour of the best; where there is none, a mutation of the front."""
         trained = sorted(trained_once(trials), key=lambda trial: trial.sort_key, reverse=True)
-        best = best_promoted(trials)
-        if best is not None:
-            first = self._wider(best.architecture, trials) or self._larger(best.architecture, trials)
+        went_on = promoted_trials(trials)
+        if went_on:
+            first = self._wider(went_on, trials) or self._larger(went_on[0].architecture, trials)
             if first is not None:
                 return self._problem.space.encode(first)
         if not trained or number % _DISTANT_IN == 0:
@@ -54,17 +54,23 @@ class NeighboursOrModel:
                 return self._problem.space.encode(found)
         return first_worthwhile(self._problem, trials, self._mutations(trials, number), best_of=_DRAWN)
 
-    def _wider(self, best: Architecture, trials: Sequence[Trial]) -> Architecture | None:
-        """Return the best network that was promoted in the form that trains wider; None where that was seen.
+    def _wider(self, went_on: Sequence[Trial], trials: Sequence[Trial]) -> Architecture | None:
+        """Return the best network of a kind that was promoted in the form that trains wider; None where all were seen.
 
-        It costs nothing on the device, and what starts slowly would not be promoted by itself; see `promotable`.
+        It costs nothing on the device, and what starts slowly would not be promoted by itself; see `promotable`. A kind
+        that is behind another one may be ahead in this form.
         """
-        wider = best.trained_wider
-        if wider is None or any(each.architecture.key == wider.key for each in trials):
-            return None
-        space = self._problem.space
-        known = {block.kind for block in wider.blocks} <= set(space.kinds) and wider.image_skip in space.image_skip
-        return wider if known else None
+        space, seen = self._problem.space, {each.architecture.key for each in trials}
+        best_of_kinds: dict[str | None, Architecture] = {}
+        for trial in went_on:
+            best_of_kinds.setdefault(trial.architecture.main_kind, trial.architecture)
+        for best in best_of_kinds.values():
+            wider = best.trained_wider
+            if wider is None or wider.key in seen:
+                continue
+            if {block.kind for block in wider.blocks} <= set(space.kinds) and wider.image_skip in space.image_skip:
+                return wider
+        return None
 
     def _larger(self, best: Architecture, trials: Sequence[Trial]) -> Architecture | None:
         """Return the best network that was promoted in a larger size; None where enough were tried, or none fits.

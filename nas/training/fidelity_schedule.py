@@ -8,7 +8,7 @@ from typing import Literal
 from nas.bucket import Bucket
 from nas.config.fidelity import TRAINED_RUNGS, Fidelity
 from nas.evaluate import Setup
-from nas.larger_sizes import best_promoted, is_larger_size
+from nas.larger_sizes import is_larger_size, promoted_trials
 from nas.successive_halving import Candidate, Ladder, PromotionScore, ladder, promotable, rung_psnr, stale_keys
 from nas.training.rung_training import remove_weights
 from nas.training.supernet import inherited
@@ -172,11 +172,10 @@ def fidelity_schedule(
 
 def _as_candidates(trials: Collection[Trial], running: Collection[str]) -> list[Candidate]:
     """Return the trained trials as the ladder sees them."""
-    trained = trained_once(trials)
-    went_on = (each.architecture.trained_wider for each in trained if len(each.rungs) > 1)
-    beside = {each.key for each in went_on if each is not None}
-    best = best_promoted(trained)
-    if best is not None:
+    trained, went_on = trained_once(trials), promoted_trials(trials)
+    wider = (each.architecture.trained_wider for each in went_on)
+    beside = {each.key for each in wider if each is not None}
+    for best in went_on[:1]:
         beside |= {each.architecture.key for each in trained if is_larger_size(each.architecture, best.architecture)}
     return [_as_candidate(trial, running, beside) for trial in trained]
 

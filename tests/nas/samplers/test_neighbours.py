@@ -112,6 +112,22 @@ def test_the_best_that_was_promoted_is_tried_in_its_wider_form_first(judge: Outc
     assert without.space.decode(sampler_of(without).propose(2, trials[:1])).key != wider.key
 
 
+def test_a_kind_that_is_behind_another_is_tried_in_its_wider_form_too(judge: Outcome) -> None:
+    problem = SearchProblem(MSRRESNET_SPACE, 0, 40.0)
+    ranked = [repeated(16, "branched_conv", 3), repeated(16, "residual_leaky", 2), repeated(16, "residual_leaky", 1)]
+    trials = [
+        replace(judge(number, each), rungs=(Rung(100, 25.0, 1.0), Rung(400, 25.5 - 0.1 * number, 1.0)))
+        for number, each in enumerate(ranked)
+    ]
+    assert all(each.state == "trained" for each in trials)
+    for number, wider in enumerate((repeated(16, "wide_conv", 3), repeated(16, "wide_residual", 2)), start=3):
+        found = problem.space.decode(sampler_of(problem).propose(2, trials))
+        assert found.summary == wider.summary
+        trials.append(judge(number, found))
+    kinds = {block.kind for block in problem.space.decode(sampler_of(problem).propose(2, trials)).blocks}
+    assert kinds != {"wide_residual"}
+
+
 def test_the_best_that_was_promoted_is_tried_in_larger_sizes(judge: Outcome) -> None:
     # Four blocks of 16 channels fill the budget, or one of 32; all others take more.
     def share(each: Architecture) -> float:
