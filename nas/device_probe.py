@@ -8,6 +8,7 @@ from nas.known_device import KnownDevice, recall
 from nas.predictors.latency import LatencyPredictor, Sample
 from search_spaces.architecture import Block
 from search_spaces.space import SearchSpace
+from sr.measure.calm_speed import CalmSpeed
 from sr.measure.latency import Protocol
 from sr.progress import Report, no_report
 
@@ -25,10 +26,11 @@ _ATTEMPTS, _LONGEST_SECONDS = 3, 10.0
 
 
 def probe_device(setup: Setup, protocol: Protocol, report: Report = no_report) -> KnownDevice:
-    """Return what earlier searches know of the device, brought to its present speed by the reference network.
+    """Return what earlier searches know of the device, brought by the reference network to its calm speed.
 
-    Where they know little, it is measured at other widths too, which tell in which steps of channels the engine pays,
-    deeper, of depthwise convolutions, and with convolutions at HR size.
+    Verdicts are at that speed, so that predictions are too: what slows the device while it is probed would make a
+    search begin with too small networks. Where they know little, it is measured at other widths too, which tell in
+    which steps of channels the engine pays, deeper, of depthwise convolutions, and with convolutions at HR size.
 
     Args:
         setup: Of the search that begins.
@@ -53,13 +55,14 @@ def probe_device(setup: Setup, protocol: Protocol, report: Report = no_report) -
             break
     # Whatever disturbs a device makes it slower.
     calmest = taken[-1] if reliable else min(taken, key=lambda each: each[REFERENCE].runtime.median_ms)
-    times = {name: each.runtime.median_ms for name, each in calmest.items()}
-    probes = tuple((each, times[name]) for name, each in wanted.items())
+    known = known.with_calm(lr_size, calmest[REFERENCE].runtime.median_ms)
+    calm_ms = known.calm_ms(lr_size)
+    assert calm_ms is not None
+    speed = calm_ms / calmest[REFERENCE].runtime.median_ms
+    probes = tuple((each, speed * calmest[name].runtime.median_ms) for name, each in wanted.items())
     if len(wanted) == 1:
-        # At the speed that the device has now.
-        speed = times[REFERENCE] / known.probes[0][1]
-        probes = tuple((each, speed * ms) for each, ms in known.probes)
-    return replace(known, probes=probes).with_calm(lr_size, times[REFERENCE])
+        probes = tuple((each, ms * calm_ms / known.probes[0][1]) for each, ms in known.probes)
+    return replace(known, probes=probes)
 
 
 def probe_seeds(known: KnownDevice, space: SearchSpace, setup: Setup, protocol: Protocol) -> LatencyPredictor:
@@ -72,12 +75,14 @@ def probe_seeds(known: KnownDevice, space: SearchSpace, setup: Setup, protocol: 
         protocol: How each is timed.
     """
     latency = known.predictor(setup.target.lr_size)
+    calm_ms = known.calm_ms(setup.target.lr_size)
+    assert calm_ms is not None
     samples: list[Sample] = []
     for seed in space.seeds:
         enough = known.model.networks + len(known.probes) + len(samples) >= _ENOUGH
         if enough or (samples and latency.predict(seed) > _WITHIN * setup.budget_ms):
             continue
         measured = measure_candidate(seed, setup, protocol)
-        samples.append(Sample(seed, measured.runtime.median_ms, measured.reference_ms))
+        samples.append(Sample(seed, CalmSpeed(calm_ms).calm_ms(measured)))
         latency = latency.learned(samples)
     return latency
