@@ -58,11 +58,12 @@ def probe_device(setup: Setup, protocol: Protocol, report: Report = no_report) -
     known = known.with_calm(lr_size, calmest[REFERENCE].runtime.median_ms)
     calm_ms = known.calm_ms(lr_size)
     assert calm_ms is not None
-    speed = calm_ms / calmest[REFERENCE].runtime.median_ms
-    probes = tuple((each, speed * calmest[name].runtime.median_ms) for name, each in wanted.items())
-    if len(wanted) == 1:
-        probes = tuple((each, ms * calm_ms / known.probes[0][1]) for each, ms in known.probes)
-    return replace(known, probes=probes)
+    probes = known.probes
+    if len(wanted) > 1:
+        probes = tuple((each, calmest[name].runtime.median_ms) for name, each in wanted.items())
+    # The first of them is the reference network.
+    speed = calm_ms / probes[0][1]
+    return replace(known, probes=tuple((each, speed * ms) for each, ms in probes))
 
 
 def probe_seeds(known: KnownDevice, space: SearchSpace, setup: Setup, protocol: Protocol) -> LatencyPredictor:

@@ -175,8 +175,9 @@ def _as_candidates(trials: Collection[Trial], running: Collection[str]) -> list[
     trained, went_on = trained_once(trials), promoted_trials(trials)
     wider = (each.architecture.trained_wider for each in went_on)
     beside = {each.key for each in wider if each is not None}
-    for best in went_on[:1]:
-        beside |= {each.architecture.key for each in trained if is_larger_size(each.architecture, best.architecture)}
+    if went_on:
+        best = went_on[0].architecture
+        beside |= {each.architecture.key for each in trained if is_larger_size(each.architecture, best)}
     return [_as_candidate(trial, running, beside) for trial in trained]
 
 
