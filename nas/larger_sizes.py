@@ -1,8 +1,5 @@
 """Larger sizes of a design that was found good: they learn more slowly, and a first rung does not judge them well."""
 
-from collections.abc import Collection
-
-from nas.trial import Trial, trained_once
 from search_spaces.architecture import Architecture
 from search_spaces.fast_counts import counts
 
@@ -10,12 +7,6 @@ from search_spaces.fast_counts import counts
 _LR_SIZE = (64, 64)
 # What has not so many times the multiply-adds is as large: a block more of twenty is worth no training of its own.
 _LARGER = 1.1
-
-
-def promoted_trials(trials: Collection[Trial]) -> list[Trial]:
-    """Return the candidates that went on to a second rung, the best first."""
-    went_on = (each for each in trained_once(trials) if len(each.rungs) > 1)
-    return sorted(went_on, key=lambda trial: trial.sort_key, reverse=True)
 
 
 def is_larger_size(architecture: Architecture, other: Architecture) -> bool:

@@ -116,6 +116,12 @@ def trained_once(trials: Iterable[Trial]) -> list[Trial]:
     return [trial for trial in trials if trial.state == "trained" and trial.duplicate_of is None]
 
 
+def promoted_trials(trials: Iterable[Trial]) -> list[Trial]:
+    """Return the candidates that went on to a second rung, the best first."""
+    went_on = (each for each in trained_once(trials) if len(each.rungs) > 1)
+    return sorted(went_on, key=lambda trial: trial.sort_key, reverse=True)
+
+
 def front_of(trials: Iterable[Trial]) -> list[Trial]:
     """Return the trained candidates that none dominates in PSNR, runtime and activations, best PSNR first."""
     candidates = {trial.number: trial for trial in trained_once(trials)}

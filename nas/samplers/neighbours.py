@@ -8,11 +8,11 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from nas.larger_sizes import is_larger_size, multi_adds, promoted_trials
+from nas.larger_sizes import is_larger_size, multi_adds
 from nas.samplers.aiming import MOST_SHARE, aimed
 from nas.samplers.evolution import MUTATIONS
 from nas.samplers.protocol import Picks, Sampler, SearchProblem, first_worthwhile, proposal_seed
-from nas.trial import Trial, front_of, trained_once
+from nas.trial import Trial, front_of, promoted_trials, trained_once
 from search_spaces.architecture import Architecture, Block
 from search_spaces.space import SearchSpace
 

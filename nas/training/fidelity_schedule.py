@@ -8,12 +8,12 @@ from typing import Literal
 from nas.bucket import Bucket
 from nas.config.fidelity import TRAINED_RUNGS, Fidelity
 from nas.evaluate import Setup
-from nas.larger_sizes import is_larger_size, promoted_trials
+from nas.larger_sizes import is_larger_size
 from nas.successive_halving import Candidate, Ladder, PromotionScore, ladder, promotable, rung_psnr, stale_keys
 from nas.training.rung_training import remove_weights
 from nas.training.supernet import inherited
 from nas.training.task import RungGoal, ScoreTask, TrainingTask
-from nas.trial import Trial, trained_once
+from nas.trial import Trial, promoted_trials, trained_once
 from search_spaces.architecture import Architecture
 from search_spaces.supernet import Supernet
 from sr.checkpoint import Checkpoint, Description, save

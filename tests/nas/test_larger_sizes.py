@@ -5,8 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from nas.larger_sizes import is_larger_size, multi_adds, promoted_trials
-from nas.successive_halving import Rung
+from nas.larger_sizes import is_larger_size, multi_adds
 from nas.trial import Trial
 from search_spaces.architecture import Architecture, Block
 from search_spaces.msrresnet import repeated
@@ -41,11 +40,3 @@ def test_one_block_more_of_twenty_is_no_larger_size() -> None:
     assert multi_adds(of[20]) > multi_adds(of[19])
     assert not is_larger_size(of[20], of[19])
     assert is_larger_size(of[24], of[19])
-
-
-def test_the_first_promoted_is_the_one_that_promises_most(outcome: Outcome) -> None:
-    trials = [outcome(number, repeated(8, "idle", 1 + number)) for number in range(3)]
-    assert not promoted_trials(trials)
-    for number, psnr in ((0, 25.0), (2, 25.5)):
-        trials[number] = replace(trials[number], rungs=(Rung(100, 24.0, 1.0), Rung(400, psnr, 1.0)))
-    assert [each.number for each in promoted_trials(trials)] == [2, 0]

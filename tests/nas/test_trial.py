@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from nas.successive_halving import Rung
-from nas.trial import Trial, front_of, trained_once
+from nas.trial import Trial, front_of, promoted_trials, trained_once
 from search_spaces.msrresnet import MSRRESNET, repeated
 
 
@@ -59,3 +59,11 @@ def test_record_without_rungs_has_none(outcome: Callable[..., Trial]) -> None:
     values = outcome(0, repeated(16, "idle", 2)).to_json()
     del values["rungs"]
     assert Trial.from_json(values).rungs == ()
+
+
+def test_the_first_promoted_is_the_one_that_promises_most(outcome: Callable[..., Trial]) -> None:
+    trials = [outcome(number, repeated(8, "idle", 1 + number)) for number in range(3)]
+    assert not promoted_trials(trials)
+    for number, psnr in ((0, 25.0), (2, 25.5)):
+        trials[number] = replace(trials[number], rungs=(Rung(100, 24.0, 1.0), Rung(400, psnr, 1.0)))
+    assert [each.number for each in promoted_trials(trials)] == [2, 0]
