@@ -1,16 +1,17 @@
-"""The last convolution of a network, solved for: what gradient steps still owe it has a closed form.
+"""The last convolutions of a network, solved for: what gradient steps still owe them has a closed form.
 
-Where only a pixel shuffle and a sum with the interpolated picture follow it, SR is affine in its weights, so that those
-of the least squared error over some patches solve a linear system (as the readout of Huang et al., "Extreme learning
-machine", Neurocomputing 2006). That is PSNR's own optimum: a short training is judged by its features then, not by how
-far its last layer came, and a long one gains a little.
+Where only a pixel shuffle and a sum with other pictures follow one, SR is affine in its weights, so that those of the
+least squared error over some patches solve a linear system (as the readout of Huang et al., "Extreme learning machine",
+Neurocomputing 2006). So are those of a convolution that it is summed with, as a learned image skip: both are solved for
+at once. That is PSNR's own optimum: a short training is judged by its features then, not by how far its last layer
+came, and a long one gains a little.
 """
 
 import functools
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 import torch.nn.functional as F
@@ -63,7 +64,7 @@ class System:
 
 
 def solve_output(network: nn.Module, patches: Patches, batches: int) -> bool:
-    """Set the last convolution of a network to the least squared error on patches, in place.
+    """Set the last convolution of a network, and any that it is summed with, to the least squared error, in place.
 
     Where the solution of the other batches is no better on every fourth of them, the network stays as it was.
 
@@ -76,17 +77,16 @@ def solve_output(network: nn.Module, patches: Patches, batches: int) -> bool:
         Whether the network was changed.
 
     Raises:
-        ValueError: Where `batches` is under 2, the convolution is not plain, or it is followed by more than moves and
-            sums.
+        ValueError: Where `batches` is under 2, or no plain convolution is followed by moves and sums alone.
     """
     if batches < 2:
         raise ValueError(f"a solution and its judge take at least 2 batches, got {batches}")
-    conv, pixels = last_convolution(network, patches(0)[0])
+    convs, pixels = last_convolutions(network, *patches(0))
 
     def system(number: int) -> System:
         sides = (side.split(max(1, _ROWS // pixels)) for side in patches(number))
         return functools.reduce(
-            operator.add, (normal(*equations(network, conv, *part)) for part in zip(*sides, strict=True))
+            operator.add, (normal(*equations(network, convs, *part)) for part in zip(*sides, strict=True))
         )
 
     judge, learnt = system(0), system(1)
@@ -100,7 +100,7 @@ def solve_output(network: nn.Module, patches: Patches, batches: int) -> bool:
     # Not "at least": what is not finite gains nothing.
     better = judge.gain(learnt.solution()) > 0
     if better:
-        _change(conv, (judge + learnt).solution())
+        _change(convs, (judge + learnt).solution())
     return better
 
 
@@ -109,33 +109,78 @@ def normal(rows: Tensor, owed: Tensor) -> System:
     return System(in_float64(rows.T @ rows), in_float64(rows.T @ owed), len(rows))
 
 
-def last_convolution(network: nn.Module, lr: Tensor) -> tuple[nn.Conv2d, int]:
-    """Find the convolution that runs last.
+def last_convolutions(network: nn.Module, lr: Tensor, hr: Tensor) -> tuple[list[nn.Conv2d], int]:
+    """Find the convolution of most inputs that only moves and sums follow, and those that it is summed with.
 
     Args:
         network: In eval mode.
         lr: (n, 3, h, w), to run it on.
+        hr: (n, 3, s*h, s*w).
 
     Returns:
-        The convolution, and how many pixels a picture has behind it.
+        The convolutions, that of most inputs first, and how many pixels a picture has behind them.
 
     Raises:
-        ValueError: Where it is not a plain one.
+        ValueError: Where there is none, or it is not a plain one.
     """
-    ran: list[tuple[nn.Module, int]] = []
-    hooks = [
-        module.register_forward_hook(lambda conv, _inputs, output: ran.append((conv, output[0, 0].numel())))
-        for module in network.modules()
-        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d)
+    # One that is not trained, as that which adds the pictures' mean back, is a move.
+    trained = [
+        each
+        for each in network.modules()
+        if isinstance(each, nn.Conv2d | nn.ConvTranspose2d) and each.weight.requires_grad
     ]
-    with torch.no_grad():
-        network(lr)
-    for hook in hooks:
-        hook.remove()
-    last, pixels = ran[-1] if ran else (None, 0)
-    if not isinstance(last, nn.Conv2d) or (last.groups, *last.stride, *last.dilation) != (1,) * 5:
-        raise ValueError(f"the last convolution to solve for is plain and dense, got {last}")
-    return last, pixels
+    _, owed = _owed(network, trained, lr, hr)
+    moved = {conv: error for conv, error in zip(trained, owed, strict=True) if error is not None}
+    if not moved:
+        raise ValueError("only moves and sums follow a convolution that is solved for, and none here is followed so")
+    widest = max(moved, key=_inputs)
+    if not _is_plain(widest):
+        raise ValueError(
+            f"the last convolution to solve for is plain, dense and padded by a number of zeros, got {widest}"
+        )
+    summed = [conv for conv, error in moved.items() if _is_plain(conv) and _is_equal(error, moved[widest])]
+    return sorted(summed, key=_inputs, reverse=True), moved[widest][0, 0].numel()
+
+
+def _inputs(conv: nn.Conv2d | nn.ConvTranspose2d) -> int:
+    """Return how many values an output is made of."""
+    return conv.weight[0].numel()
+
+
+def _is_plain(conv: nn.Module) -> TypeGuard[nn.Conv2d]:
+    """Return whether a convolution is dense, takes every pixel, and pads with a number of zeros."""
+    if not isinstance(conv, nn.Conv2d) or conv.padding_mode != "zeros" or isinstance(conv.padding, str):
+        return False
+    return (conv.groups, *conv.stride, *conv.dilation) == (1,) * 5
+
+
+def _is_equal(error: Tensor, other: Tensor) -> bool:
+    return error.shape == other.shape and torch.allclose(error, other)
+
+
+def equations(network: nn.Module, convs: Sequence[nn.Conv2d], lr: Tensor, hr: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the equations of one batch.
+
+    Args:
+        network: In eval mode.
+        convs: As `last_convolutions` found them.
+        lr: (n, 3, h, w).
+        hr: (n, 3, s*h, s*w).
+
+    Returns:
+        Rows (m, p), one for each pixel of the convolutions' output, and what they still owe (m, c). p: the unknowns of
+        one of the c output channels, the weights of one convolution after the other in their order, then the first
+        bias.
+    """
+    features, owed = _owed(network, convs, lr, hr)
+    columns = []
+    for conv, feature in zip(convs, features, strict=True):
+        assert not isinstance(conv.padding, str)
+        columns.append(F.unfold(feature, conv.kernel_size, padding=conv.padding))
+    if _first_bias(convs) is not None:
+        columns.append(torch.ones_like(columns[0][:, :1]))
+    assert owed[0] is not None
+    return _pixels_first(torch.cat(columns, dim=1)), _pixels_first(owed[0].flatten(2))
 
 
 @dataclass
@@ -144,55 +189,43 @@ class _Tap:
 
     feature: Tensor | None = None
     output: Tensor | None = None
+    runs: int = 0
 
     def __call__(self, _conv: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> Tensor:
         """Let the forward go on from a copy, which it may write into."""
+        self.runs += 1
         self.feature = inputs[0].detach()
         self.output = output.detach().requires_grad_()
         return self.output.clone()
 
 
-def equations(network: nn.Module, conv: nn.Conv2d, lr: Tensor, hr: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the equations of one batch.
+def _owed(
+    network: nn.Module, convs: Sequence[nn.Module], lr: Tensor, hr: Tensor
+) -> tuple[list[Tensor], list[Tensor | None]]:
+    """Return what convolutions take, (n, i, h, w), and what their outputs owe, (n, c, h, w).
 
-    Args:
-        network: In eval mode.
-        conv: Its last convolution.
-        lr: (n, 3, h, w).
-        hr: (n, 3, s*h, s*w).
-
-    Returns:
-        Rows (m, p), one for each pixel of the convolution's output, and what they still owe (m, c). p: the unknowns of
-        one of the c output channels, its weights in the order of the convolution's, then the bias.
-
-    Raises:
-        ValueError: Where more than moves and sums follow the convolution.
+    Backwards through moves and sums alone, an error on SR is the same error where a convolution made it. None stands
+    for one that does not run, and for one that anything else follows, as another of `convs`.
     """
-    tap = _Tap()
-    hook = conv.register_forward_hook(tap)
+    taps = [_Tap() for _ in convs]
+    hooks = [conv.register_forward_hook(tap) for conv, tap in zip(convs, taps, strict=True)]
     with torch.enable_grad():
         sr = network(lr)
-    hook.remove()
-    assert tap.feature is not None
-    assert tap.output is not None
+    for hook in hooks:
+        hook.remove()
     error = hr - sr.detach()
-    # Backwards through moves alone, an error on SR is the same error where the convolution made it.
-    (owed,) = torch.autograd.grad(sr, tap.output, error)
-    if not torch.isclose(owed.norm(), error.norm(), rtol=1e-3):
-        raise ValueError("only moves and sums follow a convolution that is solved for, but this network scales them")
-    padding = [side for zeros in reversed(_padding_of(conv)) for side in (zeros, zeros)]
-    feature = tap.feature.to(torch.promote_types(tap.feature.dtype, torch.float32))
-    columns = F.unfold(F.pad(feature, padding), conv.kernel_size)
-    if conv.bias is not None:
-        columns = torch.cat([columns, torch.ones_like(columns[:, :1])], dim=1)
-    return _pixels_first(columns), _pixels_first(owed.flatten(2))
+    # What runs twice is in SR twice.
+    once = [tap if tap.runs == 1 else _Tap() for tap in taps]
+    outputs = [tap.output for tap in once if tap.output is not None]
+    found = iter(torch.autograd.grad(sr, outputs, error, allow_unused=True) if outputs else ())
+    owed = [None if tap.output is None else next(found) for tap in once]
+    features = [tap.feature for tap in once if tap.feature is not None]
+    exact = [feature.to(torch.promote_types(feature.dtype, torch.float32)) for feature in features]
+    return exact, [each if each is not None and _is_as_large(each, error) else None for each in owed]
 
 
-def _padding_of(conv: nn.Conv2d) -> tuple[int, int]:
-    """Return by how many zeros a convolution extends height and width; raises ValueError where it is not by zeros."""
-    if conv.padding_mode != "zeros" or isinstance(conv.padding, str):
-        raise ValueError(f"a convolution to solve for pads by a number of zeros, got {conv}")
-    return conv.padding[0], conv.padding[1]
+def _is_as_large(owed: Tensor, error: Tensor) -> bool:
+    return bool(torch.isclose(owed.norm(), error.norm(), rtol=1e-3))
 
 
 def _pixels_first(values: Tensor) -> Tensor:
@@ -200,10 +233,18 @@ def _pixels_first(values: Tensor) -> Tensor:
     return values.transpose(1, 2).reshape(-1, values.shape[1])
 
 
+def _first_bias(convs: Sequence[nn.Conv2d]) -> Tensor | None:
+    """Return the bias that is solved for: a second one would say the same."""
+    return next((conv.bias for conv in convs if conv.bias is not None), None)
+
+
 @torch.no_grad()
-def _change(conv: nn.Conv2d, by: Tensor) -> None:
-    """Add (p, c) to the weights and the bias of a convolution, in the order of `equations`."""
-    if conv.bias is not None:
-        conv.bias.add_(by[-1].to(conv.bias))
-        by = by[:-1]
-    conv.weight.add_(by.T.reshape(conv.weight.shape).to(conv.weight))
+def _change(convs: Sequence[nn.Conv2d], by: Tensor) -> None:
+    """Add (p, c) to the weights and the first bias of convolutions, in the order of `equations`."""
+    bias = _first_bias(convs)
+    unknowns = [_inputs(conv) for conv in convs]
+    *weights, constant = by.split([*unknowns, len(by) - sum(unknowns)])
+    for conv, change in zip(convs, weights, strict=True):
+        conv.weight.add_(change.T.reshape(conv.weight.shape).to(conv.weight))
+    if bias is not None:
+        bias.add_(constant[0].to(bias))

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from search_spaces.architecture import IMAGE_SKIPS, UPSAMPLERS, Architecture, Block
 from search_spaces.network import build
-from sr.training.closed_form_output import Patches, System, equations, last_convolution, normal, solve_output
+from sr.training.closed_form_output import Patches, System, equations, last_convolutions, normal, solve_output
 
 pytestmark = pytest.mark.numeric
 
@@ -65,9 +65,9 @@ def test_a_last_layer_that_exists_is_found(bias: bool, dtype: torch.dtype) -> No
 
 def test_it_is_the_least_squares_solution_of_numpy() -> None:
     network = features()
-    conv, pixels = last_convolution(network, noise(0)[0])
-    assert (conv, pixels) == (network[2], SIDE**2)
-    systems = [equations(network, conv, *noise(number)) for number in range(3)]
+    convs, pixels = last_convolutions(network, *noise(0))
+    assert (convs, pixels) == ([network[2]], SIDE**2)
+    systems = [equations(network, convs, *noise(number)) for number in range(3)]
     rows, owed = (torch.cat(side).double().numpy() for side in zip(*systems, strict=True))
     assert rows.shape == (3 * 2 * SIDE**2, 9 * 4 + 1)
     expected, residuals, _, _ = np.linalg.lstsq(rows, owed)
@@ -76,6 +76,48 @@ def test_it_is_the_least_squares_solution_of_numpy() -> None:
     np.testing.assert_allclose(change, expected, rtol=2e-3, atol=2e-4)
     # The gain is what the squared error loses.
     assert whole.gain(change) == pytest.approx((owed**2).sum() - residuals.sum(), rel=1e-6)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_learned_image_skip_is_solved_for_beside_the_last_layer(bias: bool) -> None:
+    architecture = Architecture(8, (Block("residual_leaky"),), image_skip="learned")
+    teacher, student = (build(architecture).double().eval() for _ in range(2))
+    student.load_state_dict(teacher.state_dict())
+    upsampler = student.upsampler
+    if not bias:
+        upsampler.conv_last.bias = None
+    patches = taught(student)
+    lr, hr = patches(0)
+    assert last_convolutions(student, lr, hr) == ([upsampler.conv_last, upsampler.learned_skip], SIDE**2)
+    taught_to = {number: patches(number) for number in range(12)}
+    for conv in (upsampler.conv_last, upsampler.learned_skip):
+        nn.init.normal_(conv.weight)
+    assert mean_error(student, taught_to.__getitem__, 12) > 0.1
+    assert solve_output(student, taught_to.__getitem__, 12)
+    assert mean_error(student, taught_to.__getitem__, 12) < 1e-6
+
+
+class Twice(nn.Module):
+    """Runs its last convolution twice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = features()
+
+    def forward(self, lr: Tensor) -> Tensor:
+        return self.network(lr) + self.network(lr.flip(3))
+
+
+def test_what_is_fixed_or_followed_by_more_is_no_last_convolution() -> None:
+    network = nn.Sequential(features(), nn.Conv2d(3, 3, 1)).double().eval()
+    assert last_convolutions(network, *noise(0))[0] == [network[1]]
+    # As one that adds the mean of pictures back.
+    network[1].requires_grad_(requires_grad=False)
+    with torch.no_grad():
+        network[1].weight.copy_(torch.eye(3)[:, :, None, None])
+    assert last_convolutions(network, *noise(0))[0] == [network[0][2]]  # type: ignore[index]
+    with pytest.raises(ValueError, match="none here is followed so"):
+        last_convolutions(Twice(), *noise(0))
 
 
 @given(st.integers(0, 10**6), st.integers(1, 5), st.integers(1, 5))
@@ -157,10 +199,13 @@ class Halved(nn.Module):
     ("network", "constraint"),
     [
         (Halved(features()), "only moves and sums follow a convolution that is solved for"),
-        (nn.Sequential(nn.Conv2d(3, 48, 3, padding=1, groups=3), nn.PixelShuffle(4)), "plain and dense, got Conv2d"),
-        (nn.Sequential(nn.ConvTranspose2d(3, 3, 4, stride=4)), "plain and dense, got ConvTranspose2d"),
-        (nn.Upsample(scale_factor=4), "plain and dense, got None"),
-        (nn.Sequential(nn.Conv2d(3, 48, 3, padding="same"), nn.PixelShuffle(4)), "pads by a number of zeros"),
+        (
+            nn.Sequential(nn.Conv2d(3, 48, 3, padding=1, groups=3), nn.PixelShuffle(4)),
+            "dense and padded by a number of zeros, got Conv2d",
+        ),
+        (nn.Sequential(nn.ConvTranspose2d(3, 3, 4, stride=4)), "got ConvTranspose2d"),
+        (nn.Upsample(scale_factor=4), "none here is followed so"),
+        (nn.Sequential(nn.Conv2d(3, 48, 3, padding="same"), nn.PixelShuffle(4)), "a number of zeros, got Conv2d"),
         (nn.Sequential(nn.Conv2d(3, 48, 3, padding=1, padding_mode="reflect"), nn.PixelShuffle(4)), "number of zeros"),
     ],
 )
