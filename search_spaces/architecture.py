@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from search_spaces.kinds import BLOCKS, WIDER, WITHOUT_NORM
+from search_spaces.kinds import BLOCKS, TRAINED_BETTER, WITHOUT_NORM
 from sr.scale import DEFAULT_SCALE, SCALES
 
 UPSAMPLERS = ("two_step", "one_step", "nearest_conv")
@@ -84,17 +84,17 @@ class Architecture:
         return (kinds, *(getattr(self, name) for name in CHOICES), self.scale)
 
     @property
-    def trained_wider(self) -> "Architecture | None":
-        """The architecture that runs as this very network and trains more weights; None where there is none.
+    def trained_better(self) -> "Architecture | None":
+        """The architecture that runs as this very network and is trained in a better form; None where there is none.
 
-        Its convolutions train wider, and an image skip that is a fixed 3x3 convolution of the LR is learned.
+        Its convolutions train wider or tied, and an image skip that is a fixed 3x3 convolution of the LR is learned.
         """
-        blocks = tuple(Block(WIDER.get(block.kind, block.kind)) for block in self.canonical.blocks)
+        blocks = tuple(Block(TRAINED_BETTER.get(block.kind, block.kind)) for block in self.canonical.blocks)
         if self.norm != "none" and any(block.kind in WITHOUT_NORM for block in blocks):
             return None
         fixed = self.upsampler == "one_step" and self.image_skip == "bilinear"
-        wider = replace(self.canonical, blocks=blocks, image_skip="learned" if fixed else self.image_skip)
-        return None if wider == self.canonical else wider
+        better = replace(self.canonical, blocks=blocks, image_skip="learned" if fixed else self.image_skip)
+        return None if better == self.canonical else better
 
     @cached_property
     def key(self) -> str:

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from search_spaces.reparam import BranchedConv3x3, ConvNorm
+from search_spaces.symmetry import SymmetricConv3XC
 from search_spaces.wide_reparam import Conv3XC, EdgeOrientedConv, ExpandedResidualConv
 
 LEAKY_SLOPE = 0.1
@@ -59,13 +60,17 @@ class Residual(nn.Module):
 
 
 class WideResidual(nn.Module):
-    """MSRResNet's block of convolutions that train as SPAN's, twice as wide between two of 1x1, and fold into one."""
+    """MSRResNet's block of convolutions that train as SPAN's, twice as wide between two of 1x1, and fold into one.
 
-    def __init__(self, num_feat: int, norm: str) -> None:
+    `symmetric` takes those that turn and mirror with the picture; see `search_spaces.symmetry`.
+    """
+
+    def __init__(self, num_feat: int, norm: str, *, symmetric: bool) -> None:
         super().__init__()
-        _refuse_norm("wide_residual", norm)
-        self.conv1 = Conv3XC(num_feat, num_feat)
-        self.conv2 = Conv3XC(num_feat, num_feat)
+        _refuse_norm("symmetric_residual" if symmetric else "wide_residual", norm)
+        self.conv1, self.conv2 = (
+            SymmetricConv3XC(num_feat) if symmetric else Conv3XC(num_feat, num_feat) for _ in range(2)
+        )
         self.act = nn.LeakyReLU(LEAKY_SLOPE, inplace=True)
 
     def forward(self, feature: Tensor) -> Tensor:

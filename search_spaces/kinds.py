@@ -30,7 +30,8 @@ BLOCKS: dict[str, Callable[[int, str], "nn.Module"]] = {
     "branched_conv": lambda num_feat, norm: blocks.branched_conv(num_feat, norm),
     "edge_conv": lambda num_feat, norm: blocks.edge_conv(num_feat, norm),
     "wide_conv": lambda num_feat, norm: blocks.wide_conv(num_feat, norm),
-    "wide_residual": lambda num_feat, norm: blocks.WideResidual(num_feat, norm),
+    "wide_residual": lambda num_feat, norm: blocks.WideResidual(num_feat, norm, symmetric=False),
+    "symmetric_residual": lambda num_feat, norm: blocks.WideResidual(num_feat, norm, symmetric=True),
     "pixel_attention": lambda num_feat, norm: blocks.PixelAttention(num_feat, norm),
     "parameter_free_attention": lambda num_feat, norm: blocks.ParameterFreeAttention(num_feat, norm),
     "coarse_attention": lambda num_feat, norm: blocks.CoarseAttention(num_feat, norm),
@@ -38,7 +39,12 @@ BLOCKS: dict[str, Callable[[int, str], "nn.Module"]] = {
     "identity": lambda num_feat, norm: blocks.empty_position(num_feat, norm),
 }
 # What trains as branches that fold into one convolution has no place for a norm between.
-WITHOUT_NORM = ("branched_conv", "edge_conv", "wide_conv", "wide_residual")
-# Kinds by those that run as the same block and train narrower: they start slower and end higher, at no price on the
-# device.
-WIDER = {"residual_leaky": "wide_residual", "branched_conv": "wide_conv"}
+WITHOUT_NORM = ("branched_conv", "edge_conv", "wide_conv", "wide_residual", "symmetric_residual")
+# Whose features turn and mirror with the picture, where those that they are given do.
+SYMMETRIC = ("symmetric_residual",)
+# By kinds: what runs as the very block and comes to more by its training, at no price on the device. Some start slower.
+TRAINED_BETTER = {
+    "residual_leaky": "symmetric_residual",
+    "wide_residual": "symmetric_residual",
+    "branched_conv": "wide_conv",
+}

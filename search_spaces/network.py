@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from search_spaces.architecture import Architecture
 from search_spaces.blocks import LEAKY_SLOPE, Residual, WideResidual
-from search_spaces.kinds import BLOCKS
+from search_spaces.kinds import BLOCKS, SYMMETRIC
+from search_spaces.symmetry import SymmetricConv, SymmetricConv3XC
 from sr.scale import DEFAULT_SCALE
 
 # The image skip whose kernel is trained.
@@ -31,7 +32,7 @@ class SearchedNetwork(nn.Module):
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
         built = architecture.canonical
-        self.conv_first = nn.Conv2d(3, built.num_feat, 3, padding=1)
+        self.conv_first = _head(built)
         self.trunk = nn.ModuleList(BLOCKS[block.kind](built.num_feat, built.norm) for block in built.blocks)
         self.aggregation, self.first_unread = _aggregation(built.aggregation, built.num_feat, len(self.trunk))
         self.upsampler = UPSAMPLERS[built.upsampler](built.num_feat, built.image_skip, built.scale)
@@ -47,10 +48,18 @@ class SearchedNetwork(nn.Module):
         return self.upsampler(self.aggregation(outputs), lr)  # type: ignore[no-any-return]
 
 
+def _head(built: Architecture) -> nn.Conv2d:
+    """Return the first convolution: its features turn with the picture where the first block has use for such."""
+    if built.blocks[0].kind in SYMMETRIC:
+        return SymmetricConv(built.num_feat)
+    return nn.Conv2d(3, built.num_feat, 3, padding=1)
+
+
 def initialise(module: nn.Module) -> None:
     """Kaiming normal over the fan-in, two fifths as large, biases zero: a residual branch adds a little at first.
 
-    From ESRGAN's tenth a training starts more slowly; see docs/search.md.
+    From ESRGAN's tenth a training starts more slowly; see docs/search.md. What is tied is drawn as much larger as its
+    mean is smaller.
     """
     if isinstance(module, nn.Conv2d):
         nn.init.kaiming_normal_(module.weight)
@@ -58,6 +67,9 @@ def initialise(module: nn.Module) -> None:
             module.weight.mul_(0.4)
         if module.bias is not None:
             nn.init.zeros_(module.bias)
+    if isinstance(module, SymmetricConv | SymmetricConv3XC):
+        # After its parts, which `nn.Module.apply` visits first.
+        module.enlarge()
 
 
 class _LastOutput(nn.Module):

@@ -18,6 +18,7 @@ BLOCK_WORDS = {
     "edge_conv": "one 3\N{MULTIPLICATION SIGN}3, trained beside edge filters",
     "wide_conv": "one 3\N{MULTIPLICATION SIGN}3, trained twice as wide",
     "wide_residual": "two 3\N{MULTIPLICATION SIGN}3, trained twice as wide, plus its input",
+    "symmetric_residual": "two 3\N{MULTIPLICATION SIGN}3, trained to turn and mirror with the picture, plus its input",
     "pixel_attention": "two 3\N{MULTIPLICATION SIGN}3, each value weighed by a 1\N{MULTIPLICATION SIGN}1",
     "parameter_free_attention": "three 3\N{MULTIPLICATION SIGN}3, weighed by their own output",
     "coarse_attention": "two 3\N{MULTIPLICATION SIGN}3, weighed by a coarse view around",

@@ -29,7 +29,7 @@ _DRAWN = 12
 class NeighboursOrModel:
     """Single changes of the best networks; in between mutations of the front and what a global sampler proposes.
 
-    Before all, the best of each kind is tried in the form that trains wider, then the best in larger sizes of its
+    Before all, the best of each kind is tried in the form that trains better, then the best in larger sizes of its
     design. The kinds of change take turns (image skip and aggregation, width against depth, a kind in all its
     places, a kind in one of them, the upsampler), so that what the predictor of PSNR knows nothing of is tried too;
     within one turn the change with the highest acquisition goes first.
@@ -43,7 +43,7 @@ class NeighboursOrModel:
         trained = sorted(trained_once(trials), key=lambda trial: trial.sort_key, reverse=True)
         went_on = promoted_trials(trials)
         if went_on:
-            first = self._wider(went_on, trials) or self._larger(went_on[0].architecture, trials)
+            first = self._trained_better(went_on, trials) or self._larger(went_on[0].architecture, trials)
             if first is not None:
                 return self._problem.space.encode(first)
         if not trained or number % _DISTANT_IN == 0:
@@ -54,8 +54,8 @@ class NeighboursOrModel:
                 return self._problem.space.encode(found)
         return first_worthwhile(self._problem, trials, self._mutations(trials, number), best_of=_DRAWN)
 
-    def _wider(self, went_on: Sequence[Trial], trials: Sequence[Trial]) -> Architecture | None:
-        """Return the best network of a kind that was promoted in the form that trains wider; None where all were seen.
+    def _trained_better(self, went_on: Sequence[Trial], trials: Sequence[Trial]) -> Architecture | None:
+        """Return the best network of a kind that was promoted in the form that trains better; None where all were seen.
 
         It costs nothing on the device, and what starts slowly would not be promoted by itself; see `promotable`. A kind
         that is behind another one may be ahead in this form.
@@ -65,11 +65,11 @@ class NeighboursOrModel:
         for trial in went_on:
             best_of_kinds.setdefault(trial.architecture.main_kind, trial.architecture)
         for best in best_of_kinds.values():
-            wider = best.trained_wider
-            if wider is None or wider.key in seen:
+            better = best.trained_better
+            if better is None or better.key in seen:
                 continue
-            if {block.kind for block in wider.blocks} <= set(space.kinds) and wider.image_skip in space.image_skip:
-                return wider
+            if {block.kind for block in better.blocks} <= set(space.kinds) and better.image_skip in space.image_skip:
+                return better
         return None
 
     def _larger(self, best: Architecture, trials: Sequence[Trial]) -> Architecture | None:

@@ -173,8 +173,8 @@ def fidelity_schedule(
 def _as_candidates(trials: Collection[Trial], running: Collection[str]) -> list[Candidate]:
     """Return the trained trials as the ladder sees them."""
     trained, went_on = trained_once(trials), promoted_trials(trials)
-    wider = (each.architecture.trained_wider for each in went_on)
-    beside = {each.key for each in wider if each is not None}
+    better = (each.architecture.trained_better for each in went_on)
+    beside = {each.key for each in better if each is not None}
     if went_on:
         best = went_on[0].architecture
         beside |= {each.architecture.key for each in trained if is_larger_size(each.architecture, best)}

@@ -192,18 +192,18 @@ def test_summary(architecture: Architecture, summary: str) -> None:
     assert architecture.summary == summary
 
 
-def test_what_trains_wider_is_the_same_network_on_a_device() -> None:
+def test_what_trains_better_is_the_same_network_on_a_device() -> None:
     mixed = Architecture(16, tuple(map(Block, ("residual_leaky", "identity", "idle", "branched_conv"))))
-    wider = mixed.trained_wider
-    assert wider is not None
-    assert [block.kind for block in wider.blocks] == ["wide_residual", "idle", "wide_conv"]
-    assert wider.trained_wider is None
-    skips = {skip: replace(mixed, image_skip=skip).trained_wider for skip in IMAGE_SKIPS}
-    assert {skip for skip in IMAGE_SKIPS if skips[skip] == replace(wider, image_skip="learned")} == {
+    better = mixed.trained_better
+    assert better is not None
+    assert [block.kind for block in better.blocks] == ["symmetric_residual", "idle", "wide_conv"]
+    assert better.trained_better is None
+    skips = {skip: replace(mixed, image_skip=skip).trained_better for skip in IMAGE_SKIPS}
+    assert {skip for skip in IMAGE_SKIPS if skips[skip] == replace(better, image_skip="learned")} == {
         "bilinear",
         "learned",
     }
-    assert replace(wider, image_skip="bilinear", upsampler="two_step").trained_wider is None
-    shapes = [[tuple(each.shape) for each in deploy(build(one)).state_dict().values()] for one in (mixed, wider)]
+    assert replace(better, image_skip="bilinear", upsampler="two_step").trained_better is None
+    shapes = [[tuple(each.shape) for each in deploy(build(one)).state_dict().values()] for one in (mixed, better)]
     assert shapes[0] == shapes[1]
-    assert Architecture(16, (Block("residual_leaky"),), norm="batch").trained_wider is None
+    assert Architecture(16, (Block("residual_leaky"),), norm="batch").trained_better is None

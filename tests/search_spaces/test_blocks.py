@@ -146,6 +146,7 @@ BY_HAND = {
     "edge_conv": Counts(9 * 256 + 16, 16, 1),
     "wide_conv": Counts(9 * 256 + 16, 16, 1),
     "wide_residual": Counts(2 * (9 * 256 + 16), 2 * 16, 2),
+    "symmetric_residual": Counts(2 * (9 * 256 + 16), 2 * 16, 2),
     "pixel_attention": Counts(2 * (9 * 256 + 16) + 256 + 16, 3 * 16, 3),
     "parameter_free_attention": Counts(3 * (9 * 256 + 16), 3 * 16, 3),
     # On 8x8 pixels the strided convolution writes 4x4 of 4 channels, and the pool leaves 2x2 for the next.
@@ -199,6 +200,7 @@ RESIDUAL = (
     "mobilenetv3",
     "multiscale_idle",
     "wide_residual",
+    "symmetric_residual",
     "pixel_attention",
     "parameter_free_attention",
     "coarse_attention",

@@ -131,7 +131,7 @@ def test_a_learned_image_skip_is_trained(upsampler: str, scale: int) -> None:
 
 
 @pytest.mark.usefixtures("in_float64")
-@pytest.mark.parametrize("kind", ["residual_relu", "residual_leaky", "wide_residual"])
+@pytest.mark.parametrize("kind", ["residual_relu", "residual_leaky", "wide_residual", "symmetric_residual"])
 @pytest.mark.parametrize(("count", "share"), [(1, 1.0), (10, 1.0), (20, 0.5)])
 def test_blocks_of_a_deep_trunk_add_less_at_first(kind: str, count: int, share: float) -> None:
     architecture = Architecture(8, (Block(kind),) * count)

@@ -94,25 +94,25 @@ def test_neighbours_of_the_best_are_asked_first_and_none_twice(problem: SearchPr
     assert parents[count:] == [1] * 4
 
 
-def test_the_best_that_was_promoted_is_tried_in_its_wider_form_first(judge: Outcome) -> None:
+def test_the_best_that_was_promoted_is_tried_in_the_form_that_trains_better_first(judge: Outcome) -> None:
     problem = SearchProblem(MSRRESNET_SPACE, 0, 40.0)
     best, other = repeated(16, "residual_leaky", 2), repeated(8, "inverted_x3", 3)
     trials = [judge(0, best), judge(1, other)]
-    wider = repeated(16, "wide_residual", 2)
+    better = repeated(16, "symmetric_residual", 2)
 
     def proposed() -> str:
         return problem.space.decode(sampler_of(problem).propose(2, trials)).key
 
-    assert proposed() != wider.key
+    assert proposed() != better.key
     trials[0] = replace(trials[0], rungs=(Rung(100, 25.0, 1.0), Rung(400, 25.5, 1.0)))
-    assert proposed() == wider.key
-    trials.append(judge(2, wider))
-    assert proposed() not in {wider.key, best.key}
+    assert proposed() == better.key
+    trials.append(judge(2, better))
+    assert proposed() not in {better.key, best.key}
     without = replace(problem, space=replace(MSRRESNET_SPACE, kinds=("residual_leaky", "idle", "identity"), seeds=()))
-    assert without.space.decode(sampler_of(without).propose(2, trials[:1])).key != wider.key
+    assert without.space.decode(sampler_of(without).propose(2, trials[:1])).key != better.key
 
 
-def test_a_kind_that_is_behind_another_is_tried_in_its_wider_form_too(judge: Outcome) -> None:
+def test_a_kind_that_is_behind_another_is_tried_in_the_form_that_trains_better_too(judge: Outcome) -> None:
     problem = SearchProblem(MSRRESNET_SPACE, 0, 40.0)
     ranked = [repeated(16, "branched_conv", 3), repeated(16, "residual_leaky", 2), repeated(16, "residual_leaky", 1)]
     trials = [
@@ -120,13 +120,13 @@ def test_a_kind_that_is_behind_another_is_tried_in_its_wider_form_too(judge: Out
         for number, each in enumerate(ranked)
     ]
     assert all(each.state == "trained" for each in trials)
-    for number, wider in enumerate((repeated(16, "wide_conv", 3), repeated(16, "wide_residual", 2)), start=3):
+    for number, better in enumerate((repeated(16, "wide_conv", 3), repeated(16, "symmetric_residual", 2)), start=3):
         found = problem.space.decode(sampler_of(problem).propose(2, trials))
-        assert found.summary == wider.summary
+        assert found.summary == better.summary
         trials.append(judge(number, found))
     # Not that of the second best of a kind.
     found = problem.space.decode(sampler_of(problem).propose(2, trials))
-    assert found.summary != repeated(16, "wide_residual", 1).summary
+    assert found.summary != repeated(16, "symmetric_residual", 1).summary
 
 
 def test_the_best_that_was_promoted_is_tried_in_larger_sizes(judge: Outcome) -> None:
@@ -136,7 +136,7 @@ def test_the_best_that_was_promoted_is_tried_in_larger_sizes(judge: Outcome) -> 
         return per_block * len(each.canonical.blocks)
 
     problem = SearchProblem(MSRRESNET_SPACE, 0, 40.0, lambda each: share(each) <= 1, budget_share=share)
-    best = repeated(16, "wide_residual", 2, image_skip="learned")
+    best = repeated(16, "symmetric_residual", 2, image_skip="learned")
     trials = [judge(0, repeated(8, "inverted_x3", 3)), judge(1, best)]
     trials[1] = replace(trials[1], rungs=(Rung(100, 25.0, 1.0), Rung(400, 25.5, 1.0)))
     for wanted in (replace(best, blocks=best.blocks[:1] * 4), replace(best, num_feat=32, blocks=best.blocks[:1])):

@@ -59,7 +59,7 @@ def test_too_few_steps_for_the_rungs_are_refused(setup: Setup, tmp_path: Path) -
         fidelity_schedule("rungs", setup, tmp_path)
 
 
-def test_the_best_design_trains_on_in_its_wider_form_and_in_larger_sizes(
+def test_the_best_design_trains_on_in_the_form_that_trains_better_and_in_larger_sizes(
     long: Setup, tmp_path: Path, outcome: Outcome
 ) -> None:
     schedule = fidelity_schedule("rungs", long, tmp_path)
@@ -67,13 +67,13 @@ def test_the_best_design_trains_on_in_its_wider_form_and_in_larger_sizes(
     best = replace(outcome(0, repeated(8, "residual_leaky", 2)), rungs=rungs)
     others = {
         "larger": repeated(8, "residual_leaky", 3),
-        "wider": repeated(8, "wide_residual", 2),
+        "better": repeated(8, "symmetric_residual", 2),
         "smaller": repeated(8, "residual_leaky", 1),
         "other": repeated(8, "idle", 3),
     }
     for name, architecture in others.items():
         other = replace(outcome(1, architecture), rungs=(Rung(4, 20.0, 1.0),))
-        wanted = architecture.key if name in ("larger", "wider") else None
+        wanted = architecture.key if name in ("larger", "better") else None
         assert schedule.promoted([best, other], ()) == wanted, name
 
 
