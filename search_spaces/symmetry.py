@@ -1,10 +1,10 @@
 """3x3 convolutions that turn and mirror with the picture, each tied over the eight symmetries of a square.
 
 Upscaling has no up and no left: of a picture that is turned by a quarter or mirrored, the result is the same, turned or
-mirrored. A network whose convolutions do so cannot learn otherwise, and needs not see every edge in all its positions
-to learn one. Features come in eights, one of each for every symmetry, and a symmetry exchanges them; what is left of a
-width is a four that those exchange which leave a row a row alone. A kernel is the mean of what it becomes under all
-eight, so that it trains whole and folds into a plain convolution: the very network that runs without.
+mirrored. A network whose convolutions keep to that need not see an edge in all its positions to learn it. Features come
+in eights, one for every symmetry, among which a symmetry exchanges them; where a width is a multiple of four alone, the
+four that are left are one for every symmetry and its mirror image together. A kernel is the mean of what it becomes
+under all eight: it trains whole, folds into a plain convolution, and costs the device nothing.
 
 Source: Cohen, Welling, "Group Equivariant Convolutional Networks", ICML 2016 (p4m), as a form to train in.
 """
@@ -132,9 +132,8 @@ def _bias_orders(out: int, device: torch.device) -> Tensor:
 def feature_orders(channels: int) -> np.ndarray:
     """Return, for every symmetry, which feature each one becomes, (8, channels).
 
-    Eights take the symmetries' own places under one another; the four that may be left takes those of the pairs of a
-    symmetry with what follows a mirroring. Each lies in all quarters of the features alike, so that the first of every
-    quarter, what a supernet takes for a narrower network, are whole eights.
+    An eight lies in all quarters of the features alike, and so does the four that may be left: the first of every
+    quarter, which a supernet takes for a narrower network, are whole eights.
 
     Raises:
         ValueError: Unless `channels` is a multiple of four.
