@@ -155,7 +155,7 @@ def _is_plain(conv: nn.Module) -> TypeGuard[nn.Conv2d]:
 
 
 def _is_equal(error: Tensor, other: Tensor) -> bool:
-    return error.shape == other.shape and torch.allclose(error, other)
+    return error.shape == other.shape and bool(torch.isclose(error, other).all())
 
 
 def equations(network: nn.Module, convs: Sequence[nn.Conv2d], lr: Tensor, hr: Tensor) -> tuple[Tensor, Tensor]:
