@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from search_spaces.wide_reparam import Conv3XC
+from search_spaces.wide_reparam import Conv3XC, plain_conv
 
 _SIDE = 3
 _SYMMETRIES = 8
@@ -50,13 +50,9 @@ class SymmetricConv(nn.Conv2d):
         """Map (n, 3, h, w) to (n, out, h, w)."""
         return F.conv2d(lr, *self.tied(), padding=_SIDE // 2)
 
-    @torch.no_grad()
     def fold(self) -> nn.Conv2d:
         """Return the plain convolution that computes the same."""
-        folded = nn.Conv2d(3, self.out_channels, _SIDE, padding=_SIDE // 2)
-        weight, bias = self.tied()
-        folded.weight, folded.bias = nn.Parameter(weight.clone()), nn.Parameter(bias.clone())
-        return folded
+        return plain_conv(*self.tied())
 
 
 class SymmetricConv3XC(Conv3XC):

@@ -49,7 +49,7 @@ class Conv3XC(nn.Module):
 
     def fold(self) -> nn.Conv2d:
         """Return the single convolution that computes the same."""
-        return _plain_conv(*self.folded())
+        return plain_conv(*self.folded())
 
 
 class ExpandedResidualConv(nn.Module):
@@ -79,7 +79,7 @@ class ExpandedResidualConv(nn.Module):
 
     def fold(self) -> nn.Conv2d:
         """Return the single convolution that computes the same."""
-        return _plain_conv(*self.folded())
+        return plain_conv(*self.folded())
 
 
 class EdgeOrientedConv(nn.Module):
@@ -131,7 +131,7 @@ class EdgeOrientedConv(nn.Module):
 
     def fold(self) -> nn.Conv2d:
         """Return the single convolution that computes the same."""
-        return _plain_conv(*self.folded())
+        return plain_conv(*self.folded())
 
 
 def conv3xc(in_channels: int, out_channels: int, *, branched: bool, bias: bool = True) -> nn.Module:
@@ -238,7 +238,7 @@ def _constant_through(conv: nn.Conv2d, constant: Tensor) -> Tensor:
     return passed if conv.bias is None else passed + conv.bias
 
 
-def _plain_conv(kernel: Tensor, bias: Tensor | None) -> nn.Conv2d:
+def plain_conv(kernel: Tensor, bias: Tensor | None) -> nn.Conv2d:
     """Return the same-padded convolution of a kernel (out, in, 3, 3) and a bias (out,), apart from where they came."""
     conv = nn.Conv2d(kernel.shape[1], kernel.shape[0], 3, padding=1, bias=bias is not None)
     conv.weight = nn.Parameter(kernel.detach().clone())

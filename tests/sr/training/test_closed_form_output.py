@@ -1,3 +1,5 @@
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -80,21 +82,17 @@ def test_it_is_the_least_squares_solution_of_numpy() -> None:
 
 @pytest.mark.parametrize("bias", [True, False])
 def test_a_learned_image_skip_is_solved_for_beside_the_last_layer(bias: bool) -> None:
-    architecture = Architecture(8, (Block("residual_leaky"),), image_skip="learned")
-    teacher, student = (build(architecture).double().eval() for _ in range(2))
-    student.load_state_dict(teacher.state_dict())
-    upsampler = student.upsampler
+    network = build(Architecture(8, (Block("residual_leaky"),), image_skip="learned")).double().eval()
+    upsampler = network.upsampler
     if not bias:
         upsampler.conv_last.bias = None
-    patches = taught(student)
-    lr, hr = patches(0)
-    assert last_convolutions(student, lr, hr) == ([upsampler.conv_last, upsampler.learned_skip], SIDE**2)
-    taught_to = {number: patches(number) for number in range(12)}
+    patches = taught(copy.deepcopy(network))
+    assert last_convolutions(network, *patches(0)) == ([upsampler.conv_last, upsampler.learned_skip], SIDE**2)
     for conv in (upsampler.conv_last, upsampler.learned_skip):
         nn.init.normal_(conv.weight)
-    assert mean_error(student, taught_to.__getitem__, 12) > 0.1
-    assert solve_output(student, taught_to.__getitem__, 12)
-    assert mean_error(student, taught_to.__getitem__, 12) < 1e-6
+    assert mean_error(network, patches, 12) > 0.1
+    assert solve_output(network, patches, 12)
+    assert mean_error(network, patches, 12) < 1e-6
 
 
 class Twice(nn.Module):
