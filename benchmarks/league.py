@@ -6,13 +6,14 @@
 Entries are hand-designed families (of the largest members within the budget, each of another width, that which is the
 best after a short training), FAMILY=published, FAMILY:KEY=VALUE:... in a size of its own
 (ecbsr:num_feat=16:num_block=4), what searches chose, what prunings made, and league=FILE: the networks of a file that
---json wrote. Every one is trained in its training form by the search's recipe, at the best of three learning rates, and
+--json wrote. Every one is trained in its training form by the search's recipe, at the best of four learning rates, and
 measured in deployed form. Killed, the same command goes on; with another --steps into the same folder the page shows
 both lengths. It exits with 0 whatever comes out: this is a measurement, not a test.
 
 With --measure-only the networks are measured anew and nothing is trained: where other programs had disturbed their
 runtimes, or for what another engine makes of them (--engine torch --entries league=league.json; a family's name would
-be its member at the budget in that engine). benchmarks/league_results.py makes docs/results.md of what --json wrote.
+be its member at the budget in that engine). Trainings are kept by what they are of, not by device: those that a GPU did
+into the same folder (--device cuda --batch 8 --patch 24) are read where the budget is a CPU's. benchmarks/league_results.py makes docs/results.md of what --json wrote.
 """
 
 import sys

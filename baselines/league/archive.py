@@ -25,7 +25,7 @@ class Archive:
         pictures: How many there were to train on.
         date: When the file was written, in the ISO's form.
         python: Its version.
-        torch: Its version, which trained them.
+        torch: Its version where the file was written; what trained them is said with each training.
     """
 
     standings: Standings

@@ -29,6 +29,7 @@ class Result:
         quality: Of the deployed network, by the name of the validation pictures; nothing where the training failed.
         unsolved: Why its last convolution was not solved for; else empty.
         failure: Why the training failed; else empty.
+        trained_on: The device and PyTorch's version; empty in files that are older than this.
     """
 
     steps: int
@@ -38,6 +39,7 @@ class Result:
     quality: Mapping[str, Quality] = field(default_factory=dict)
     unsolved: str = ""
     failure: str = ""
+    trained_on: str = ""
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "Result":
@@ -49,7 +51,8 @@ class Result:
 def lineage(entry: Entry, setup: Setup) -> str:
     """Return what all trainings of an entry share, whatever their seed and length, as a name.
 
-    It changes with the network and its code, the recipe, the learning rates and how they are chosen, and the pictures.
+    It changes with the network and its code, the recipe, the learning rates and how they are chosen, and the pictures,
+    not with the device: what a GPU has trained stands beside runtimes of any other.
     """
     recipe = {name: value for name, value in asdict(setup.recipe).items() if name not in _ITS_OWN}
     parts = [entry.identity, recipe, list(setup.rates), SHARE, list(setup.train.names)]

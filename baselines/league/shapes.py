@@ -21,8 +21,8 @@ def best_shapes(
 ) -> list[Entry]:
     """Return of each family the member that is the best after a short training.
 
-    All train at the middle rate, and those that it leaves far behind the best of their family also at the next lower
-    one. What was trained before is read; a family of one member needs no training.
+    All train at the middle rate, and those that it leaves far behind the best of their family also at the lowest one.
+    What was trained before is read; a family of one member needs no training.
 
     Args:
         families: Members by the name of their family, the largest first.
@@ -33,8 +33,7 @@ def best_shapes(
     Raises:
         InputError: Where a file of an earlier run is broken, or the folder cannot be written.
     """
-    middle = len(setup.rates) // 2
-    rate, lower = setup.rates[middle], setup.rates[max(0, middle - 1)]
+    rate, lower = setup.rates[len(setup.rates) // 2], setup.rates[0]
     doubtful = [its for its in families.values() if len(its) > 1]
     _train(list(itertools.chain.from_iterable(doubtful)), rate, setup, workers, report)
     behind = [each for its in doubtful for each in _far_behind(its, rate, setup)]

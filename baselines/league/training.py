@@ -3,6 +3,8 @@
 import time
 from dataclasses import asdict, replace
 
+import torch
+
 from baselines.league.entries import Entry
 from baselines.league.record import Result, path_of, read_result, write_result
 from baselines.league.setup import Setup
@@ -49,6 +51,7 @@ def train(entry: Entry, recipe: Recipe, setup: Setup, report: Report = no_report
 def _train(entry: Entry, recipe: Recipe, setup: Setup, report: Report) -> Result:
     """Train an entry, keep its deployed form, and return the result before it is judged."""
     path = path_of(entry, recipe.steps, recipe.seed, setup)
+    place = f"{setup.target.conditions.device}, PyTorch {torch.__version__}"
     state, failure, began = path.with_suffix(".state"), "", time.monotonic()
     for rate in sorted((rate for rate in setup.rates if rate <= recipe.learning_rate), reverse=True):
         try:
@@ -72,5 +75,8 @@ def _train(entry: Entry, recipe: Recipe, setup: Setup, report: Report) -> Result
             Checkpoint(entry.description, tensors, deployed=True, recipe=asdict(fitted.recipe)),
         )
         state.unlink(missing_ok=True)
-        return Result(recipe.steps, recipe.seed, rate, fitted.seconds, unsolved=fitted.unsolved)
-    return Result(recipe.steps, recipe.seed, setup.rates[0], time.monotonic() - began, failure=failure)
+        return Result(
+            recipe.steps, recipe.seed, rate, fitted.seconds, unsolved=fitted.unsolved, trained_on=place
+        )
+    seconds = time.monotonic() - began
+    return Result(recipe.steps, recipe.seed, setup.rates[0], seconds, failure=failure, trained_on=place)

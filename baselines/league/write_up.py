@@ -135,10 +135,12 @@ def _origin(name: str, archive: Archive) -> str:
     """Return how the figures of a league came about."""
     rates = ", ".join(f"{rate:g}" for rate in archive.rates)
     took = duration(sum(each.seconds for each in archive.trainings))
+    trained_on = " and ".join(sorted({each.trained_on for each in archive.trainings if each.trained_on}))
+    place = f" (on {trained_on})" if trained_on else ""
     return (
         f"{archive.date.partition('T')[0]}, PyTorch {archive.torch} and Python {archive.python}, {archive.pictures} "
-        f"pictures to train on. The steps of {len(archive.trainings)} trainings took {took}, one after another; before "
-        f"them each network chose its learning rate, of {rates}, by trainings of 1/{archive.share} of the steps, "
+        f"pictures to train on. The steps of {len(archive.trainings)} trainings{place} took {took}, one after another; "
+        f"before them each network chose its learning rate, of {rates}, by trainings of 1/{archive.share} of the steps, "
         f"which takes {len(archive.rates) / archive.share:g} times as long as one of its trainings. "
         f"The command, of whose folders the last names stand here ([all figures]({_RESULTS}/{name})):\n\n"
         f"`{archive.command}`"

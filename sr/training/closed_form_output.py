@@ -77,7 +77,8 @@ def solve_output(network: nn.Module, patches: Patches, batches: int) -> bool:
         Whether the network was changed.
 
     Raises:
-        ValueError: Where `batches` is under 2, or no plain convolution is followed by moves and sums alone.
+        ValueError: Where `batches` is under 2, or no plain convolution is followed by moves and sums alone on each of
+            them.
     """
     if batches < 2:
         raise ValueError(f"a solution and its judge take at least 2 batches, got {batches}")
@@ -171,6 +172,9 @@ def equations(network: nn.Module, convs: Sequence[nn.Conv2d], lr: Tensor, hr: Te
         Rows (m, p), one for each pixel of the convolutions' output, and what they still owe (m, c). p: the unknowns of
         one of the c output channels, the weights of one convolution after the other in their order, then the first
         bias.
+
+    Raises:
+        ValueError: Where this batch shows that something else follows them, as a clip that left the others as they are.
     """
     features, owed = _owed(network, convs, lr, hr)
     columns = []
@@ -179,7 +183,8 @@ def equations(network: nn.Module, convs: Sequence[nn.Conv2d], lr: Tensor, hr: Te
         columns.append(F.unfold(feature, conv.kernel_size, padding=conv.padding))
     if _first_bias(convs) is not None:
         columns.append(torch.ones_like(columns[0][:, :1]))
-    assert owed[0] is not None
+    if owed[0] is None:
+        raise ValueError("only moves and sums follow a convolution that is solved for, and here one batch is clipped")
     return _pixels_first(torch.cat(columns, dim=1)), _pixels_first(owed[0].flatten(2))
 
 

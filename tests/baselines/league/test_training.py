@@ -26,6 +26,7 @@ def test_a_training_leaves_its_result_and_the_deployed_network(by_hand: Entry, s
     assert not is_trained(by_hand, 0, setup)
     assert (result.steps, result.seed, result.learning_rate) == (4, 1, 3e-3)
     assert (result.unsolved, result.failure) == ("", "")
+    assert result.trained_on == f"{setup.target.conditions.device}, PyTorch {torch.__version__}"
     assert {name: each.pictures for name, each in result.quality.items()} == {"two": 2, "one": 1}
     kept = load(path.with_suffix(".pth"))
     assert (kept.description, kept.deployed) == (by_hand.description, True)

@@ -47,7 +47,8 @@ def test_page_says_words_first_then_each_league_with_its_origin(archive: Archive
         "](league-40ms.svg)", "a device, 2 threads, torch, float32, LR 256x256",
         "### 100 steps, within 40 ms in torch", "- On Set14 after 100 steps ECBSR 16 is the best designed by hand",
         "| network | from |", "| span 28 |",
-        "2026-11-26, PyTorch 2.13.0 and Python 3.11.7, 400 pictures to train on. The steps of 7 trainings took 7 s",
+        "2026-11-26, PyTorch 2.13.0 and Python 3.11.7, 400 pictures to train on. The steps of 7 trainings "
+        "(on a GPU, PyTorch 2.12.1) took 7 s, one after another",
         "of 0.001, 0.003, by trainings of 1/4 of the steps, which takes 0.5 times as long as one of its trainings",
         "(../benchmarks/results/league-40ms.json)",
         "`python benchmarks/league.py --budget-ms 40 --val Set14`", "## What predicts runtime",

@@ -95,6 +95,23 @@ def test_a_learned_image_skip_is_solved_for_beside_the_last_layer(bias: bool) ->
     assert mean_error(network, patches, 12) < 1e-6
 
 
+def test_a_clip_that_a_later_batch_shows_leaves_the_network_as_it_was() -> None:
+    inner = features()
+    with torch.no_grad():
+        highest = float(max(inner(noise(number)[0]).abs().max() for number in range(2)))
+    network = nn.Sequential(inner, nn.Hardtanh(-highest, highest))
+    before = copy.deepcopy(network.state_dict())
+
+    def later_brighter(number: int) -> tuple[Tensor, Tensor]:
+        lr, hr = noise(number)
+        return (lr * 1e3 if number == 2 else lr), hr
+
+    assert last_convolutions(network, *later_brighter(0))[0] == [network[0][2]]  # type: ignore[index]
+    with pytest.raises(ValueError, match="one batch is clipped"):
+        solve_output(network, later_brighter, 12)
+    assert all(torch.equal(before[name], now) for name, now in network.state_dict().items())
+
+
 class Twice(nn.Module):
     """Runs its last convolution twice."""
 
