@@ -11,9 +11,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from search_spaces.folding import WideConv
 from search_spaces.reparam import BranchedConv3x3, ConvNorm
 from search_spaces.symmetry import SymmetricConv3XC
-from search_spaces.wide_reparam import Conv3XC, EdgeOrientedConv, ExpandedResidualConv
+from search_spaces.wide_reparam import EdgeOrientedConv, ExpandedResidualConv
 
 LEAKY_SLOPE = 0.1
 _SPAN_RANGE = 8
@@ -68,14 +69,16 @@ class WideResidual(nn.Module):
     def __init__(self, num_feat: int, norm: str, *, symmetric: bool) -> None:
         super().__init__()
         _refuse_norm("symmetric_residual" if symmetric else "wide_residual", norm)
-        self.conv1, self.conv2 = (
-            SymmetricConv3XC(num_feat) if symmetric else Conv3XC(num_feat, num_feat) for _ in range(2)
-        )
+        self.conv1, self.conv2 = (SymmetricConv3XC(num_feat) if symmetric else WideConv(num_feat) for _ in range(2))
         self.act = nn.LeakyReLU(LEAKY_SLOPE, inplace=True)
 
     def forward(self, feature: Tensor) -> Tensor:
         """Map (n, c, h, w) to the same shape."""
         return self.conv2(self.act(self.conv1(feature))).add_(feature)  # type: ignore[no-any-return]
+
+    def wide_convs(self) -> list[WideConv]:
+        """Return its convolutions in training form; none where they are folded."""
+        return [conv for conv in (self.conv1, self.conv2) if isinstance(conv, WideConv)]
 
     def adding_weights(self) -> list[Tensor]:
         """Return the weights that what is added to the input is proportional to, while biases are zero."""

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from search_spaces.architecture import Architecture
 from search_spaces.blocks import LEAKY_SLOPE, Residual, WideResidual
+from search_spaces.folding import WideConv, folded_together
 from search_spaces.kinds import BLOCKS, SYMMETRIC
 from search_spaces.symmetry import SymmetricConv, SymmetricConv3XC
 from sr.scale import DEFAULT_SCALE
@@ -42,10 +43,15 @@ class SearchedNetwork(nn.Module):
     def forward(self, lr: Tensor) -> Tensor:
         """Upscale a batch of LR pictures."""
         outputs = [self.act(self.conv_first(lr))]
-        for block in self.trunk:
-            outputs.append(block(outputs[-1]))
-            del outputs[self.first_unread : -1]
+        with folded_together(self._wide_convs() if self.training else ()):
+            for block in self.trunk:
+                outputs.append(block(outputs[-1]))
+                del outputs[self.first_unread : -1]
         return self.upsampler(self.aggregation(outputs), lr)  # type: ignore[no-any-return]
+
+    def _wide_convs(self) -> list[WideConv]:
+        """Return those of the trunk that fold alike."""
+        return [conv for block in self.trunk if isinstance(block, WideResidual) for conv in block.wide_convs()]
 
 
 def _head(built: Architecture) -> nn.Conv2d:

@@ -17,7 +17,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from search_spaces.wide_reparam import Conv3XC, plain_conv
+from search_spaces.folding import WideConv
+from search_spaces.wide_reparam import plain_conv
 
 _SIDE = 3
 _SYMMETRIES = 8
@@ -55,15 +56,8 @@ class SymmetricConv(nn.Conv2d):
         return plain_conv(*self.tied())
 
 
-class SymmetricConv3XC(Conv3XC):
-    """SPAN's 3x3 convolution between features that turn with the picture.
-
-    Args:
-        num_feat: Of input and output, a multiple of four.
-    """
-
-    def __init__(self, num_feat: int) -> None:
-        super().__init__(num_feat, num_feat)
+class SymmetricConv3XC(WideConv):
+    """SPAN's 3x3 convolution between features that turn with the picture: of a multiple of four."""
 
     def enlarge(self) -> None:
         """Multiply the weights, drawn as those of any convolution, so that the tied kernel is as large."""
@@ -73,29 +67,27 @@ class SymmetricConv3XC(Conv3XC):
                 conv.weight.mul_(_SHRUNK ** (1 / len(chain)))
             self.point.weight.mul_(_SHRUNK)
 
-    def folded(self) -> tuple[Tensor, Tensor]:
-        """Return the folded and tied weight (num_feat, num_feat, 3, 3) and bias (num_feat,)."""
-        weight, bias = super().folded()
-        assert bias is not None
+    def tied(self, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the means of weights (..., num_feat, num_feat, 3, 3) and biases (..., num_feat) over symmetries."""
         return _tied(weight, bias, of_picture=False)
 
 
 def _tied(weight: Tensor, bias: Tensor, *, of_picture: bool) -> tuple[Tensor, Tensor]:
-    """Return the means of a weight (out, in, 3, 3) and a bias (out,) over all symmetries.
+    """Return the means of weights (..., out, in, 3, 3) and biases (..., out) over all symmetries.
 
     of_picture: Whether the input is a picture, whose channels no symmetry exchanges, and not features.
     """
-    out, into = weight.shape[:2]
+    out, into = weight.shape[-4:-2]
     of_weight = _weight_orders(out, into, of_picture=of_picture, device=weight.device)
     return _Mean.apply(weight, of_weight), _Mean.apply(bias, _bias_orders(out, bias.device))  # type: ignore[no-untyped-call]
 
 
 class _Mean(torch.autograd.Function):
-    """The mean of a tensor over orders of its values, which form a group: so it is its own gradient too."""
+    """The means of tensors over orders of their values, which form a group: so they are their own gradients too."""
 
     @staticmethod
     def forward(ctx: Any, values: Tensor, orders: Tensor) -> Tensor:  # noqa: ANN401 - what autograd keeps
-        """Return the mean, shaped as values; orders: (8, as many as values)."""
+        """Return the means, shaped as values; orders: (8, as many as one of them has)."""
         ctx.save_for_backward(orders)
         return _mean(values, orders)
 
@@ -107,7 +99,8 @@ class _Mean(torch.autograd.Function):
 
 
 def _mean(values: Tensor, orders: Tensor) -> Tensor:
-    return values.reshape(-1)[orders].mean(0).view(values.shape)
+    each = values.reshape(-1, orders.shape[1])
+    return each[:, orders].mean(1).view(values.shape)
 
 
 @functools.lru_cache(maxsize=64)
