@@ -18,6 +18,7 @@ from nas.training.rung_training import initial_network
 from nas.trial import Trial, trained_once
 from nas.verdict import rough_verdict_on, verdict_on
 from search_spaces.architecture import Architecture
+from search_spaces.kinds import SYMMETRIC
 from search_spaces.network import build
 from sr.checkpoint import Checkpoint, Description, load_network, save
 from sr.data.pairs import Pairs
@@ -40,6 +41,9 @@ from sr.training.recipe import Recipe
 from sr.training.trainer import TrainingFailedError
 
 _FINALISTS = 2
+# Under Adam the eight copies of a tied weight move as one: of 0.001, 0.002, 0.003 and 0.006 a quarter of the steps of a
+# league chose this for each network of symmetric blocks, and mostly more for others (docs/results.md).
+_SYMMETRIC_RATE = 2e-3
 _TRAINING_STATE = "training.state"
 _TRAININGS = 3
 # Measurements of what is shipped: so many at least where they are over the budget, so many at most until one was calm.
@@ -183,11 +187,18 @@ def _keeps_to(measurement: Measurement, calm: CalmSpeed, budget_ms: float) -> bo
 def final_recipe(
     trial: Trial, fidelity: FidelitySchedule, seconds: float, steps: int | None, planning_steps: int
 ) -> Recipe:
-    """Return the recipe of the long training: `steps`, or as many as fit into `seconds` on this device."""
+    """Return the recipe of the long training: `steps`, or as many as fit into `seconds` on this device.
+
+    Its learning rate is lower for symmetric blocks.
+    """
     network, setup = build(trial.architecture), fidelity.setup
     teacher = None if fidelity.teacher is None else load_network(fidelity.teacher)
     device = setup.target.device
-    autotuned = autotune(network, setup.recipe, setup.train, device, teacher=teacher)
+    rate = setup.recipe.learning_rate
+    if any(block.kind in SYMMETRIC for block in trial.architecture.canonical.blocks):
+        rate = min(rate, _SYMMETRIC_RATE)
+    recipe = replace(setup.recipe, learning_rate=rate)
+    autotuned = autotune(network, recipe, setup.train, device, teacher=teacher)
     if steps is not None:
         return replace(autotuned, steps=steps)
     if math.isinf(seconds):

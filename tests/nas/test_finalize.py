@@ -147,6 +147,17 @@ def test_final_recipe_fills_the_time(plain: FidelitySchedule, outcome: Outcome) 
     assert replace(recipe, steps=plain.setup.recipe.steps) == plain.setup.recipe
 
 
+@pytest.mark.parametrize(("kind", "given", "expected"), [
+    ("symmetric_residual", 3e-3, 2e-3), ("symmetric_residual", 1e-3, 1e-3), ("wide_residual", 3e-3, 3e-3),
+])  # fmt: skip
+def test_symmetric_blocks_train_at_a_lower_rate(
+    kind: str, given: float, expected: float, plain: FidelitySchedule, outcome: Outcome
+) -> None:
+    setup = replace(plain.setup, recipe=replace(plain.setup.recipe, learning_rate=given))
+    recipe = final_recipe(outcome(0, repeated(8, kind, 1)), replace(plain, setup=setup), 0.0, 7, planning_steps=4)
+    assert recipe.learning_rate == expected
+
+
 def test_chosen_network_is_trained_judged_and_shipped(
     setup: Setup, plan: MeasurementPlan, finalist: Finalist, tmp_path: Path
 ) -> None:
