@@ -13,7 +13,8 @@ both lengths. It exits with 0 whatever comes out: this is a measurement, not a t
 With --measure-only the networks are measured anew and nothing is trained: where other programs had disturbed their
 runtimes, or for what another engine makes of them (--engine torch --entries league=league.json; a family's name would
 be its member at the budget in that engine). Trainings are kept by what they are of, not by device: those that a GPU did
-into the same folder (--device cuda --batch 8 --patch 24) are read where the budget is a CPU's. benchmarks/league_results.py makes docs/results.md of what --json wrote.
+into the same folder (--device cuda --batch 8 --patch 24) are read where the budget is a CPU's.
+benchmarks/league_results.py makes docs/results.md of what --json wrote.
 """
 
 import sys

@@ -75,8 +75,6 @@ def _train(entry: Entry, recipe: Recipe, setup: Setup, report: Report) -> Result
             Checkpoint(entry.description, tensors, deployed=True, recipe=asdict(fitted.recipe)),
         )
         state.unlink(missing_ok=True)
-        return Result(
-            recipe.steps, recipe.seed, rate, fitted.seconds, unsolved=fitted.unsolved, trained_on=place
-        )
+        return Result(recipe.steps, recipe.seed, rate, fitted.seconds, unsolved=fitted.unsolved, trained_on=place)
     seconds = time.monotonic() - began
     return Result(recipe.steps, recipe.seed, setup.rates[0], seconds, failure=failure, trained_on=place)

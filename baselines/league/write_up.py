@@ -140,8 +140,8 @@ def _origin(name: str, archive: Archive) -> str:
     return (
         f"{archive.date.partition('T')[0]}, PyTorch {archive.torch} and Python {archive.python}, {archive.pictures} "
         f"pictures to train on. The steps of {len(archive.trainings)} trainings{place} took {took}, one after another; "
-        f"before them each network chose its learning rate, of {rates}, by trainings of 1/{archive.share} of the steps, "
-        f"which takes {len(archive.rates) / archive.share:g} times as long as one of its trainings. "
+        f"before them each network chose its learning rate, of {rates}, by trainings of 1/{archive.share} of the "
+        f"steps, which takes {len(archive.rates) / archive.share:g} times as long as one of its trainings. "
         f"The command, of whose folders the last names stand here ([all figures]({_RESULTS}/{name})):\n\n"
         f"`{archive.command}`"
     )
