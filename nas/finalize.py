@@ -42,7 +42,7 @@ from sr.training.trainer import TrainingFailedError
 
 _FINALISTS = 2
 # Under Adam the eight copies of a tied weight move as one: of 0.001, 0.002, 0.003 and 0.006 a quarter of the steps of a
-# league chose this for each network of symmetric blocks, and mostly more for others (docs/results.md).
+# league chose this for each of 15 symmetric blocks or more, and mostly more for others (docs/results.md).
 _SYMMETRIC_RATE = 2e-3
 _TRAINING_STATE = "training.state"
 _TRAININGS = 3

@@ -68,7 +68,9 @@ def _folded(convs: Sequence[WideConv]) -> tuple[Tensor, Tensor]:
         return torch.stack([value for conv in convs if (value := of(conv)) is not None])
 
     # As under autocast a single one is folded.
-    with torch.autocast(convs[0].square.weight.device.type, enabled=False):
+    device = convs[0].square.weight.device.type
+    known = torch.amp.is_autocast_available(device)
+    with torch.autocast(device, enabled=False) if known else contextlib.nullcontext():
         first = stacked(lambda conv: conv.expand.weight).flatten(2)
         square = stacked(lambda conv: conv.square.weight).flatten(3)
         last = stacked(lambda conv: conv.project.weight).flatten(2)
