@@ -9,7 +9,7 @@ exits with 0 whether it is met or not: this is a measurement, not a test.
 import statistics
 import sys
 import time
-from dataclasses import asdict, replace
+from dataclasses import asdict
 
 import torch
 from machine_paths import shown_command
@@ -60,7 +60,7 @@ def main(argv: list[str] | None = None) -> int:
     device, (batch, patch) = parse_device(args.device), SMALL_STEPS
     pairs = on_device(load_pairs(args.data, "train", minimum_lr_side=patch, report=Terminal()), device)
     recipe = Recipe(steps=args.steps * args.rounds + WARM_UP_STEPS, batch=batch, patch=patch, precision="float32")
-    recipe = replace(autotune(untrained(ARCHITECTURE), recipe, pairs, device), rising_beta2=False)
+    recipe = autotune(untrained(ARCHITECTURE), recipe, pairs, device)
     together, one_by_one = untrained(ARCHITECTURE), OneByOne(ARCHITECTURE)
     one_by_one.load_state_dict(together.state_dict())
     trainers = [Trainer(network, recipe, pairs, device) for network in (together, one_by_one)]
