@@ -5,13 +5,13 @@ step on a GPU and a third of it on a CPU.
 """
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from search_spaces.wide_reparam import Conv3XC
+from search_spaces.wide_reparam import Conv3XC, fold_conv3xc
 
 
 class WideConv(Conv3XC):
@@ -63,24 +63,10 @@ def folded_together(convs: Sequence[WideConv]) -> Iterator[None]:
 
 def _folded(convs: Sequence[WideConv]) -> tuple[Tensor, Tensor]:
     """Return the weights (n, num_feat, num_feat, 3, 3) and biases (n, num_feat) of n convolutions of one shape."""
-
-    def stacked(of: Callable[[WideConv], Tensor | None]) -> Tensor:
-        return torch.stack([value for conv in convs if (value := of(conv)) is not None])
-
-    # As under autocast a single one is folded.
-    device = convs[0].square.weight.device.type
-    known = torch.amp.is_autocast_available(device)
-    with torch.autocast(device, enabled=False) if known else contextlib.nullcontext():
-        first = stacked(lambda conv: conv.expand.weight).flatten(2)
-        square = stacked(lambda conv: conv.square.weight).flatten(3)
-        last = stacked(lambda conv: conv.project.weight).flatten(2)
-        number, wide, mid, taps = square.shape
-        # (n, out, mid, 9), then (n, out * 9, in).
-        behind = (last @ square.flatten(2)).view(number, -1, mid, taps)
-        weight = (behind.transpose(2, 3).flatten(1, 2) @ first).view(number, -1, taps, first.shape[2])
-        weight = weight.transpose(2, 3).unflatten(3, convs[0].square.kernel_size)
-        weight = weight + F.pad(stacked(lambda conv: conv.point.weight), (1, 1, 1, 1))
-        into = square.sum(3) @ stacked(lambda conv: conv.expand.bias).unsqueeze(2)
-        inner = last @ (into + stacked(lambda conv: conv.square.bias).view(number, wide, 1))
-        outer = stacked(lambda conv: conv.project.bias) + stacked(lambda conv: conv.point.bias)
-        return convs[0].tied(weight, inner.squeeze(2) + outer)
+    # For each part those of all convolutions.
+    parts = list(zip(*(conv.parts() for conv in convs), strict=True))
+    weights = [torch.stack([conv.weight for conv in each]) for each in parts]
+    biases = [torch.stack([conv.bias for conv in each if conv.bias is not None]) for each in parts]
+    weight, bias = fold_conv3xc(weights, biases)
+    assert bias is not None
+    return convs[0].tied(weight, bias)

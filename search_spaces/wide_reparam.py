@@ -5,6 +5,7 @@ what the 1x1 makes of a zero-padded input: so the folded kernel computes the sam
 runs the folded kernel, the whole block at the price of one convolution.
 """
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -35,13 +36,13 @@ class Conv3XC(nn.Module):
 
     def folded(self) -> tuple[Tensor, Tensor | None]:
         """Return the folded weight (out, in, 3, 3) and bias (out,), None where the branches have none."""
-        kernel, bias = _fold_chain(self.expand, self.square.weight, self.square.bias, self.project)
-        kernel = kernel + _centred(self.point.weight)
-        if self.expand.bias is None:
-            return kernel, None
-        assert self.project.bias is not None
-        assert self.point.bias is not None
-        return kernel, bias + self.project.bias + self.point.bias
+        weights = [conv.weight for conv in self.parts()]
+        biases = [conv.bias for conv in self.parts() if conv.bias is not None]
+        return fold_conv3xc(weights, biases)
+
+    def parts(self) -> tuple[nn.Conv2d, nn.Conv2d, nn.Conv2d, nn.Conv2d]:
+        """Return the convolutions that it folds, as `fold_conv3xc` takes them."""
+        return self.expand, self.square, self.project, self.point
 
     def forward(self, feature: Tensor) -> Tensor:
         """Map (n, in, h, w) to (n, out, h, w)."""
@@ -141,6 +142,24 @@ def conv3xc(in_channels: int, out_channels: int, *, branched: bool, bias: bool =
     return nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=bias)
 
 
+def fold_conv3xc(weights: Sequence[Tensor], biases: Sequence[Tensor]) -> tuple[Tensor, Tensor | None]:
+    """Fold the branches of one Conv3XC, or of many in one dimension before all others.
+
+    Args:
+        weights: (..., mid, in, 1, 1), (..., wide, mid, 3, 3), (..., out, wide, 1, 1) and (..., out, in, 1, 1), as of
+            `Conv3XC.parts`.
+        biases: Theirs, each (..., its first dimension), or none.
+
+    Returns:
+        The weight (..., out, in, 3, 3), and the bias (..., out), None without biases.
+    """
+    expand, square, project, point = weights
+    first, second, third, fourth = biases or (None,) * len(weights)
+    kernel, bias = _FoldChain.apply(expand, square, project, first, second)  # type: ignore[no-untyped-call]
+    kernel = kernel + _centred(point)
+    return kernel, None if third is None or fourth is None else bias + third + fourth
+
+
 def _fold_chain(
     expand: nn.Conv2d, square: Tensor, square_bias: Tensor | None, project: nn.Conv2d
 ) -> tuple[Tensor, Tensor]:
@@ -168,46 +187,51 @@ class _FoldChain(torch.autograd.Function):
         expand_bias: Tensor | None,
         square_bias: Tensor | None,
     ) -> tuple[Tensor, Tensor]:
-        """Return the kernel (out, in, 3, 3) and what comes of both biases, (out,), zeros without them.
+        """Return the kernel (..., out, in, 3, 3) and what comes of both biases, (..., out), zeros without them.
 
         Args:
             ctx: Autograd's.
-            expand: (mid, in, 1, 1).
-            square: (wide, mid, 3, 3).
-            project: (out, wide, 1, 1).
-            expand_bias: (mid,).
-            square_bias: (wide,), given where `expand_bias` is.
+            expand: (..., mid, in, 1, 1).
+            square: (..., wide, mid, 3, 3).
+            project: (..., out, wide, 1, 1).
+            expand_bias: (..., mid).
+            square_bias: (..., wide), given where `expand_bias` is.
         """
         with _in_full_precision(square.device):
-            first, last = expand[:, :, 0, 0], project[:, :, 0, 0]
+            first, last = expand[..., 0, 0], project[..., 0, 0]
             # (out, mid, 9), then (out, 9, in).
-            behind = (last @ square.flatten(1)).view(len(last), len(first), -1)
-            kernel = behind.transpose(1, 2) @ first
+            behind = (last @ square.flatten(-3)).unflatten(-1, (first.shape[-2], -1))
+            by_tap = (behind.mT.flatten(-3, -2) @ first).unflatten(-2, (last.shape[-2], -1))
             wide = None
             if expand_bias is not None and square_bias is not None:
-                wide = square.sum((2, 3)) @ expand_bias + square_bias
-            bias = last.new_zeros(len(last)) if wide is None else last @ wide
+                wide = _times(square.sum((-2, -1)), expand_bias) + square_bias
+            bias = last.new_zeros(last.shape[:-1]) if wide is None else _times(last, wide)
         ctx.save_for_backward(first, square, last, expand_bias, behind, wide)
-        return kernel.transpose(1, 2).reshape(len(last), -1, *square.shape[2:]), bias
+        return by_tap.mT.unflatten(-1, square.shape[-2:]).contiguous(), bias
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
         """Return the gradients of what `forward` is given."""
         kernel, bias = gradients
         first, square, last, expand_bias, behind, wide = ctx.saved_tensors
-        # (out, 9, in), and (out, mid * 9).
-        by_tap = kernel.flatten(2).transpose(1, 2)
-        inner = (by_tap @ first.t()).transpose(1, 2).reshape(len(last), -1)
-        to_first = behind.transpose(0, 1).reshape(len(first), -1) @ by_tap.reshape(-1, first.shape[1])
-        to_last = inner @ square.flatten(1).t()
-        to_square = (last.t() @ inner).view_as(square)
+        # (out * 9, in), and (out, mid * 9).
+        by_tap = kernel.flatten(-2).mT.flatten(-3, -2)
+        inner = (by_tap @ first.mT).unflatten(-2, (last.shape[-2], -1)).mT.flatten(-2)
+        to_first = behind.transpose(-3, -2).flatten(-2) @ by_tap
+        to_last = inner @ square.flatten(-3).mT
+        to_square = (last.mT @ inner).view_as(square)
         if wide is None:
-            return to_first[:, :, None, None], to_square, to_last[:, :, None, None], None, None
-        to_wide = last.t() @ bias
-        to_last = to_last + torch.outer(bias, wide)
-        to_square = to_square + torch.outer(to_wide, expand_bias)[:, :, None, None]
-        to_expand_bias = square.sum((2, 3)).t() @ to_wide
-        return to_first[:, :, None, None], to_square, to_last[:, :, None, None], to_expand_bias, to_wide
+            return to_first[..., None, None], to_square, to_last[..., None, None], None, None
+        to_wide = _times(last.mT, bias)
+        to_last = to_last + bias[..., :, None] * wide[..., None, :]
+        to_square = to_square + (to_wide[..., :, None] * expand_bias[..., None, :])[..., None, None]
+        to_expand_bias = _times(square.sum((-2, -1)).mT, to_wide)
+        return to_first[..., None, None], to_square, to_last[..., None, None], to_expand_bias, to_wide
+
+
+def _times(matrix: Tensor, vector: Tensor) -> Tensor:
+    """Return the product of matrices (..., m, n) and vectors (..., n)."""
+    return (matrix @ vector.unsqueeze(-1)).squeeze(-1)
 
 
 def _in_full_precision(device: torch.device) -> AbstractContextManager[object]:
@@ -223,7 +247,7 @@ def _behind_point(square: Tensor, point: Tensor) -> Tensor:
 
 
 def _centred(point: Tensor) -> Tensor:
-    """Return a 1x1 kernel (out, in, 1, 1) as the 3x3 one that computes the same."""
+    """Return a 1x1 kernel (..., out, in, 1, 1) as the 3x3 one that computes the same."""
     return F.pad(point, (1, 1, 1, 1))
 
 
