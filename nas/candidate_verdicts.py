@@ -12,7 +12,8 @@ from sr.measure.calm_speed import CalmSpeed
 from sr.measure.measurement import Measurement
 from sr.progress import Phase, Report, no_report
 
-# A candidate that was put off is measured so often in all; then the likelier verdict stands.
+# A candidate that was put off is measured so often in all, or half as often where nothing else was at work: a device
+# that is slower by itself may stay so. Then the likelier verdict stands.
 _MOST_MEASUREMENTS = 4
 # A device that is slower by less is not worth a word.
 _SAID_SLOWDOWN = 1.02
@@ -37,6 +38,8 @@ class CandidateVerdicts:
         self._evaluate, self._budget_ms, self._calm_ms, self._report = evaluate, budget_ms, calm_ms, report
         # By number, what each measurement stood for at calm speed, in milliseconds.
         self._measured: defaultdict[int, list[float]] = defaultdict(list)
+        # By number, of how many measurements under load those are worth.
+        self._worth: defaultdict[int, int] = defaultdict(int)
 
     def of(self, number: int, architecture: Architecture, trials: Sequence[Trial]) -> Trial:
         """Return a candidate that was measured: `measured` where it is within the budget, else what it is.
@@ -50,6 +53,7 @@ class CandidateVerdicts:
         if not self._measured[put_off.number] and put_off.calm_ms is not None:
             # It was put off before this process came.
             self._measured[put_off.number].append(put_off.calm_ms)
+            self._worth[put_off.number] += 1
         trial = self._judged(self._costed(put_off.number, put_off.architecture), trials)
         return replace(trial, seconds=put_off.seconds + trial.seconds)
 
@@ -74,9 +78,10 @@ class CandidateVerdicts:
         calm = calm_speed(trials, measured, self._calm_ms)
         verdict, doubt, calm_ms = verdict_on(measured, calm, self._budget_ms), "", calm.calm_ms(measured)
         self._measured[trial.number].append(calm_ms)
+        self._worth[trial.number] += 1 if measured.runtime.disturbed else 2
         if verdict == "put off":
             calm_ms = statistics.median(self._measured[trial.number])
-            if len(self._measured[trial.number]) >= _MOST_MEASUREMENTS:
+            if self._worth[trial.number] >= _MOST_MEASUREMENTS:
                 verdict, doubt = rough_verdict_on(calm_ms, calm, self._budget_ms), "the device was never calm"
         states: dict[Verdict, State] = {"within": "measured", "over": "infeasible", "put off": "put off"}
         reason = "" if verdict == "within" else _why(verdict, measured, calm, self._budget_ms, doubt)

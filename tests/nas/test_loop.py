@@ -197,15 +197,19 @@ def make(small: Setup, outcome_within: Callable[[float], Outcome]) -> Make:
     return search
 
 
-def slowed(trial: Trial, factor: float, load: float) -> Trial:
-    """Return a measured trial whose network takes `factor` times as long, on a device that is `load` times slower."""
+def slowed(trial: Trial, factor: float, load: float, *, alone: bool = False) -> Trial:
+    """Return a measured trial whose network takes `factor` times as long, on a device that is `load` times slower.
+
+    alone: Whether the device is so by itself, and not by what other processes do.
+    """
     measured = trial.measurement
     assert measured is not None
     assert measured.reference_ms is not None
     scale, runtime = factor * load, measured.runtime
     slower = replace(
-        runtime, median_ms=scale * runtime.median_ms, p10_ms=scale * runtime.p10_ms, p90_ms=scale * runtime.p90_ms
-    )
+        runtime, median_ms=scale * runtime.median_ms, p10_ms=scale * runtime.p10_ms, p90_ms=scale * runtime.p90_ms,
+        disturbed=load > 1 and not alone,
+    )  # fmt: skip
     return replace(trial, measurement=replace(measured, runtime=slower, reference_ms=load * measured.reference_ms))
 
 
@@ -461,16 +465,20 @@ LOAD = 50.0
 
 @dataclass
 class Loaded:
-    """Measures on a device that is busy from time to time: `loads` are those of its measurements, the last for ever."""
+    """Measures on a device that is busy from time to time: `loads` are those of its measurements, the last for ever.
+
+    alone: Whether it is slower by itself then.
+    """
 
     outcome: Outcome
     loads: Sequence[float]
+    alone: bool = False
     measured: list[int] = field(default_factory=list)
 
     def __call__(self, number: int, architecture: Architecture) -> Trial:
         load = self.loads[min(len(self.measured), len(self.loads) - 1)]
         self.measured.append(number)
-        return slowed(self.outcome(number, architecture), 1.0, load)
+        return slowed(self.outcome(number, architecture), 1.0, load, alone=self.alone)
 
 
 def test_candidate_under_load_is_put_off_and_measured_again_when_it_is_calm(
@@ -496,12 +504,15 @@ def test_candidate_under_load_is_put_off_and_measured_again_when_it_is_calm(
     assert make(tmp_path, 3, "train").study.trials == trials
 
 
-def test_put_off_candidates_and_proposals_take_turns(make: Make, tmp_path: Path, outcome: Outcome) -> None:
-    device = Loaded(outcome, (1.0, LOAD))
+@pytest.mark.parametrize(("alone", "times"), [(False, 4), (True, 2)])
+def test_put_off_candidates_and_proposals_take_turns(
+    make: Make, tmp_path: Path, outcome: Outcome, *, alone: bool, times: int
+) -> None:
+    device = Loaded(outcome, (1.0, LOAD), alone)
     trials = make(tmp_path, 3, "train", train=by_size, judge=device).run()
     assert device.measured[:5] == [0, 1, 1, 2, 2]
-    # Busy to the end: each gets four measurements, then the likelier verdict stands.
-    assert [device.measured.count(number) for number in range(3)] == [1, 4, 4]
+    # Slow to the end: each gets four measurements, two where nothing else is at work, then the likelier verdict stands.
+    assert [device.measured.count(number) for number in range(3)] == [1, times, times]
     assert [trial.state for trial in trials] == ["trained"] * 3
     for trial in trials:
         assert trial.runtime_ms == pytest.approx(outcome(0, trial.architecture).runtime_ms)
