@@ -10,9 +10,12 @@ import torch
 from torch import nn
 
 from baselines.registry import BASELINES, build, check_network, scaled
+from search_spaces.msrresnet import REFERENCE_NETWORK
+from search_spaces.network import build as build_searched
 from sr.deployment import deploy
 from sr.errors import InputError
 from sr.lr_size import LrSize
+from sr.measure.calm_speed import CalmSpeed
 from sr.measure.latency import Protocol
 from sr.measure.latency_model import LatencyModel, Work, work_of
 from sr.measure.measurement import Measurement, measure
@@ -26,6 +29,8 @@ _ROUNDS = 4
 _QUICK = Protocol(seconds=0.5, early_stop_runs=3)
 # The argument that says how many equal blocks a network has.
 _DEPTH = "num_block"
+# Timed beside the members, it tells how fast the device is meanwhile.
+_REFERENCE = "reference"
 
 
 @dataclass(frozen=True)
@@ -126,6 +131,7 @@ def at_budget(
     protocol: Protocol = _QUICK,
     rounds: int = _ROUNDS,
     scale: int = DEFAULT_SCALE,
+    calm_ms: float | None = None,
 ) -> dict[str, tuple[Member, ...]]:
     """Return of each family the largest members, by multiply-adds, that keep to a budget when they are measured.
 
@@ -141,6 +147,8 @@ def at_budget(
         protocol: How members are timed, all families in the same rounds.
         rounds: Sizes of one width that are measured at the most.
         scale: How many times they enlarge.
+        calm_ms: What the reference network takes when nothing slows the device: members keep to the budget at that
+            speed. None for the speed that it has.
 
     Returns:
         By the name of the family its members, the largest first, in the order of `names`; without those of which none
@@ -150,14 +158,18 @@ def at_budget(
         InputError: Where a family has no other sizes or not this scale, or the engine cannot run it.
     """
     limited = replace(protocol, early_stop_ms=2 * budget_ms)
+    calm = None if calm_ms is None else CalmSpeed(calm_ms)
 
     def measured(lines: Sequence[_Line]) -> None:
         for _ in range(rounds):
             tried = {size.title: (line, size) for line in lines if (size := line.next(budget_ms)) is not None}
+            if not tried:
+                return
             networks = {title: size.build() for title, (_, size) in tried.items()}
-            for title, measurement in measure(networks, target, limited).items() if networks else ():
-                line, size = tried[title]
-                line.measured(size, measurement, budget_ms)
+            networks[_REFERENCE] = build_searched(REFERENCE_NETWORK)
+            taken = measure(networks, target, limited, reference=_REFERENCE)
+            for title, (line, size) in tried.items():
+                line.measured(size, taken[title], budget_ms, calm)
 
     families = {name: list(_sizes(name, target, model, scale)) for name in _checked(names, scale)}
     largest = {name: _Line(sizes) for name, sizes in families.items()}
@@ -206,11 +218,12 @@ class _Line:
         wanted = (size for size in self._left if size.multi_adds > self._largest)
         return next((size for size in wanted if self.factor * size.predicted_ms <= _AIM * budget_ms), None)
 
-    def measured(self, size: Size, measurement: Measurement, budget_ms: float) -> None:
-        """Learn from a measured size."""
+    def measured(self, size: Size, measurement: Measurement, budget_ms: float, calm: CalmSpeed | None = None) -> None:
+        """Learn from a measured size, by what its runtime stands for at calm speed where that is known."""
         self._left.remove(size)
-        self.factor = measurement.runtime.p90_ms / size.predicted_ms
-        if measurement.within(budget_ms):
+        p90_ms = measurement.runtime.p90_ms / (1.0 if calm is None else calm.slowdown(measurement))
+        self.factor = p90_ms / size.predicted_ms
+        if p90_ms <= budget_ms:
             self.best, self._largest = Member(size, measurement), size.multi_adds
 
 

@@ -31,7 +31,7 @@ def members(
     protocol: Protocol = PROTOCOL,
     report: Report = no_report,
 ) -> dict[str, list[Entry]]:
-    """Return of each family its largest members that keep to the budget, by its name; those found before are read.
+    """Return of each family its largest members that keep to the budget at calm speed; those found before are read.
 
     Args:
         names: Families that can be scaled.
@@ -57,7 +57,7 @@ def members(
         report(Message(f"looking in {len(unknown)} families for the largest networks within {setup.budget_ms:g} ms"))
         found = at_budget(
             unknown, setup.budget_ms, setup.target, model,
-            shapes=shapes, protocol=protocol, rounds=_ROUNDS, scale=setup.scale,
+            shapes=shapes, protocol=protocol, rounds=_ROUNDS, scale=setup.scale, calm_ms=setup.calm_ms,
         )  # fmt: skip
         for name in unknown:
             configs = [dict(each.config) for each in found.get(name, ())]
