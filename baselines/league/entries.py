@@ -31,6 +31,8 @@ _HOW = (
 )
 # As titles have them.
 _WORDS = {"True": True, "False": False}
+# That networks are built of.
+_PACKAGES = ("sr", "search_spaces", "baselines")
 
 
 @dataclass(frozen=True)
@@ -78,10 +80,14 @@ class Entry:
         return {"family": self.description.family, "config": config, "weights": weights, "code": self._code()}
 
     def _code(self) -> str:
-        """Return a digest of the source of every module that a part of it is defined in, torch's own left out."""
-        modules = {type(part).__module__ for part in self.start(0).modules()}
-        ours = sorted(name for name in modules if name.partition(".")[0] != "torch")
-        return _digest("\n".join(inspect.getsource(sys.modules[name]) for name in ours).encode())
+        """Return a digest of the source that it is made of."""
+        return _digest("\n".join(inspect.getsource(sys.modules[name]) for name in modules_of(self.start(0))).encode())
+
+
+def modules_of(network: nn.Module) -> list[str]:
+    """Return the names of our modules that parts of a network, or what those derive from, are defined in."""
+    classes = {cls for part in network.modules() for cls in type(part).__mro__}
+    return sorted({cls.__module__ for cls in classes if cls.__module__.partition(".")[0] in _PACKAGES})
 
 
 def of_size(name: str, config: Mapping[str, Any]) -> Entry:

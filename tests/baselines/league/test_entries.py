@@ -9,10 +9,11 @@ import torch
 
 from baselines import build
 from baselines.at_budget import scalable_families
-from baselines.league.entries import Entry, of_size, parted
+from baselines.league.entries import Entry, modules_of, of_size, parted
 from baselines.league.standings import Standings
 from search_spaces.architecture import Architecture
 from search_spaces.msrresnet import repeated
+from search_spaces.network import untrained
 from sr.checkpoint import Checkpoint, Description, save
 from sr.errors import InputError
 
@@ -124,6 +125,13 @@ def test_identity_changes_with_the_size_and_the_weights_and_not_with_the_title(b
     first, other = (parted([f"pruned={checkpoint_in(tmp_path / name)}"])[1][0] for name in ("first", "other"))
     assert first.identity["config"] == other.identity["config"]
     assert first.identity["weights"] != other.identity["weights"]
+
+
+def test_code_is_that_of_parts_and_of_what_they_derive_from() -> None:
+    found = modules_of(untrained(repeated(8, "symmetric_residual", 1)))
+    derived = ["folding", "symmetry", "wide_reparam"]
+    assert set(found) >= {f"search_spaces.{name}" for name in ("network", "blocks", *derived)}
+    assert all(name.partition(".")[0] in ("sr", "search_spaces", "baselines") for name in found)
 
 
 def test_a_league_at_another_scale_has_the_same_families_and_networks_of_its_own(tmp_path: Path) -> None:
