@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from baselines.league.standings import Spread, Standing, Standings, psnr, psnr_y, similarity
+from baselines.league.standings import NOT_SLOWED, Spread, Standing, Standings, psnr, psnr_y, similarity
 from baselines.league.verdict import correlation_line, verdict_lines
 from sr.lr_size import size_text
 from sr.measure.quality import Quality
@@ -104,10 +104,10 @@ def place_lines(standings: Standings) -> list[str]:
         return []
     place = standings.standings[0].measurement.conditions
     where = f"{place.device}, {place.threads} threads, {place.engine}, {place.dtype}, LR {size_text(place.lr_size)}"
-    times = f"{max(map(standings.slowdown, standings.standings)):.2f}"
+    times = standings.said_slowdown
     slower = f" The device was {times} times slower then than at calm speed, which decides what keeps to the budget."
     return [
-        f"Measured in turn, in the same rounds, on {where} ({place.versions}).{slower if times != '1.00' else ''}",
+        f"Measured in turn, in the same rounds, on {where} ({place.versions}).{slower if times != NOT_SLOWED else ''}",
         f"PSNR (dB) and SSIM: the higher, the nearer to the original. {_PLUS_MINUS} is how far trainings from other "
         "random starts (seeds) differ, as a standard deviation; ? marks a runtime that was not steady.",
     ]

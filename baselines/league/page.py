@@ -84,9 +84,11 @@ def _plot(points: list[tuple[str, Point]], standings: Standings, steps: int, val
     values = [point_values(point, kind=kind) for kind, point in points]
     title = f"PSNR on {val} after {steps:,} steps against runtime"
     notes = [BARS, "upright bars: how far trainings from other random starts differ"]
+    budget_ms, budget_text = standings.drawn_budget()
     plot = chart(
-        title, data, RUNTIME, PSNR, budget_ms=standings.budget_ms, bars=True, opens=True, height=560, notes=notes
-    )
+        title, data, RUNTIME, PSNR, budget_ms=budget_ms, budget_text=budget_text, bars=True, opens=True, height=560,
+        notes=notes,
+    )  # fmt: skip
     return dataset(data, values, LOOKS) + plot + csv_button(data)
 
 

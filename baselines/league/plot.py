@@ -70,7 +70,7 @@ class _Axis:
 
 
 def league_svg(standings: Standings) -> str:
-    """Return the plot of the longest trainings on the last pictures.
+    """Return the plot of the longest trainings on the last pictures, without those that ended below interpolation.
 
     Raises:
         InputError: Where no network has been trained.
@@ -78,7 +78,11 @@ def league_svg(standings: Standings) -> str:
     points = _points(standings)
     if not points:
         raise InputError("a plot of a league takes at least one network that was trained, got none")
-    x, y = _axes(points, standings.budget_ms)
+    # One whose training failed would press all others together.
+    above = [point for point in points if point.psnr >= standings.bicubic[standings.val[-1]].psnr]
+    left_out, points = (len(points) - len(above), above) if above else (0, points)
+    budget_ms, budget_text = standings.drawn_budget()
+    x, y = _axes(points, budget_ms)
     engine = standings.standings[0].measurement.conditions.engine
     judged = f"PSNR over RGB on {standings.val[-1]} after {standings.main_length:,} steps"
     parts = [
@@ -86,10 +90,10 @@ def league_svg(standings: Standings) -> str:
         f'viewBox="0 0 {_WIDTH} {_HEIGHT}" font-family="{html.escape(FONT)}" font-size="{_FONT_SIZE}" fill="{INK}" '
         f'role="img"><title>{html.escape(judged)} against runtime</title>',
         f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="white"/>',
-        *_legend(points),
+        *_legend(points, left_out),
         # Inside the figure y is upwards from its lower left corner, but for the sign.
         f'<g transform="translate({_LEFT} {_HEIGHT - _BOTTOM})">',
-        *_budget(x, standings.budget_ms),
+        *_budget(x, budget_ms, budget_text),
         *_grid(x, y),
         _text(_INSIDE[0] / 2, -38, f"runtime in {engine} (ms)", "middle"),
         f'<g transform="translate(-56 {-_INSIDE[1] / 2:.1f}) rotate(-90)">'
@@ -128,25 +132,26 @@ def _axes(points: Sequence[_Point], budget_ms: float) -> tuple[_Axis, _Axis]:
     )
 
 
-def _legend(points: Sequence[_Point]) -> list[str]:
-    """Return what shapes and colours stand for, in a row on top."""
+def _legend(points: Sequence[_Point], left_out: int) -> list[str]:
+    """Return what shapes and colours stand for, in a row on top, and how many have none."""
     parts, left = [], float(_LEFT)
     for look in sorted({point.look for point in points}, key=lambda look: -look.order):
         parts += [_marker(look, left + 8, 16), _text(left + 22, -20.5, look.words)]
         left += 22 + CHARACTER * len(look.words) + 14
     notes = ["faint: over the budget"] if not all(point.within for point in points) else []
     notes += ["bars: \N{PLUS-MINUS SIGN} over seeds"] if any(point.deviation for point in points) else []
+    notes += [f"{left_out} below bicubic left out"] if left_out else []
     return [*parts, _text(_WIDTH - _RIGHT, -20.5, "; ".join(notes), "end", GREY)]
 
 
-def _budget(x: _Axis, budget_ms: float) -> list[str]:
+def _budget(x: _Axis, budget_ms: float, words: str) -> list[str]:
     """Return the budget as a dashed line, and what exceeds it shaded."""
     at, (width, height) = x.pixel(budget_ms), _INSIDE
     return [
         f'<rect x="{at:.1f}" y="{-height}" width="{width - at:.1f}" height="{height}" fill="{VERMILION}" '
         'fill-opacity="0.06"/>',
         f'<path d="M{at:.1f} 0V{-height}" stroke="{VERMILION}" stroke-width="1.5" stroke-dasharray="6 4"/>',
-        _text(at, height + 7, f"budget {budget_ms:g} ms", "middle", VERMILION),
+        _text(at, height + 7, words, "middle" if width - at > CHARACTER * len(words) / 2 else "end", VERMILION),
     ]
 
 
@@ -175,7 +180,7 @@ def _networks(points: Sequence[_Point], x: _Axis, y: _Axis) -> list[str]:
     ]
     # What is bold is wider.
     names = [point.name + " " * (len(point.name) // 8 if point.look.strong else 0) for point in points]
-    positions = label_positions(spots, names, _INSIDE, taken, _MARKER)
+    positions = label_positions(spots, names, _INSIDE, taken, _MARKER, [point.look.order for point in points])
     below: list[str] = []
     above: list[str] = []
     for point, name, spot, end, position in zip(points, names, spots, ends, positions, strict=True):

@@ -21,6 +21,7 @@ METRICS = ("params", "FLOPs", "activations", "memory", "multi-adds")
 # The 90th percentile of one measurement against that of another: who was within the budget when it was looked for still
 # is, where this is all that it exceeds it by.
 _NOISE = 1.05
+NOT_SLOWED = "1.00"
 
 
 @dataclass(frozen=True)
@@ -130,6 +131,18 @@ class Standings:
     def slowdown(self, standing: Standing) -> float:
         """Return by what factor the device was slower than when calm while a network was measured, at least 1."""
         return 1.0 if self.calm_ms is None else CalmSpeed(self.calm_ms).slowdown(standing.measurement)
+
+    def drawn_budget(self) -> tuple[float, str]:
+        """Return where the budget lies beside runtimes as they were taken, in milliseconds, and what it is called."""
+        said = f"budget {self.budget_ms:g} ms"
+        if self.said_slowdown == NOT_SLOWED:
+            return self.budget_ms, said
+        return self.budget_ms * float(self.said_slowdown), f"{said} at calm speed"
+
+    @property
+    def said_slowdown(self) -> str:
+        """By what factor the device was slower than when calm at the most, as it is said."""
+        return f"{max(map(self.slowdown, self.standings)):.2f}"
 
     def ranked(self, steps: int) -> list[Standing]:
         """Return the networks that were trained for so many steps, the best PSNR on the last pictures first."""

@@ -128,6 +128,7 @@ def chart(
     y: ChartAxis,
     *,
     budget_ms: float | None = None,
+    budget_text: str = "",
     front: bool = False,
     bars: bool = False,
     strip: bool = False,
@@ -143,6 +144,7 @@ def chart(
         x: The horizontal axis.
         y: The vertical one.
         budget_ms: Where the budget lies on x; None for none.
+        budget_text: What it is called, where that is not its runtime.
         front: Whether the line of the best is drawn.
         bars: Whether the spread of the runtime is.
         strip: Whether what has no y is drawn in a strip below the others.
@@ -151,8 +153,8 @@ def chart(
         notes: Texts beside the legend.
     """
     spec = {
-        "title": title, "data": data, "x": asdict(x), "y": asdict(y), "budget": budget_ms, "front": front, "bars": bars,
-        "strip": strip, "opens": opens, "height": height, "notes": list(notes),
+        "title": title, "data": data, "x": asdict(x), "y": asdict(y), "budget": budget_ms, "budgetText": budget_text,
+        "front": front, "bars": bars, "strip": strip, "opens": opens, "height": height, "notes": list(notes),
     }  # fmt: skip
     return f'<figure class="chart"><script type="application/json">{_inside_script(spec)}</script></figure>\n'
 

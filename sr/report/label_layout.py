@@ -75,6 +75,7 @@ def label_positions(
     size: tuple[float, float],
     taken: Sequence[Box] = (),
     marker: float = MARKER,
+    ranks: Sequence[int] = (),
 ) -> list[LabelPosition | None]:
     """Find where the names of markers go, so that none lies on another or on a marker.
 
@@ -84,14 +85,16 @@ def label_positions(
         size: Width and height of the inside of the figure, in pixels.
         taken: What no name may lie on besides the markers, though a line to one may cross it.
         marker: The size of the markers.
+        ranks: How much each matters: names of the highest find a position first. Without them all are equal.
 
     Returns:
         The position of each name, None where there is none left.
     """
     occupied = [Box.around(x, y, marker, marker) for x, y in markers]
     found: list[LabelPosition | None] = [None] * len(markers)
+    rank = ranks or [0] * len(markers)
     # Those in a crowd first: the others find a position later too.
-    for index in sorted(range(len(markers)), key=lambda index: -_neighbours(markers[index], markers)):
+    for index in sorted(range(len(markers)), key=lambda at: (-rank[at], -_neighbours(markers[at], markers))):
         spot, width = markers[index], CHARACTER * len(names[index])
         for position in _candidates(width, marker):
             name, *line = covered_boxes(spot, width, position, marker)

@@ -66,7 +66,7 @@ function drawFrame(spec, picture, box, sx, sy, hasStrip) {
   const least = box.left + 88, anchor = box.right - at < 50 ? "end" : at - 50 < least ? "start" : "middle";
   const x = { end: box.right, start: Math.max(at, least), middle: at }[anchor];
   svg("text", { x, y: box.top - 9, "text-anchor": anchor, style: "fill: var(--vermilion)", class: "strong" },
-    picture, `budget ${tickText(spec.budget)} ms`);
+    picture, spec.budgetText || `budget ${tickText(spec.budget)} ms`);
 }
 
 /** Draw the line under which every network of the front lies: the best to be had up to each x. */

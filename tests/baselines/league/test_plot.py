@@ -24,6 +24,25 @@ def test_every_network_is_named_beside_the_budget(standings: Standings) -> None:
     assert "faint: over the budget; bars: \N{PLUS-MINUS SIGN} over seeds" in found
 
 
+def test_the_budget_stands_where_runtimes_were_taken(standings: Standings) -> None:
+    slowed = [replace(each, measurement=replace(each.measurement, reference_ms=10.0)) for each in standings.standings]
+    slow = replace(standings, standings=tuple(slowed), calm_ms=8.0)
+    assert slow.drawn_budget() == (50.0, "budget 40 ms at calm speed")
+    assert standings.drawn_budget() == (40.0, "budget 40 ms")
+    assert "budget 40 ms at calm speed" in texts(league_svg(slow))
+
+
+def test_what_ended_below_interpolation_is_left_out_and_said(standings: Standings) -> None:
+    failed = replace(standings, bicubic={"Set14": replace(standings.bicubic["Set14"], psnr=25.5)})
+    found = texts(league_svg(failed))
+    assert "pruned p" not in found
+    assert "SPAN 28" in found
+    assert any(text.endswith("1 below bicubic left out") for text in found)
+    # Nothing would be left.
+    none = replace(standings, bicubic={"Set14": replace(standings.bicubic["Set14"], psnr=30.0)})
+    assert "pruned p" in texts(league_svg(none))
+
+
 def test_each_kind_has_a_shape_and_a_colour_of_its_own(standings: Standings) -> None:
     root = ElementTree.fromstring(league_svg(standings))
     corners = [(len(each.get("points", "").split()), each.get("fill")) for each in root.iter(f"{SVG}polygon")]

@@ -62,6 +62,13 @@ def test_no_line_crosses_a_name_of_another(markers: list[tuple[float, float]]) -
         assert not any(dot.meets(name) for dot in line for name in others)
 
 
+def test_where_room_is_short_the_name_that_matters_most_has_it() -> None:
+    markers, names, size = [(30.0, 15.0), (30.0, 15.0)], ["first", "other"], (80.0, 30.0)
+    for ranks in ((0, 1), (1, 0)):
+        found = label_positions(markers, names, size, ranks=ranks)
+        assert [each is not None for each in found] == [bool(rank) for rank in ranks]
+
+
 def test_a_lone_name_stands_beside_its_marker_and_at_the_right_edge_on_its_left() -> None:
     (beside,) = label_positions([(100.0, 100.0)], ["RFDN"], SIZE)
     assert beside is not None
