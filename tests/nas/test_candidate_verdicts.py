@@ -18,10 +18,10 @@ CALM_MS, LOAD = 5.0, 200.0
 
 
 class Device:
-    """Measures as outcomes say, `load` times slower."""
+    """Measures as outcomes say, `load` times slower: by what other processes do, or `alone` by itself."""
 
     def __init__(self, outcome: Outcome) -> None:
-        self._outcome, self.load = outcome, 1.0
+        self._outcome, self.load, self.alone = outcome, 1.0, False
 
     def __call__(self, number: int, architecture: Architecture) -> Trial:
         trial = self._outcome(number, architecture)
@@ -30,8 +30,9 @@ class Device:
         assert measured.reference_ms is not None
         ran = measured.runtime
         slower = replace(
-            ran, median_ms=self.load * ran.median_ms, p10_ms=self.load * ran.p10_ms, p90_ms=self.load * ran.p90_ms
-        )
+            ran, median_ms=self.load * ran.median_ms, p10_ms=self.load * ran.p10_ms, p90_ms=self.load * ran.p90_ms,
+            disturbed=self.load > 1 and not self.alone,
+        )  # fmt: skip
         measured = replace(measured, runtime=slower, reference_ms=self.load * measured.reference_ms, quality=None)
         return replace(trial, state="measured", measurement=measured)
 
@@ -69,11 +70,14 @@ def test_busy_device_puts_off_and_the_seconds_add_up(device: Device) -> None:
     assert (calm.state, calm.reason) == ("measured", "")
 
 
-def test_device_that_is_never_calm_gets_the_likelier_verdict_after_four_measurements(device: Device) -> None:
+@pytest.mark.parametrize(("alone", "times"), [(False, 4), (True, 2)])
+def test_device_that_is_never_calm_gets_the_likelier_verdict_after_some_measurements(
+    device: Device, *, alone: bool, times: int
+) -> None:
     verdicts = CandidateVerdicts(device, 100.0, CALM_MS)
-    device.load = LOAD
+    device.load, device.alone = LOAD, alone
     trial = verdicts.of(0, SMALL, [])
-    for _ in range(3):
+    for _ in range(times - 1):
         assert trial.state == "put off"
         trial = verdicts.again(trial, [])
     assert trial.state == "measured"
