@@ -36,10 +36,8 @@ class CandidateVerdicts:
         self, evaluate: Evaluate, budget_ms: float, calm_ms: float | None = None, report: Report = no_report
     ) -> None:
         self._evaluate, self._budget_ms, self._calm_ms, self._report = evaluate, budget_ms, calm_ms, report
-        # By number, what each measurement stood for at calm speed, in milliseconds.
+        # By number, what each measurement stood for at calm speed, in ms; twice where nothing else was at work.
         self._measured: defaultdict[int, list[float]] = defaultdict(list)
-        # By number, of how many measurements under load those are worth.
-        self._worth: defaultdict[int, int] = defaultdict(int)
 
     def of(self, number: int, architecture: Architecture, trials: Sequence[Trial]) -> Trial:
         """Return a candidate that was measured: `measured` where it is within the budget, else what it is.
@@ -53,7 +51,6 @@ class CandidateVerdicts:
         if not self._measured[put_off.number] and put_off.calm_ms is not None:
             # It was put off before this process came.
             self._measured[put_off.number].append(put_off.calm_ms)
-            self._worth[put_off.number] += 1
         trial = self._judged(self._costed(put_off.number, put_off.architecture), trials)
         return replace(trial, seconds=put_off.seconds + trial.seconds)
 
@@ -77,11 +74,10 @@ class CandidateVerdicts:
             return trial
         calm = calm_speed(trials, measured, self._calm_ms)
         verdict, doubt, calm_ms = verdict_on(measured, calm, self._budget_ms), "", calm.calm_ms(measured)
-        self._measured[trial.number].append(calm_ms)
-        self._worth[trial.number] += 1 if measured.runtime.disturbed else 2
+        self._measured[trial.number] += [calm_ms] * (1 if measured.runtime.disturbed else 2)
         if verdict == "put off":
             calm_ms = statistics.median(self._measured[trial.number])
-            if self._worth[trial.number] >= _MOST_MEASUREMENTS:
+            if len(self._measured[trial.number]) >= _MOST_MEASUREMENTS:
                 verdict, doubt = rough_verdict_on(calm_ms, calm, self._budget_ms), "the device was never calm"
         states: dict[Verdict, State] = {"within": "measured", "over": "infeasible", "put off": "put off"}
         reason = "" if verdict == "within" else _why(verdict, measured, calm, self._budget_ms, doubt)
