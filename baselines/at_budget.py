@@ -9,16 +9,15 @@ from typing import Any
 import torch
 from torch import nn
 
+from baselines.beside_reference import measure_beside_reference
 from baselines.registry import BASELINES, build, check_network, scaled
-from search_spaces.msrresnet import REFERENCE_NETWORK
-from search_spaces.network import build as build_searched
 from sr.deployment import deploy
 from sr.errors import InputError
 from sr.lr_size import LrSize
 from sr.measure.calm_speed import CalmSpeed
 from sr.measure.latency import Protocol
 from sr.measure.latency_model import LatencyModel, Work, work_of
-from sr.measure.measurement import Measurement, measure
+from sr.measure.measurement import Measurement
 from sr.measure.operator_work import operators_of
 from sr.measure.target import Target
 from sr.scale import DEFAULT_SCALE, check_scale
@@ -29,8 +28,6 @@ _ROUNDS = 4
 _QUICK = Protocol(seconds=0.5, early_stop_runs=3)
 # The argument that says how many equal blocks a network has.
 _DEPTH = "num_block"
-# Timed beside the members, it tells how fast the device is meanwhile.
-_REFERENCE = "reference"
 
 
 @dataclass(frozen=True)
@@ -166,8 +163,7 @@ def at_budget(
             if not tried:
                 return
             networks = {title: size.build() for title, (_, size) in tried.items()}
-            networks[_REFERENCE] = build_searched(REFERENCE_NETWORK)
-            taken = measure(networks, target, limited, reference=_REFERENCE)
+            taken = measure_beside_reference(networks, target, limited)
             for title, (line, size) in tried.items():
                 line.measured(size, taken[title], budget_ms, calm)
 

@@ -3,19 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from baselines.beside_reference import measure_beside_reference
 from baselines.league.entries import Entry
 from baselines.league.record import digest, read
 from baselines.league.setup import Setup
-from search_spaces.msrresnet import REFERENCE_NETWORK
-from search_spaces.network import build
 from sr.errors import InputError
 from sr.files import write_json
 from sr.measure.latency import Protocol
-from sr.measure.measurement import Measurement, measure
+from sr.measure.measurement import Measurement
 from sr.progress import Message, Report, no_report
 
 PROTOCOL = Protocol(seconds=2.0, minimum_runs=50)
-_REFERENCE = "reference"
 
 
 def runtimes(
@@ -48,8 +46,6 @@ def runtimes(
         raise InputError(f"{path} holds no runtimes; remove it, and they are taken anew") from error
     if found is None:
         report(Message(f"measuring {len(entries)} networks in {setup.target.engine}"))
-        networks = {each.title: each.untrained() for each in entries} | {_REFERENCE: build(REFERENCE_NETWORK)}
-        found = measure(networks, setup.target, protocol, reference=_REFERENCE)
-        del found[_REFERENCE]
+        found = measure_beside_reference({each.title: each.untrained() for each in entries}, setup.target, protocol)
         write_json(path, {name: each.to_json() for name, each in found.items()})
     return found
