@@ -180,7 +180,9 @@ def _networks(points: Sequence[_Point], x: _Axis, y: _Axis) -> list[str]:
     ]
     # What is bold is wider.
     names = [point.name + " " * (len(point.name) // 8 if point.look.strong else 0) for point in points]
-    positions = label_positions(spots, names, _INSIDE, taken, _MARKER, [point.look.order for point in points])
+    # Of each kind first those that none of it is better and faster than: the rivals.
+    ranks = [2 * point.look.order + _leads(point, points) for point in points]
+    positions = label_positions(spots, names, _INSIDE, taken, _MARKER, ranks)
     below: list[str] = []
     above: list[str] = []
     for point, name, spot, end, position in zip(points, names, spots, ends, positions, strict=True):
@@ -198,6 +200,12 @@ def _networks(points: Sequence[_Point], x: _Axis, y: _Axis) -> list[str]:
         up = spot[1] + position.up - _FONT_SIZE / 3
         above.append(_text(spot[0] + position.right, up, point.name, "middle", color, weight))
     return [*below, *above]
+
+
+def _leads(point: _Point, points: Sequence[_Point]) -> bool:
+    """Return whether none of its kind is both better and faster."""
+    alike = [each for each in points if each.look == point.look]
+    return not any(each.psnr > point.psnr and each.ms < point.ms for each in alike)
 
 
 def _leader(spot: tuple[float, float], position: LabelPosition, width: float) -> str:

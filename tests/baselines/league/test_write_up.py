@@ -1,8 +1,10 @@
 """What is written of leagues, and that what is committed is made of the committed leagues."""
 
+import math
 import re
 from dataclasses import replace
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -11,6 +13,7 @@ from baselines.league.standings import Standings
 from baselines.league.write_up import readme_table, results_page, with_tables, written
 from sr.errors import InputError
 from sr.files import write_json
+from sr.report.label_layout import CHARACTER
 
 ROOT = Path(__file__).resolve().parents[3]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -28,6 +31,23 @@ def test_page_and_plots_and_readme_are_those_of_the_committed_leagues() -> None:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_committed_league_names_no_folder_of_a_machine(path: Path) -> None:
     assert not re.search(r"(^|[\s=,])/", read_archive(path).command)
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if "openvino" in path.name], ids=lambda path: path.name)
+def test_best_by_hand_is_named_right_beside_its_marker(path: Path) -> None:
+    standings = read_archive(path).standings
+    by_hand = [each for each in standings.ranked(standings.main_length) if each.kind == "hand-designed"]
+    names = [each.name for each in by_hand if standings.within(each)]
+    svg = ElementTree.fromstring((ROOT / "docs" / f"{path.stem}.svg").read_text(encoding="utf-8"))
+    (text,) = [each for each in svg.iter("{http://www.w3.org/2000/svg}text") if each.text == names[0]]
+    # The tops of the diamonds; the first stands in the legend.
+    polygons = [each.get("points", "").split() for each in svg.iter("{http://www.w3.org/2000/svg}polygon")]
+    _, *tops = [tuple(map(float, corners[0].split(","))) for corners in polygons if len(corners) == 4]
+    x, y = float(text.get("x", "nan")), float(text.get("y", "nan"))
+    gaps = {top: math.hypot(max(0, abs(top[0] - x) - CHARACTER * len(names[0]) / 2), top[1] - y) for top in tops}
+    # The best one's marker is the highest, but for those of slower ones: what is over the budget is drawn too.
+    highest = sorted(tops, key=lambda top: top[1])[: 1 + len(by_hand) - len(names)]
+    assert min(gaps[top] for top in highest) < 25
 
 
 def in_another_engine(archive: Archive, engine: str, times: float) -> Archive:
