@@ -57,6 +57,7 @@ def _own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         # Test files run side by side: the CPU is idle for none of them.
         for module in ("watch", "timing_cache"):
             patch.setattr(f"sr.measure.{module}.wait_until_idle", lambda _: True)
+        patch.setattr("sr.measure.engine_choice._ATTEMPTS", 1)
         temporary = str(tmp_path_factory.getbasetemp())
         patch.setattr("tempfile.tempdir", temporary)
         # So that the processes that a test starts wait for it, and for nobody else.

@@ -11,11 +11,15 @@ from sr.lr_size import size_text
 from sr.measure.engines.registry import engine_of, usable
 from sr.measure.target import Target
 from sr.measure.timing_cache import TimingCache, cache_path, place
+from sr.measure.watch import watch_of
 from sr.progress import Message, Report, no_report
 from sr.scale import DEFAULT_SCALE
 
 # What is shipped is ONNX, or what these make of it: torch runs the checkpoint, which is for going on with.
 _SHIPPED = ("onnxruntime", "openvino", "tensorrt")
+_SUBJECT = "engines' runtimes"
+# How often engines are compared until nothing else was at work meanwhile, and how long that is waited for each time.
+_ATTEMPTS, _IDLE_SECONDS = 4, 5.0
 
 
 def with_engine(target: Target, engine: str, *, report: Report = no_report, path: Path | None = None) -> Target:
@@ -55,11 +59,25 @@ def _probe_ms(candidates: list[Target], path: Path | None, report: Report) -> di
     """Return the milliseconds of a small network in each engine, measured once per device and version."""
     target = candidates[0]
     path = path or cache_path("engines", place(target.device, target.dtype, engine="torch"))
-    cache = TimingCache("engines' runtimes", target.device, target.dtype, path, report=report)
+    known = TimingCache(_SUBJECT, target.device, target.dtype, path, report=report)
     keys = {each.engine: f"{each.conditions.versions} {size_text(each.lr_size)}" for each in candidates}
-    cache.measure({keys[each.engine]: partial(_run_of, each) for each in candidates})
-    cache.save()
-    return {name: cache.ms(key) for name, key in keys.items()}
+    if all(known.knows(key) for key in keys.values()):
+        return {name: known.ms(key) for name, key in keys.items()}
+    works = {keys[each.engine]: partial(_run_of, each) for each in candidates}
+    watch, found = watch_of(target.device), list[TimingCache]()
+    for _ in range(_ATTEMPTS):
+        idle = watch.wait_until_idle(_IDLE_SECONDS)
+        watch.begin()
+        # What several engines take is compared, so that all of it is of the same rounds.
+        found.append(TimingCache(_SUBJECT, target.device, target.dtype, None, report=report))
+        found[-1].measure(works)
+        if idle and not watch.disturbed():
+            known.remember(found[-1].timings)
+            known.save()
+            return {name: known.ms(key) for name, key in keys.items()}
+    # Engines suffer unequally from what takes a processor from their threads: it may be another one on an idle device.
+    report(Message("other programs are at work: engines are compared again when the next command begins", aside=True))
+    return {name: min(each.ms(key) for each in found) for name, key in keys.items()}
 
 
 def _run_of(target: Target) -> Callable[[], object]:
