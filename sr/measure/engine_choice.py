@@ -1,6 +1,7 @@
 """Which engine a target gets where none is asked for: the one that runs what is shipped fastest on this device."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -72,7 +73,9 @@ def _probe_ms(candidates: list[Target], path: Path | None, report: Report) -> di
         found.append(TimingCache(_SUBJECT, target.device, target.dtype, None, report=report))
         found[-1].measure(works)
         if idle and not watch.disturbed():
-            known.remember(found[-1].timings)
+            # Those of other sizes stay; nothing is compared between sizes.
+            new = found[-1].timings
+            known.remember(replace(new, ms={**known.timings.ms, **new.ms}))
             known.save()
             return {name: known.ms(key) for name, key in keys.items()}
     # Engines suffer unequally from what takes a processor from their threads: it may be another one on an idle device.

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,11 @@ def test_auto_takes_one_that_runs_what_is_shipped_says_so_and_remembers_it(
     assert chosen == TARGET.in_engine(chosen.engine)
     assert f"engine {chosen.engine}: " in str(events[0])
     # Once it was compared on an idle device it is not looked at again.
+    assert not device.left
+    assert with_engine(TARGET, "auto", path=path) == chosen
+    # Another size is compared by itself, and the first one stays known.
+    device.left = [False]
+    with_engine(replace(TARGET, lr_size=(24, 24)), "auto", path=path)
     assert not device.left
     assert with_engine(TARGET, "auto", path=path) == chosen
 
