@@ -43,7 +43,7 @@ class Watched:
 def test_auto_takes_one_that_runs_what_is_shipped_says_so_and_remembers_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    device = Watched(True, True, False)
+    device = Watched(True, False)
     monkeypatch.setattr("sr.measure.engine_choice.watch_of", lambda _: device)
     monkeypatch.setattr("sr.measure.engine_choice._ATTEMPTS", 4)
     path, events = tmp_path / "engines.json", list[Event]()
