@@ -18,7 +18,7 @@ from baselines.registry import BASELINES, build, check_network, scaled
 from baselines.training import deployed_form
 from search_spaces.architecture import Architecture
 from search_spaces.network import untrained
-from sr.checkpoint import Description, load, load_network
+from sr.checkpoint import Description, load, load_network, one_line
 from sr.deployment import deploy
 from sr.errors import InputError
 from sr.scale import DEFAULT_SCALE
@@ -158,13 +158,20 @@ def _of_league(path: Path) -> list[Entry]:
     """Return the networks of a league's file that are trained from scratch."""
     try:
         networks = json.loads(path.read_text(encoding="utf-8"))["networks"]
-        return [
+        entries = [
             Entry(each["title"], each["kind"], Description(**each["network"]))
             for each in networks
             if each["kind"] != "pruned"
         ]
+        for entry in entries:
+            entry.start(0)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"league={path} is no file that a league left with its networks: {error}") from error
+        raise InputError(
+            f"league={path} is no file that a league left with its networks: {type(error).__name__}: {one_line(error)}"
+        ) from error
+    if not entries:
+        raise InputError(f"league={path} holds no network that is trained from scratch")
+    return entries
 
 
 def _at_scale(scale: int, entry: Entry) -> Entry:

@@ -20,7 +20,7 @@ from sr.scale import DEFAULT_SCALE
 _SHIPPED = ("onnxruntime", "openvino", "tensorrt")
 _SUBJECT = "engines' runtimes"
 # How often engines are compared until nothing else was at work meanwhile, and how long that is waited for each time.
-_ATTEMPTS, _IDLE_SECONDS = 4, 5.0
+_ATTEMPTS, _IDLE_SECONDS = 3, 5.0
 
 
 def with_engine(target: Target, engine: str, *, report: Report = no_report, path: Path | None = None) -> Target:
@@ -49,21 +49,28 @@ def with_engine(target: Target, engine: str, *, report: Report = no_report, path
     if len(candidates) == 1:
         report(Message(f"engine {candidates[0].engine}: the only one installed that runs what is shipped"))
         return candidates[0]
-    times = _probe_ms(candidates, path, report)
+    times, undisturbed = _probe_ms(candidates, path, report)
     chosen = min(candidates, key=lambda each: times[each.engine])
     listed = ", ".join(f"{name} {ms:.1f} ms" for name, ms in sorted(times.items(), key=lambda each: each[1]))
-    report(Message(f"engine {chosen.engine}: the fastest here for a small network ({listed}); --engine names another"))
+    beside = (
+        "" if undisturbed else " beside the other programs that are at work, to be compared again by the next command"
+    )
+    words = f"the fastest here for a small network ({listed}){beside}; --engine names another"
+    report(Message(f"engine {chosen.engine}: {words}"))
     return chosen
 
 
-def _probe_ms(candidates: list[Target], path: Path | None, report: Report) -> dict[str, float]:
-    """Return the milliseconds of a small network in each engine, measured once per device and version."""
+def _probe_ms(candidates: list[Target], path: Path | None, report: Report) -> tuple[dict[str, float], bool]:
+    """Return the milliseconds of a small network in each engine, and whether nothing disturbed them.
+
+    They are measured once per device and version: those that something disturbed are not remembered.
+    """
     target = candidates[0]
     path = path or cache_path("engines", place(target.device, target.dtype, engine="torch"))
     known = TimingCache(_SUBJECT, target.device, target.dtype, path, report=report)
     keys = {each.engine: f"{each.conditions.versions} {size_text(each.lr_size)}" for each in candidates}
     if all(known.knows(key) for key in keys.values()):
-        return {name: known.ms(key) for name, key in keys.items()}
+        return {name: known.ms(key) for name, key in keys.items()}, True
     works = {keys[each.engine]: partial(_run_of, each) for each in candidates}
     watch, found = watch_of(target.device), list[TimingCache]()
     for _ in range(_ATTEMPTS):
@@ -77,10 +84,9 @@ def _probe_ms(candidates: list[Target], path: Path | None, report: Report) -> di
             new = found[-1].timings
             known.remember(replace(new, ms={**known.timings.ms, **new.ms}))
             known.save()
-            return {name: known.ms(key) for name, key in keys.items()}
+            return {name: known.ms(key) for name, key in keys.items()}, True
     # Engines suffer unequally from what takes a processor from their threads: it may be another one on an idle device.
-    report(Message("other programs are at work: engines are compared again when the next command begins", aside=True))
-    return {name: min(each.ms(key) for each in found) for name, key in keys.items()}
+    return {name: min(each.ms(key) for each in found) for name, key in keys.items()}, False
 
 
 def _run_of(target: Target) -> Callable[[], object]:

@@ -73,6 +73,13 @@ def test_networks_of_a_leagues_file_are_entered_as_they_stood_but_for_pruned_one
     path.write_text(json.dumps(standings.to_json()), encoding="utf-8")
     with pytest.raises(InputError, match="is no file that a league left with its networks"):
         parted([f"league={path}"])
+    for wrong in ({"family": "nope", "config": {}}, {"family": "searched", "config": {"num_feat": 7}}):
+        path.write_text(json.dumps({"networks": [{"title": "a", "kind": "searched", "network": wrong}]}))
+        with pytest.raises(InputError, match=r"is no file that a league left with its networks: \w+:"):
+            parted([f"league={path}"])
+    path.write_text(json.dumps({"networks": []}))
+    with pytest.raises(InputError, match="holds no network that is trained from scratch"):
+        parted([f"league={path}"])
 
 
 def test_a_search_is_entered_with_the_architecture_that_it_chose(tmp_path: Path) -> None:

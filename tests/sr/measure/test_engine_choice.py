@@ -81,7 +81,7 @@ def test_what_was_compared_beside_other_programs_is_not_remembered(tmp_path: Pat
         finally:
             other.kill()
     assert chosen.engine in ("onnxruntime", "openvino")
-    assert any("other programs are at work: engines are compared again" in str(event) for event in events)
+    assert any("beside the other programs that are at work, to be compared again" in str(event) for event in events)
     assert not path.exists()
 
 
