@@ -164,11 +164,10 @@ def _of_league(path: Path) -> list[Entry]:
             if each["kind"] != "pruned"
         ]
         for entry in entries:
-            entry.start(0)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            f"league={path} is no file that a league left with its networks: {type(error).__name__}: {one_line(error)}"
-        ) from error
+            # What is no network is said now, not when its turn to be measured comes.
+            entry.description.build()
+    except (InputError, OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"league={path} is no file that a league left with its networks: {one_line(error)}") from error
     if not entries:
         raise InputError(f"league={path} holds no network that is trained from scratch")
     return entries

@@ -75,7 +75,7 @@ def test_networks_of_a_leagues_file_are_entered_as_they_stood_but_for_pruned_one
         parted([f"league={path}"])
     for wrong in ({"family": "nope", "config": {}}, {"family": "searched", "config": {"num_feat": 7}}):
         path.write_text(json.dumps({"networks": [{"title": "a", "kind": "searched", "network": wrong}]}))
-        with pytest.raises(InputError, match=r"is no file that a league left with its networks: \w+:"):
+        with pytest.raises(InputError, match=r"is no file that a league left with its networks: (the family|this is)"):
             parted([f"league={path}"])
     path.write_text(json.dumps({"networks": []}))
     with pytest.raises(InputError, match="holds no network that is trained from scratch"):
